@@ -25,15 +25,10 @@ mod extents;
 mod handle;
 mod id;
 mod invalidation;
-mod late;
 mod local;
 mod name;
-mod numbers;
-mod preload;
 mod range;
-mod read;
 mod search;
-mod servers;
 mod source;
 mod torrent;
 mod tree;
@@ -59,14 +54,14 @@ pub use id::{
 pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
-pub use preload::TorrentFile;
 pub use range::ByteRange;
 pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
 pub use source::{DownloadProgress, InlineUnavailable, SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{
-    FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
+    FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentFile, TorrentState,
+    TorrentSummary,
 };
 pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout};
 pub use vfs::{OpenReader, Vfs, VfsConfig};

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::InfoHash;
+use crate::{FileId, FileIndex, InfoHash};
 
 /// State of a torrent on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +97,26 @@ const PADDING_FOLDER: &str = ".pad";
 
 /// Prefix of BitComet's padding files; a number and another underscore follow.
 const PADDING_PREFIX: &str = "_____padding_file_";
+
+/// A file of a torrent and its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TorrentFile {
+    /// Identity of the file.
+    pub id: FileId,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Path from the root, without a leading slash.
+    pub path: String,
+}
+
+impl TorrentSummary {
+    /// Returns the present bytes of a file; 0 if the server does not know.
+    pub(crate) fn have_bytes(&self, index: FileIndex) -> u64 {
+        let progress = self.file_progress.as_ref();
+        let file = |progress: &Arc<[u64]>| progress.get(usize::try_from(index.0).ok()?).copied();
+        progress.and_then(file).unwrap_or(0)
+    }
+}
 
 impl FileEntry {
     /// Returns whether a file of a directory is padding: by its attribute (BEP 47), or by its name

@@ -1,32 +1,10 @@
 //! Builds a layout: converts paths to directories, and makes names valid and unique.
 
-use std::collections::{HashMap, HashSet};
-
-use super::layout::{FILE_BYTES_MAX, LayoutNode, NodeBody, NodeIdentity, NodeIdx};
-use super::links::{LinkContext, LinkDraft, Resolution};
+use super::draft::{DirectoryDraft, LinkDraft};
+use super::links::{LinkContext, Resolution};
+use super::node::{FILE_BYTES_MAX, LayoutNode, NodeBody, NodeIdentity, NodeIdx};
 use crate::name::{escape, escape_marked};
 use crate::{FileEntry, FileIndex, FileKind};
-
-/// A directory under construction.
-#[derive(Debug)]
-pub(super) struct DirectoryDraft {
-    identity: NodeIdentity,
-    children: Vec<NodeIdx>,
-    /// Escaped names in use.
-    taken: HashSet<String>,
-    /// By raw name: different directories of one torrent never merge.
-    pub(super) directories: HashMap<String, NodeIdx>,
-    pub(super) leaves: HashMap<String, NodeIdx>,
-    /// Indices of symbolic links in the list of all links.
-    pub(super) links: HashMap<String, usize>,
-}
-
-impl DirectoryDraft {
-    fn new(identity: NodeIdentity) -> Self {
-        let (taken, directories, leaves, links) = Default::default();
-        Self { identity, children: Vec::new(), taken, directories, leaves, links }
-    }
-}
 
 /// Collects the files of a torrent. Of colliding names, the first added keeps the plain one.
 #[derive(Debug)]

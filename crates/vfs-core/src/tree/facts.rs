@@ -1,7 +1,6 @@
 //! Facts about a node beyond its attributes.
 
-use super::layout::{NodeBody, NodeIdx};
-use super::lookup::have_bytes;
+use super::node::{NodeBody, NodeIdx};
 use super::{Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
@@ -58,7 +57,7 @@ impl TreeTorrent {
         while let Some(idx) = open.pop() {
             match &self.tree.node(idx).body {
                 NodeBody::File { index, len } => {
-                    let have_bytes = have_bytes(Some(self.standing.shown()), *index).min(*len);
+                    let have_bytes = self.standing.shown().have_bytes(*index).min(*len);
                     amount.have_bytes = amount.have_bytes.saturating_add(have_bytes);
                     amount.total_bytes = amount.total_bytes.saturating_add(*len);
                 }

@@ -9,16 +9,14 @@ use hashbrown::hash_table::Entry;
 use slab::Slab;
 
 use super::TorrentKey;
-use super::layout::{NodeIdentity, NodeIdx, TorrentTree};
-use super::ranges::{NUMBER_END_32, NumberRange, Ranges};
+use super::layout::TorrentTree;
+use super::node::{NodeIdentity, NodeIdx};
+use super::ranges::{NUMBER_END_32, NUMBER_MIN_32, NumberRange, Ranges};
 use super::recent::RecentMap;
 use crate::{Ino, InodeNumbers};
 
 /// First inode number of torrents; smaller numbers belong to the root and to control files.
 pub(super) const NUMBER_MIN: u64 = 1 << 16;
-
-/// The same for numbers below 2^32.
-pub(super) const NUMBER_MIN_32: u32 = 1 << 16;
 
 /// Minimum number of retired inode numbers that are kept from reuse: those of 1,000 torrents, as
 /// many as the state on disk keeps, with 500 files each. At 16 bytes each and with room to grow,

@@ -4,9 +4,8 @@
 //! links into an endless loop. So a link to an ancestor folder is hidden, and so are all links to a
 //! folder from which links lead back. Scanners do not detect such loops.
 
-use super::build::DirectoryDraft;
-use super::layout::{LayoutNode, NodeIdx};
-use crate::FileIndex;
+use super::draft::{DirectoryDraft, LinkDraft};
+use super::node::{LayoutNode, NodeIdx};
 
 /// Maximum length of a link target in bytes (`PATH_MAX` less its NUL).
 const LINK_TARGET_BYTES_MAX: usize = 4095;
@@ -18,18 +17,6 @@ const WAY_NAMES_MAX: usize = LINK_TARGET_BYTES_MAX / 2 + 1;
 /// Maximum number of links that the kernel follows for one visible link. It refuses a path with
 /// more than 40 (`MAXSYMLINKS` in `linux/namei.h`), and the path itself may contain others.
 const HOPS_MAX: u32 = 16;
-
-/// A symbolic link as in the torrent, not escaped.
-#[derive(Debug)]
-pub(super) struct LinkDraft {
-    pub(super) index: FileIndex,
-    /// The folder that contains it.
-    pub(super) folder: NodeIdx,
-    pub(super) raw_name: String,
-    /// Relative to the torrent's top (BEP 47) or, if that does not exist, to `folder`: libtorrent
-    /// writes the target as the link has it on the disk.
-    pub(super) target: Vec<String>,
-}
 
 /// Resolved target of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

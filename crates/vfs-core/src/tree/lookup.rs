@@ -6,9 +6,7 @@ use super::{
     DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef,
     RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
 };
-use crate::{
-    Attr, DirEntry, FileId, FileIndex, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError,
-};
+use crate::{Attr, DirEntry, FileId, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError};
 
 /// Type of a directory.
 enum Dir<'a> {
@@ -303,9 +301,12 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
         NodeBody::Directory { subdirectory_count, .. } => {
             (NodeKind::Directory, 0, 0, link_count(*subdirectory_count))
         }
-        NodeBody::File { index, len } => {
-            (NodeKind::File, *len, have_bytes(summary, *index).min(*len), 1)
-        }
+        NodeBody::File { index, len } => (
+            NodeKind::File,
+            *len,
+            summary.map_or(0, |summary| summary.have_bytes(*index)).min(*len),
+            1,
+        ),
         NodeBody::Symlink { target, .. } => (NodeKind::Symlink, target.len() as u64, 0, 1),
     };
     Attr {
@@ -322,13 +323,6 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
             Validity::Announced
         },
     }
-}
-
-pub(super) fn have_bytes(summary: Option<&TorrentSummary>, index: FileIndex) -> u64 {
-    summary
-        .and_then(|summary| summary.file_progress.as_ref())
-        .and_then(|progress| progress.get(usize::try_from(index.0).ok()?).copied())
-        .unwrap_or(0)
 }
 
 fn link_count(subdirectory_count: u32) -> u32 {

@@ -10,6 +10,7 @@
 
 mod apply;
 mod build;
+mod draft;
 mod facts;
 mod folder;
 mod history;
@@ -19,6 +20,7 @@ mod layout;
 mod links;
 mod lookup;
 mod names;
+mod node;
 mod notices;
 mod paths;
 mod per_server;
@@ -40,7 +42,8 @@ pub(crate) use folder::{FOLDER_NUMBER_MIN, FolderId, TorrentKey};
 pub use history::RestoredTorrent;
 use inode::{InodeTable, NUMBER_MIN, NodeRef};
 pub use known::KnownNode;
-pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
+pub(crate) use layout::TorrentTree;
+pub(crate) use node::{NodeBody, NodeIdx};
 pub(crate) use notices::Invalidation;
 pub(crate) use paths::{Added, Top};
 use per_server::PerServerState;

@@ -2,8 +2,7 @@
 
 use super::TreeTorrent;
 use super::inode::InodeTable;
-use super::layout::{NodeBody, NodeIdx};
-use super::lookup::have_bytes;
+use super::node::{NodeBody, NodeIdx};
 use crate::{Child, Ino, InvalidationSink, TorrentSummary};
 
 /// A cached entry of a front end that is no longer valid.
@@ -42,7 +41,7 @@ impl TreeTorrent {
         }
         let is_changed = |idx: &NodeIdx| match self.tree.node(*idx).body {
             NodeBody::File { index, len } => {
-                let shown = |summary| have_bytes(Some(summary), index).min(len);
+                let shown = |summary: &TorrentSummary| summary.have_bytes(index).min(len);
                 shown(now) != shown(before)
             }
             NodeBody::Directory { .. } | NodeBody::Symlink { .. } => false,

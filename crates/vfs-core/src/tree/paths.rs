@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::lookup::have_bytes;
 use super::names::NameOwner;
 use super::{FolderId, NodeBody, NodeIdx, NodeRef, TorrentKey, TorrentTree, Tree};
 use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, VfsError};
@@ -99,7 +98,7 @@ impl Tree {
     /// Returns the visible number of downloaded bytes of a file; `None` if its torrent was removed.
     pub(crate) fn have_bytes(&self, key: TorrentKey, index: FileIndex, len: u64) -> Option<u64> {
         let shown = self.torrents.get(&key)?.standing.shown();
-        Some(have_bytes(Some(shown), index).min(len))
+        Some(shown.have_bytes(index).min(len))
     }
 
     fn tops(&self, info_hash: InfoHash) -> impl Iterator<Item = Top> {

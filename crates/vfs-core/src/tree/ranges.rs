@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::TorrentKey;
-use super::inode::NUMBER_MIN_32;
 use super::recent::RecentMap;
 use crate::Ino;
+
+/// First inode number of torrents; smaller numbers belong to the root and to control files.
+pub(super) const NUMBER_MIN_32: u32 = 1 << 16;
 
 /// End of the numbers of torrents. Numbers from here to 2^32 are for `.tfs`.
 pub(super) const NUMBER_END_32: u32 = 1 << 30;

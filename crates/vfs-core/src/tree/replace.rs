@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::layout::{NodeBody, NodeIdx, TorrentTree};
+use super::layout::TorrentTree;
+use super::node::{NodeBody, NodeIdx};
 use super::notices::Invalidation;
 use super::{TorrentKey, Tree, TreeTorrent};
 use crate::{Child, InfoHash, Ino, ServerId};

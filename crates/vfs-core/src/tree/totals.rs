@@ -1,8 +1,7 @@
 //! Total size of all torrents, maintained so that `statfs` costs O(1).
 
 use super::TreeTorrent;
-use super::layout::NodeBody;
-use super::lookup::have_bytes;
+use super::node::NodeBody;
 
 /// Sums over all visible torrents. 128 bits, so that a torrent with implausibly large sizes causes
 /// no overflow.
@@ -34,7 +33,7 @@ impl TreeTorrent {
         let mut totals = Totals { node_count: self.inos.len() as u64, ..Totals::default() };
         for idx in self.tree.indices() {
             if let NodeBody::File { index, len } = self.tree.node(idx).body {
-                let have_bytes = have_bytes(Some(self.standing.shown()), index).min(len);
+                let have_bytes = self.standing.shown().have_bytes(index).min(len);
                 totals.total_bytes = totals.total_bytes.saturating_add(len.into());
                 totals.have_bytes = totals.have_bytes.saturating_add(have_bytes.into());
             }

@@ -1,8 +1,10 @@
 //! Inputs and outputs of the plan: reads, streams, actions.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::progress::ReadDeadline;
+use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, VfsError};
 
@@ -57,6 +59,24 @@ pub(crate) struct FileFacts {
     pub(crate) geometry: Option<Geometry>,
     /// The file's state in the last listing; `None` if the listing lacks the torrent.
     pub(crate) state: Option<FileState>,
+}
+
+/// The deadline of a read, which progress of its torrent extends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadDeadline {
+    /// How long the torrent may be without progress.
+    pub(crate) timeout: Duration,
+    /// When the read ends if there is no progress at all. Earlier than now plus `timeout` for a
+    /// read that has waited at another server.
+    pub(crate) first: Timestamp,
+    /// When the read ends in any case.
+    pub(crate) latest: Timestamp,
+}
+
+impl ReadDeadline {
+    /// The deadline of a request without a time limit.
+    pub(crate) const NEVER: Self =
+        Self { timeout: Duration::MAX, first: Timestamp::MAX, latest: Timestamp::MAX };
 }
 
 /// A read that memory could not answer.

@@ -45,7 +45,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) use action::FileFacts;
 pub(super) use action::{
-    Action, Output, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId, WaitPolicy,
+    Action, Output, Priority, ReadDeadline, ReadId, ReadRequest, Split, StreamEnd, StreamId,
+    WaitPolicy,
 };
 pub(super) use availability::Availability;
 pub(super) use availability::BitfieldStatus;
@@ -57,7 +58,6 @@ use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use preload::PreloadGate;
 pub use preload::PreloadWait;
-pub(super) use progress::ReadDeadline;
 use progress::{Expiry, FetchHistory};
 #[cfg(test)]
 pub(super) use progress::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};

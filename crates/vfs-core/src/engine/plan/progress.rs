@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Output, Plan, PlannedRead, ReadId, ReadRequest};
+use super::{Output, Plan, PlannedRead, ReadDeadline, ReadId, ReadRequest};
 use crate::engine::Timestamp;
 use crate::{DownloadProgress, InfoHash};
 
@@ -42,24 +42,6 @@ const FETCHED_PIECES_MAX: u64 = 4;
 /// The bytes that must arrive on a read's stream to count as progress: one page. A connection that
 /// repeatedly breaks or stalls after a few bytes makes no progress.
 const PROGRESS_BYTES_MIN: u64 = 4096;
-
-/// The deadline of a read, which progress of its torrent extends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReadDeadline {
-    /// How long the torrent may be without progress.
-    pub(crate) timeout: Duration,
-    /// When the read ends if there is no progress at all. Earlier than now plus `timeout` for a
-    /// read that has waited at another server.
-    pub(crate) first: Timestamp,
-    /// When the read ends in any case.
-    pub(crate) latest: Timestamp,
-}
-
-impl ReadDeadline {
-    /// The deadline of a request without a time limit.
-    pub(crate) const NEVER: Self =
-        Self { timeout: Duration::MAX, first: Timestamp::MAX, latest: Timestamp::MAX };
-}
 
 /// When a waiting read expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Vfs;
 use crate::tree::{Changes, Difference, TorrentTree};
-use crate::{
-    InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs,
-};
+use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
 impl<S: TorrentSource> Vfs<S> {
     /// Adds torrents of a server whose details arrived after its last listing was applied by

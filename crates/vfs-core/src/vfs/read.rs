@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use super::Vfs;
 use crate::engine::ReadTarget;
 use crate::handle::OpenFile;
 use crate::tree::FileRef;
-use crate::{ByteRange, HandleId, TorrentSource, Vfs, VfsError};
+use crate::{ByteRange, HandleId, TorrentSource, VfsError};
 
 /// Target of a read, clamped to the end of the file.
 enum ReadPlan {

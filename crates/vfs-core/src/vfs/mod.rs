@@ -1,5 +1,12 @@
 //! The filesystem interface for front ends.
 
+mod late;
+mod local;
+mod numbers;
+mod preload;
+mod read;
+mod servers;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::engine::MultiEngine;
@@ -76,10 +83,10 @@ pub struct Vfs<S> {
     /// Sink of notifications. Held while a listing is applied and announced, so that listings are
     /// sequential. Taken before `tree`, and only by calls that document it.
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
-    pub(crate) views: Views,
+    views: Views,
     is_control_shown: bool,
-    pub(crate) handles: Handles,
-    pub(crate) engine: MultiEngine<S>,
+    handles: Handles,
+    engine: MultiEngine<S>,
 }
 
 impl<S: TorrentSource> Vfs<S> {
@@ -484,18 +491,18 @@ impl<S: TorrentSource> Vfs<S> {
         }))
     }
 
-    pub(crate) fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
+    fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
         // A panic of a sink is its own bug, and must not affect the next one.
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
         // A panic in a change of the tree is a bug that one request reports; other requests
         // continue.
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
         self.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

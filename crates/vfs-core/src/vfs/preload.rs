@@ -1,18 +1,8 @@
 //! Preloads: resolves paths to files, and runs the preload.
 
+use super::Vfs;
 use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress, PreloadStep};
-use crate::{FileId, ServerId, TorrentSource, TorrentState, Vfs, VfsError};
-
-/// A file of a torrent and its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TorrentFile {
-    /// Identity of the file.
-    pub id: FileId,
-    /// Its length in bytes.
-    pub len: u64,
-    /// Path from the root, without a leading slash.
-    pub path: String,
-}
+use crate::{FileId, ServerId, TorrentFile, TorrentSource, TorrentState, VfsError};
 
 impl<S: TorrentSource> Vfs<S> {
     /// Returns the file at a path from the root, or all files below a directory, by torrent and

@@ -1,6 +1,7 @@
 //! Queries by inode number: nodes, views, and the number of known nodes.
 
-use crate::{Entry, Ino, TorrentSource, Validity, Vfs, VfsError};
+use super::Vfs;
+use crate::{Entry, Ino, TorrentSource, Validity, VfsError};
 
 impl<S: TorrentSource> Vfs<S> {
     /// Finds the node with a number, or its parent directory, and counts one lookup of it.

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Vfs;
 use crate::tree::{Changes, Difference, FolderId, Invalidation, RestoredTorrent, TorrentTree};
 use crate::{
     InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
-    TorrentSummary, Vfs,
+    TorrentSummary,
 };
 
 /// Number of torrents of a listing that are compared or written before the lock of the tree is
@@ -157,7 +158,7 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Returns whether a server has this id. An unknown id is a bug of the caller, and would add a
     /// torrent without a server to read from.
-    pub(crate) fn is_server(&self, server: ServerId) -> bool {
+    pub(super) fn is_server(&self, server: ServerId) -> bool {
         let is_server = self.engine.is_server(server);
         if !is_server {
             tracing::error!(server = server.0, count = self.engine.count(), "no such server");
@@ -166,14 +167,14 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Returns the directory of a server's torrents, and the name of its server.
-    pub(crate) fn folder_of(&self, server: ServerId) -> (FolderId, Option<String>) {
+    pub(super) fn folder_of(&self, server: ServerId) -> (FolderId, Option<String>) {
         let tree = self.tree();
         let (folder, name) = tree.place_of(server);
         (folder, name.map(str::to_owned))
     }
 
     /// Builds the layouts of a server's torrents. Holds the lock of the tree only briefly.
-    pub(crate) fn layouts(
+    pub(super) fn layouts(
         &self,
         server: ServerId,
         details: Vec<TorrentDetails>,
@@ -190,7 +191,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Propagates written changes to reads, views, and the sink, whose lock the caller holds.
-    pub(crate) fn announce(
+    pub(super) fn announce(
         &self,
         server: ServerId,
         changes: &Changes,
@@ -213,7 +214,7 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Writes the difference between a server's listing and the tree. No other thread writes
     /// torrents meanwhile: the caller holds the lock of the sink.
-    pub(crate) fn write(
+    pub(super) fn write(
         &self,
         server: ServerId,
         mut difference: Difference,
