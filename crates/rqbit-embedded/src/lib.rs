@@ -32,8 +32,8 @@
 //! # Logs
 //! librqbit logs its progress at `info` and each refused peer at `debug`, several lines per second.
 //! A log filter such as `librqbit=warn,tower_http=off` reduces both. `librqbit` also covers
-//! `librqbit_dht` and related crates: filters compare prefixes. `tower_http` logs a failed request a
-//! second time.
+//! `librqbit_dht` and related crates, because filters compare prefixes. `tower_http` logs a failed
+//! request a second time.
 
 mod bencode;
 mod config;
