@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use fuser::{INodeNo, Notifier};
 use vfs_core::{Ino, KnownNode};
 
-use crate::reads::InodeRange;
+use crate::request::InodeRange;
 
 /// Length that stands for all pages, in an invalidation.
 const TO_THE_END: i64 = 0;

@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 
 use vfs_core::HandleId;
 
-use crate::reads::Tid;
+use crate::request::Tid;
 
 /// A process that reads a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

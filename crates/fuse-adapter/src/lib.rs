@@ -48,6 +48,7 @@ mod passthrough;
 mod places;
 mod reads;
 mod reply;
+mod request;
 mod time_limit;
 mod ttl;
 mod unmount;

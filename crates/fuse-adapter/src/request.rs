@@ -15,7 +15,7 @@ impl Tid {
 
 /// Returns the size of the kernel's retry, whose error the thread gets. A larger read is a new
 /// attempt.
-pub(super) fn page_bytes() -> u64 {
+pub(crate) fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
 

@@ -37,8 +37,9 @@ pub(crate) use self::searches::SearchQueue;
 use crate::attr::{Ownership, StatFs};
 use crate::callers::Callers;
 use crate::passthrough::PassthroughFiles;
-use crate::reads::{KernelRead, Reads, Tid};
+use crate::reads::Reads;
 use crate::reply::{self, Refuse, ReplyGuard, ReplyStats, contain, respond};
+use crate::request::{KernelRead, Tid};
 use crate::ttl::Ttls;
 
 /// Open flags of files. Pages stay in the page cache for the next reader, since bytes never change;

@@ -11,8 +11,8 @@ use vfs_core::{HandleId, Ino, TorrentSource, Vfs};
 
 use super::{CONTROL_OPEN_FLAGS, OPEN_FLAGS, TorrentFs};
 use crate::passthrough::PassthroughFiles;
-use crate::reads::Tid;
 use crate::reply::{ReplyGuard, contain};
+use crate::request::Tid;
 
 /// Open flags of passthrough files. The kernel refuses all flags of its page cache for them, since
 /// passthrough does not use it.

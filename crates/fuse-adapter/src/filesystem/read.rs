@@ -6,8 +6,9 @@ use fuser::ReplyData;
 use vfs_core::{TorrentSource, Vfs};
 
 use super::TorrentFs;
-use crate::reads::{Extent, KernelRead};
+use crate::reads::Extent;
 use crate::reply::{ReplyGuard, contain};
+use crate::request::KernelRead;
 
 /// A read that memory could not answer.
 #[derive(Debug)]

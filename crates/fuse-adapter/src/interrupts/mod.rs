@@ -39,10 +39,10 @@
 
 mod thread;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use self::thread::{PendingSignal, look};
-use crate::reads::{InflightReads, Tid};
+use crate::request::Tid;
 
 /// Poll interval while few reads wait. An interrupted reader is released within 1.5 intervals,
 /// which a user at a keyboard perceives as immediate.
@@ -56,7 +56,13 @@ const INTERVAL_MAX: Duration = Duration::from_millis(100);
 const INTERVAL_PER_THREAD: Duration = Duration::from_millis(1);
 
 /// Polls the threads with waiting reads until the mount ends. Costs nothing while no read waits.
-pub(crate) fn watch(waiting: &InflightReads) {
+///
+/// `next_threads` waits for an interval, and returns the threads to poll after the given one, or
+/// `None` when the mount ends. `interrupt` ends the reads of a thread.
+pub(crate) fn watch(
+    next_threads: impl Fn(Tid, Duration) -> Option<Vec<Tid>>,
+    interrupt: impl Fn(Tid),
+) {
     if !thread::can_look() {
         tracing::warn!(
             "/proc is missing or of another PID namespace: waiting reads cannot be \
@@ -66,11 +72,11 @@ pub(crate) fn watch(waiting: &InflightReads) {
     }
     let mut last = Tid::UNKNOWN;
     let mut interval = INTERVAL_MIN;
-    while let Some(threads) = waiting.next_threads(last, interval) {
+    while let Some(threads) = next_threads(last, interval) {
         for &tid in &threads {
             if let Some(urge) = look(tid) {
                 tracing::debug!(tid = tid.0, ?urge, "reads interrupted");
-                waiting.interrupt(tid, Instant::now());
+                interrupt(tid);
             }
         }
         last = threads.last().copied().unwrap_or(last);

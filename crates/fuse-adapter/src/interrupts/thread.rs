@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, test_kill_process};
 
-use crate::reads::Tid;
+use crate::request::Tid;
 
 /// A pending signal that a thread cannot handle while its read waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use fuser::Errno;
 
-use super::request::{InodeRange, page_bytes};
+use crate::request::{InodeRange, page_bytes};
 
 /// How long a failure is kept. The kernel retries within milliseconds, but a program that got the
 /// bytes before the failed page sees the error only with its next call.

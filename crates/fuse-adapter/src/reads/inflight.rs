@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::interrupted::Interrupted;
-use super::request::{InodeRange, KernelRead, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::PendingSignal;
+use crate::request::{InodeRange, KernelRead, Tid};
 
 /// Age at which the signal state of a read's thread is first polled. Most reads are answered sooner
 /// and cost no poll.
@@ -22,7 +22,7 @@ const LOOKS_MAX: usize = 512;
 
 /// All in-flight reads.
 #[derive(Debug, Default)]
-pub(crate) struct InflightReads {
+pub(super) struct InflightReads {
     /// Protects the table; held for one access. No other lock is taken under it.
     state: Mutex<InflightTable>,
     /// Wakes the polling thread when a read arrives or the mount ends.
@@ -127,7 +127,7 @@ impl InflightReads {
     }
 
     /// Interrupts all reads of a thread.
-    pub(crate) fn interrupt(&self, tid: Tid, now: Instant) {
+    pub(super) fn interrupt(&self, tid: Tid, now: Instant) {
         let mut state = self.state();
         let mut spans = Vec::new();
         let mut interrupts = Vec::new();
@@ -151,7 +151,7 @@ impl InflightReads {
 
     /// Waits for `interval`, and longer while there are no reads. Returns the threads to poll, in
     /// order and starting after `last`; `None` when the mount ends.
-    pub(crate) fn next_threads(&self, last: Tid, interval: Duration) -> Option<Vec<Tid>> {
+    pub(super) fn next_threads(&self, last: Tid, interval: Duration) -> Option<Vec<Tid>> {
         let mut state = self.state();
         while state.reads.is_empty() && !state.is_ended {
             state.is_parked = true;

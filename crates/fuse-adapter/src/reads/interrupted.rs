@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::request::{InodeRange, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::PendingSignal;
+use crate::request::{InodeRange, Tid};
 
 /// How long a thread counts as interrupted. The kernel retries within milliseconds; a program that
 /// ignores its interruption retries after its handler has run.

@@ -12,8 +12,8 @@ use fuser::{INodeNo, Notifier};
 
 use super::failed::{FailedRanges, RangeFailure, ReadRefusal};
 use super::inflight::InflightReads;
-use super::request::InodeRange;
 use super::tally::ReplyCounters;
+use crate::request::InodeRange;
 
 /// How often a range is checked for reads that are still unanswered.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);

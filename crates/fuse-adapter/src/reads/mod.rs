@@ -4,7 +4,6 @@ mod failed;
 mod inflight;
 mod interrupted;
 mod invalidator;
-mod request;
 mod tally;
 
 use std::io;
@@ -20,16 +19,15 @@ use tokio_util::task::TaskTracker;
 use vfs_core::VfsError;
 
 use self::failed::{RangeFailure, ReadRefusal};
-pub(crate) use self::inflight::InflightReads;
-use self::inflight::{Admission, InflightGuard};
+use self::inflight::{Admission, InflightGuard, InflightReads};
 use self::invalidator::Invalidator;
-pub(crate) use self::request::{InodeRange, KernelRead, Tid};
 pub use self::tally::MountCounters;
 use self::tally::ReplyCounters;
 use crate::MissingErrno;
 use crate::errno::{Interrupt, errno};
 use crate::interrupts;
 use crate::reply::{AnswerBytes, ReplyGuard};
+use crate::request::{InodeRange, KernelRead};
 
 /// What the core knows of the bytes of a request.
 pub(crate) trait Extent: Send + Sync + 'static {
@@ -80,7 +78,12 @@ impl Reads {
     /// If no thread can be started.
     pub(crate) fn serve(&self, notifier: Notifier) -> io::Result<()> {
         let waiting = Arc::clone(&self.waiting);
-        self.start("tfs-interrupts", move || interrupts::watch(&waiting))?;
+        self.start("tfs-interrupts", move || {
+            interrupts::watch(
+                |last, interval| waiting.next_threads(last, interval),
+                |tid| waiting.interrupt(tid, Instant::now()),
+            );
+        })?;
         let invalidator = Arc::clone(&self.invalidator);
         self.start("tfs-invalidator", move || invalidator.run(&notifier))
     }
@@ -306,6 +309,7 @@ mod tests {
     use super::*;
     use crate::reply::ReplyStats;
     use crate::reply::tests::{FakeReply, guard};
+    use crate::request::Tid;
 
     const REQUEST: KernelRead = KernelRead {
         tid: Tid::UNKNOWN,
