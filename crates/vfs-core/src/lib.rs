@@ -30,6 +30,7 @@ mod name;
 mod range;
 mod search;
 mod source;
+mod timestamp;
 mod torrent;
 mod tree;
 mod vfs;
@@ -59,6 +60,7 @@ pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
 pub use source::{DownloadProgress, InlineUnavailable, SourceLimits, SourceStream, TorrentSource};
+pub use timestamp::Timestamp;
 pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentFile, TorrentState,
     TorrentSummary,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 use vfs_core::{
-    BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots,
+    BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots, Timestamp,
 };
 
 use super::ServerKey;
@@ -65,11 +65,11 @@ struct PoolState {
     members: Vec<PoolMember>,
     slots: SlotTable,
     others: Others,
-    seen_at: Duration,
+    seen_at: Timestamp,
     /// The content of the last record, and when it was written.
-    written: (Vec<MemberRecord>, Duration),
+    written: (Vec<MemberRecord>, Timestamp),
     /// When the directory is opened again.
-    reopen_at: Duration,
+    reopen_at: Timestamp,
     /// Why streams are not shared with other processes; `None` if they are.
     trouble: Option<String>,
     next_member: u32,
@@ -82,7 +82,7 @@ struct PoolMember {
     mountpoint: String,
     listener: Option<Weak<dyn BudgetListener>>,
     /// When it started to wait without any slot.
-    starved_since: Option<Duration>,
+    starved_since: Option<Timestamp>,
 }
 
 /// The slots that members of this process hold, and their locks.
@@ -136,9 +136,9 @@ impl PermitPool {
             members: Vec::new(),
             slots,
             others: Others::default(),
-            seen_at: Duration::ZERO,
-            written: (Vec::new(), Duration::ZERO),
-            reopen_at: Duration::ZERO,
+            seen_at: Timestamp::ZERO,
+            written: (Vec::new(), Timestamp::ZERO),
+            reopen_at: Timestamp::ZERO,
             trouble: None,
             next_member: 0,
         };
@@ -183,7 +183,7 @@ impl PermitPool {
     pub(super) fn update(&self, id: u64, demand: StreamDemand) -> StreamPermits {
         let now = now();
         let mut state = self.lock();
-        if demand.is_waiting() && now.saturating_sub(state.seen_at) > SEEN_TIME_MAX {
+        if demand.is_waiting() && now.duration_since(state.seen_at) > SEEN_TIME_MAX {
             state.look(now);
         }
         let peers = state.peers(id, now);
@@ -258,7 +258,7 @@ impl PermitPool {
 
 impl PoolState {
     /// Returns all members of the budget except one.
-    fn peers(&self, id: u64, now: Duration) -> Vec<BudgetPeer> {
+    fn peers(&self, id: u64, now: Timestamp) -> Vec<BudgetPeer> {
         let own = self.members.iter().filter(|member| member.id != id);
         let own = own.map(|member| member.policy.as_peer());
         let others = self.others.records.iter().flat_map(|record| record.peers(now));
@@ -271,7 +271,7 @@ impl PoolState {
     }
 
     /// Reads the records of other processes.
-    fn look(&mut self, now: Duration) {
+    fn look(&mut self, now: Timestamp) {
         let Some(dir) = &self.slots.dir else { return };
         self.seen_at = now;
         match dir.others() {
@@ -282,13 +282,13 @@ impl PoolState {
 
     /// Writes the record of this process if it has changed, or is so old that others might take the
     /// process for stopped.
-    fn write(&mut self, now: Duration) {
+    fn write(&mut self, now: Timestamp) {
         let Some(dir) = &self.slots.dir else { return };
         let records = self.records();
         let is_idle = records.iter().all(|it| {
             it.held == 0 && it.waits_here_millis.is_none() && it.waits_missing_millis.is_none()
         });
-        let age = now.saturating_sub(self.written.1);
+        let age = now.duration_since(self.written.1);
         if records == self.written.0 && (is_idle || age < RECORD_INTERVAL) {
             return;
         }
@@ -299,7 +299,7 @@ impl PoolState {
     }
 
     /// Reopens the directory if it was removed or could not be used.
-    fn keep_dir(&mut self, key: &ServerKey, parent: &std::path::Path, now: Duration) {
+    fn keep_dir(&mut self, key: &ServerKey, parent: &std::path::Path, now: Timestamp) {
         let is_current = match &self.slots.dir {
             Some(dir) => dir.is_current(self.slots.owners.keys().copied()),
             None => now < self.reopen_at,
@@ -309,13 +309,13 @@ impl PoolState {
         }
     }
 
-    fn reopen(&mut self, key: &ServerKey, parent: &std::path::Path, now: Duration) {
+    fn reopen(&mut self, key: &ServerKey, parent: &std::path::Path, now: Timestamp) {
         self.reopen_at = now.saturating_add(REOPEN_INTERVAL);
         match SlotDir::open(parent, key.as_file_name()) {
             Ok(dir) => {
                 self.slots.dir = Some(dir);
                 self.trouble = None;
-                self.written = (Vec::new(), Duration::ZERO);
+                self.written = (Vec::new(), Timestamp::ZERO);
                 self.lock_again();
                 self.look(now);
                 self.write(now);
@@ -357,9 +357,9 @@ impl PoolState {
     }
 
     /// Logs once the holders of slots that a mount has waited for too long.
-    fn warn_of_starved(&mut self, now: Duration) {
+    fn warn_of_starved(&mut self, now: Timestamp) {
         let is_starved = |member: &&mut PoolMember| {
-            member.starved_since.is_some_and(|since| now.saturating_sub(since) > STARVED_TIME_MAX)
+            member.starved_since.is_some_and(|since| now.duration_since(since) > STARVED_TIME_MAX)
         };
         let Some(member) = self.members.iter_mut().find(is_starved) else { return };
         // The next warning follows after the same time.
@@ -390,9 +390,10 @@ impl std::fmt::Debug for PoolMember {
     }
 }
 
-/// Returns the time since boot: the same for all processes, and independent of the wall clock.
-pub(super) fn now() -> Duration {
+/// Returns the time since boot: one clock for all processes, independent of the wall clock.
+pub(super) fn now() -> Timestamp {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    let since_boot = Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0));
+    Timestamp::from_start(since_boot)
 }

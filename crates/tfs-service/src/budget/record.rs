@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vfs_core::BudgetPeer;
+use vfs_core::{BudgetPeer, Timestamp};
 
 /// The version of the record. The slots of a process with another version are respected, the rest
 /// of its record is ignored.
@@ -51,7 +51,7 @@ impl MemberRecord {
 }
 
 impl ProcessRecord {
-    pub(super) fn new(now: Duration, members: Vec<MemberRecord>) -> Self {
+    pub(super) fn new(now: Timestamp, members: Vec<MemberRecord>) -> Self {
         Self { version: VERSION, pid: std::process::id(), at_millis: millis(now), members }
     }
 
@@ -62,22 +62,22 @@ impl ProcessRecord {
         (record.version == VERSION).then_some(record)
     }
 
-    pub(super) fn is_fresh(&self, now: Duration) -> bool {
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         // A time in the future is from another clock, as in a container that was migrated.
-        let age = now.checked_sub(Duration::from_millis(self.at_millis));
-        age.is_some_and(|age| age <= FRESH_TIME_MAX)
+        let at = timestamp(self.at_millis);
+        at <= now && now.duration_since(at) <= FRESH_TIME_MAX
     }
 
     /// Returns its mounts as members of the budget.
-    pub(super) fn peers(&self, now: Duration) -> impl Iterator<Item = BudgetPeer> {
+    pub(super) fn peers(&self, now: Timestamp) -> impl Iterator<Item = BudgetPeer> {
         let is_fresh = self.is_fresh(now);
         (0..).zip(&self.members).map(move |(nth, member)| BudgetPeer {
             id: member_id(self.pid, nth),
             streams_max: member.streams_max,
             held: member.held,
             held_missing: member.held_missing,
-            waits_here: member.waits_here_millis.map(Duration::from_millis),
-            waits_missing: member.waits_missing_millis.map(Duration::from_millis),
+            waits_here: member.waits_here_millis.map(timestamp),
+            waits_missing: member.waits_missing_millis.map(timestamp),
             is_fresh,
         })
     }
@@ -88,6 +88,10 @@ pub(super) fn member_id(pid: u32, nth: u32) -> u64 {
     u64::from(pid) << 32 | u64::from(nth)
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn timestamp(millis_since_boot: u64) -> Timestamp {
+    Timestamp::from_start(Duration::from_millis(millis_since_boot))
+}
+
+fn millis(at: Timestamp) -> u64 {
+    u64::try_from(at.since_start().as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! State of the other members of a budget.
 
-use std::time::Duration;
+use crate::Timestamp;
 
 /// One member of a budget, as it last reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub struct BudgetPeer {
     /// Number of them that may wait for missing pieces.
     pub held_missing: usize,
     /// When its readers began to wait for a slot for present bytes, or last got one.
-    pub waits_here: Option<Duration>,
+    pub waits_here: Option<Timestamp>,
     /// The same for missing bytes.
-    pub waits_missing: Option<Duration>,
+    pub waits_missing: Option<Timestamp>,
     /// Whether the report is recent. A stopped process holds its slots, but takes none.
     pub is_fresh: bool,
 }
@@ -46,8 +46,9 @@ impl BudgetView<'_> {
     /// since `since`: fewer slots first, then the longer wait.
     pub(super) fn count_before(
         &self,
-        (held, since): (usize, Duration),
-        key: impl Fn(&BudgetPeer) -> Option<(usize, Duration)>,
+        held: usize,
+        since: Timestamp,
+        key: impl Fn(&BudgetPeer) -> Option<(usize, Timestamp)>,
     ) -> usize {
         let own = (held, since, self.own_id);
         let keys = self.fresh().filter_map(|peer| Some((key(peer)?, peer.id)));

@@ -8,8 +8,8 @@ use super::plan::{
     StreamId, Tuning,
 };
 use super::store::{BlockCache, ByteStore};
-use super::{Counters, MissingPolicy, Timestamp};
-use crate::{ByteRange, FileId, HandleId, InfoHash, StreamDemand, VfsError};
+use super::{Counters, MissingPolicy};
+use crate::{ByteRange, FileId, HandleId, InfoHash, StreamDemand, Timestamp, VfsError};
 
 /// The result of starting a read.
 #[derive(Debug)]

@@ -16,12 +16,12 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Timestamp;
 use super::core::Core;
 use super::plan::{BitfieldStatus, Demand, Output, ReadId, StreamEnd, StreamId};
 use crate::{
     Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
-    SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
+    SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, Timestamp, TorrentSource,
+    VfsError,
 };
 
 /// The time-out of a bitfield request: rqbit answers within milliseconds.

@@ -40,7 +40,6 @@ mod servers;
 #[cfg(test)]
 mod sim;
 mod store;
-mod timestamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +62,6 @@ pub(crate) use self::preload::PreloadStep;
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::MultiEngine;
 use self::store::BlockCache;
-use self::timestamp::Timestamp;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 

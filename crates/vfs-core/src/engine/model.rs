@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::MissingPolicy;
 use super::core::{Core, Started};
 use super::plan::{
     Demand, FileFacts, Output, Priority, ReadDeadline, ReadId, StreamEnd, StreamId, Tuning,
 };
 use super::store::BlockCache;
-use super::{MissingPolicy, Timestamp};
-use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
+use crate::{
+    ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind, Timestamp,
+};
 
 const FILE_LEN: u64 = 600;
 const READ_LEN_MAX: u64 = 100;

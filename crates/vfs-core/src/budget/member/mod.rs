@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BudgetPeer, BudgetView, StreamDemand, StreamPermits, StreamSlots};
+use crate::Timestamp;
 
 /// How long a member keeps unused slots that no other member wants. A program that reads
 /// occasionally finds a permit at once; an idle mount holds none.
@@ -20,12 +21,12 @@ pub struct BudgetMember {
     held: Vec<usize>,
     demand: StreamDemand,
     /// When its readers began to wait, or last got or returned a slot.
-    waits_here: Option<Duration>,
-    waits_missing: Option<Duration>,
+    waits_here: Option<Timestamp>,
+    waits_missing: Option<Timestamp>,
     /// When its slots were last needed.
-    used_at: Duration,
+    used_at: Timestamp,
     /// When it last took a slot.
-    taken_at: Option<Duration>,
+    taken_at: Option<Timestamp>,
     /// The smallest `streams_max` of all members.
     budget: usize,
 }
@@ -50,7 +51,7 @@ impl BudgetMember {
             demand: StreamDemand::default(),
             waits_here: None,
             waits_missing: None,
-            used_at: Duration::ZERO,
+            used_at: Timestamp::ZERO,
             taken_at: None,
             budget: streams_max,
         }
@@ -60,7 +61,7 @@ impl BudgetMember {
     /// for each kind of wait, returns slots that others want, and returns the resulting permits.
     pub fn update(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         demand: StreamDemand,
         peers: &[BudgetPeer],
         slots: &mut impl StreamSlots,
@@ -163,9 +164,9 @@ impl BudgetMember {
     }
 
     /// Returns an unused slot that is to be returned.
-    fn find_unused(&self, now: Duration, view: BudgetView<'_>) -> Option<usize> {
+    fn find_unused(&self, now: Timestamp, view: BudgetView<'_>) -> Option<usize> {
         let unused = || self.held.iter().copied().filter(|slot| self.is_unused(*slot));
-        let is_idle = now.saturating_sub(self.used_at) >= UNUSED_TIME_MAX;
+        let is_idle = now.duration_since(self.used_at) >= UNUSED_TIME_MAX;
         if let Some(slot) = unused().next_back().filter(|slot| is_idle || *slot >= self.budget) {
             return Some(slot);
         }
@@ -190,7 +191,7 @@ impl BudgetMember {
     ///
     /// There are two queues, each with an order that all members compute alike: for slot 0, and for
     /// all others. A budget of one has only the second.
-    fn take(&mut self, now: Duration, view: BudgetView<'_>, slots: &mut impl StreamSlots) {
+    fn take(&mut self, now: Timestamp, view: BudgetView<'_>, slots: &mut impl StreamSlots) {
         if self.waits_here.is_some() && self.take_for_here(view, slots) {
             self.waits_here = Some(now);
         }
@@ -209,7 +210,7 @@ impl BudgetMember {
     fn take_for_here(&mut self, view: BudgetView<'_>, slots: &mut impl StreamSlots) -> bool {
         let Some(since) = self.waits_here else { return false };
         let here = |peer: &BudgetPeer| Some((peer.held, peer.waits_here?));
-        let is_first = self.budget > 1 && view.count_before((self.held.len(), since), here) == 0;
+        let is_first = self.budget > 1 && view.count_before(self.held.len(), since, here) == 0;
         if is_first && !self.held.contains(&0) && slots.try_take(0) {
             self.hold(0);
             return true;
@@ -221,7 +222,7 @@ impl BudgetMember {
     /// present bytes uses such a slot too, if there is no other.
     fn take_common(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         view: BudgetView<'_>,
         slots: &mut impl StreamSlots,
     ) -> bool {
@@ -231,7 +232,7 @@ impl BudgetMember {
             let since = peer.waits_here.into_iter().chain(peer.waits_missing).min()?;
             Some((peer.held_missing, since))
         };
-        let before = view.count_before((held, since), any);
+        let before = view.count_before(held, since, any);
         let free = view.free_count(self.missing_max(), held, |peer| peer.held_missing);
         (before == 0 || free > before) && self.take_first(slots)
     }
@@ -256,11 +257,11 @@ impl BudgetMember {
 
     /// Returns the number of slots to return: slots for peers that hold fewer, if no peer holds
     /// more than this member, and slots beyond the budget.
-    fn recall(&self, now: Duration, view: BudgetView<'_>) -> Recall {
+    fn recall(&self, now: Timestamp, view: BudgetView<'_>) -> Recall {
         let beyond = self.held.iter().filter(|slot| **slot >= self.budget).count();
         let own = self.missing_count();
         let mut recall = Recall { here: 0, missing: beyond };
-        if self.taken_at.is_some_and(|at| now.saturating_sub(at) < TAKEN_TIME_MIN) {
+        if self.taken_at.is_some_and(|at| now.duration_since(at) < TAKEN_TIME_MIN) {
             return recall;
         }
         if view.fresh().all(|peer| peer.held_missing <= own) {

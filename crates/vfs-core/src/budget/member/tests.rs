@@ -26,7 +26,7 @@ impl StreamSlots for Own<'_> {
 struct Fixture {
     table: Table,
     members: Vec<BudgetMember>,
-    now: Duration,
+    now: Timestamp,
 }
 
 /// Returns the demand of `used` streams, of which `used_missing` wait for missing pieces, with
@@ -47,7 +47,7 @@ impl Fixture {
         Self {
             table: Table { owners: vec![None; 8] },
             members: members.collect(),
-            now: Duration::ZERO,
+            now: Timestamp::ZERO,
         }
     }
 

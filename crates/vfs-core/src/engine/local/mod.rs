@@ -27,9 +27,10 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use self::table::LocalFileTable;
-use crate::engine::Timestamp;
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, LocalPieces, TorrentState};
+use crate::{
+    ByteRange, FileId, Geometry, LocalError, LocalFile, LocalPieces, Timestamp, TorrentState,
+};
 
 /// The maximum number of concurrent disk reads, each on its own thread. A disk that hangs blocks at
 /// most that many threads; all other reads go to the source.

@@ -10,11 +10,11 @@ use tokio::time::timeout;
 use super::table::LookKind;
 use super::{DISK_TIME_MAX, LocalFileCache, OpenLocal, is_settled};
 use crate::engine::driver::EngineDriver;
-use crate::engine::{Engine, PIECES_TIME_MAX, Timestamp};
+use crate::engine::{Engine, PIECES_TIME_MAX};
 use crate::tree::{FileRef, FileState};
 use crate::{
     ByteRange, FileId, Geometry, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
-    SourceErrorKind, TorrentSource,
+    SourceErrorKind, Timestamp, TorrentSource,
 };
 
 /// The time-out of a probe. A disk that spins up needs seconds; one that hangs never answers.

@@ -7,9 +7,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{DISK_TIME_MAX, OpenLocal, ReadWay};
-use crate::engine::{Engine, ReadTarget, Timestamp, Until, join};
+use crate::engine::{Engine, ReadTarget, Until, join};
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, TorrentSource, VfsError};
+use crate::{
+    ByteRange, FileId, Geometry, LocalError, LocalFile, Timestamp, TorrentSource, VfsError,
+};
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are on the local disk and in the page cache. Never

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{OpenLocal, is_settled};
-use crate::engine::Timestamp;
 use crate::tree::FileState;
-use crate::{FileId, LocalError, LocalPieces, NoLocalFile};
+use crate::{FileId, LocalError, LocalPieces, NoLocalFile, Timestamp};
 
 /// The maximum number of files in the table.
 const SLOTS_MAX: usize = 8192;

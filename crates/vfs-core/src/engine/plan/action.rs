@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::engine::Timestamp;
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, VfsError};
+use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, Timestamp, VfsError};
 
 /// The id of a read. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,7 @@
 //! another.
 
 use super::{Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind};
-use crate::engine::Timestamp;
-use crate::{ByteRange, FileId};
+use crate::{ByteRange, FileId, Timestamp};
 
 impl Plan {
     /// Attaches reads that are within the reach of a stream that has advanced.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::FileFacts;
 use super::tuning::Tuning;
-use crate::engine::Timestamp;
-use crate::{Bitfield, ByteRange, FileId, InfoHash, TorrentState};
+use crate::{Bitfield, ByteRange, FileId, InfoHash, Timestamp, TorrentState};
 
 /// The number of unread torrents whose bitfields are kept.
 const UNUSED_TORRENTS_MAX: usize = 64;

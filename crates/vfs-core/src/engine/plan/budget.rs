@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::read_index::Queue;
 use super::{Phase, Plan, PlannedStream, StreamId};
-use crate::engine::Timestamp;
-use crate::{StreamDemand, StreamPermits};
+use crate::{StreamDemand, StreamPermits, Timestamp};
 
 /// How long the plan does not repeat a refused request. The pool assigns a freed permit to a
 /// waiting plan by itself, so this only bounds the cost of requests.

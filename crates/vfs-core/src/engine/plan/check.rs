@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::read_index::ReadIndex;
 use super::{Demand, Phase, Plan, PreloadWait, ReadId};
-use crate::HandleId;
-use crate::engine::Timestamp;
+use crate::{HandleId, Timestamp};
 
 impl Plan {
     /// Panics if the plan is inconsistent.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::tuning::SEQUENTIAL_READS_MIN;
 use super::{Availability, FileFacts, Plan};
-use crate::engine::{BreakerState, Timestamp};
-use crate::{ByteRange, FileId, HandleId};
+use crate::engine::BreakerState;
+use crate::{ByteRange, FileId, HandleId, Timestamp};
 
 /// The pause of direct reads after the first miss, which may be chance. It doubles with each
 /// consecutive miss.

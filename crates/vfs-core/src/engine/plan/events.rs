@@ -5,10 +5,10 @@ use super::{
     Action, BitfieldStatus, Expiry, Output, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
     StreamEnd, StreamId, WaitPolicy, read_index::ReadIndexEntry, retry, violation,
 };
-use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, SourceErrorKind, VfsError,
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, SourceErrorKind, Timestamp,
+    VfsError,
 };
 
 impl Plan {

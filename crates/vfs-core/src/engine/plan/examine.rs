@@ -2,8 +2,7 @@
 
 use super::read_index::{Queue, QueuePosition, ReadIndexEntry};
 use super::{Availability, MissingPolicy, Plan, PlannedRead, ReadId, Split, WaitPolicy, retry};
-use crate::engine::Timestamp;
-use crate::{FileId, InfoHash, SourceError, VfsError};
+use crate::{FileId, InfoHash, SourceError, Timestamp, VfsError};
 
 impl Plan {
     /// Marks a read for the next reconciliation.

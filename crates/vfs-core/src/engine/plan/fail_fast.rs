@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Availability, FileFacts, PieceAvailability, Plan, PlannedRead, ReadId, WaitPolicy};
-use crate::engine::Timestamp;
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
+use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, Timestamp, VfsError};
 
 /// The longest first pause. By then a program that continues after errors has passed some GiB.
 const FIRST_PAUSE_MAX: Duration = Duration::from_secs(10);

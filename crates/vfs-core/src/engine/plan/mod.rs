@@ -72,8 +72,8 @@ use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
 
 use super::counters::EngineCounters;
-use super::{BreakerState, MissingPolicy, Timestamp};
-use crate::{ByteRange, FileId, SourceError, SourceErrorKind, VfsError};
+use super::{BreakerState, MissingPolicy};
+use crate::{ByteRange, FileId, SourceError, SourceErrorKind, Timestamp, VfsError};
 
 /// A waiting read.
 #[derive(Debug)]

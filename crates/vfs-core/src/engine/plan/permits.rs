@@ -10,8 +10,8 @@ use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
     Output, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
 };
-use crate::ByteRange;
-use crate::engine::{BreakerState, Timestamp};
+use crate::engine::BreakerState;
+use crate::{ByteRange, Timestamp};
 
 /// Permits still available in this pass.
 #[derive(Debug)]

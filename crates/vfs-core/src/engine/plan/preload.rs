@@ -18,8 +18,7 @@ use super::{
     ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits,
     read_index::Queue,
 };
-use crate::engine::Timestamp;
-use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
+use crate::{ByteRange, FileId, HandleId, Timestamp, TorrentState, VfsError};
 
 /// Preloads have no handle. Real handles count from 1.
 const NO_HANDLE: HandleId = HandleId(0);

@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Output, Plan, PlannedRead, ReadDeadline, ReadId, ReadRequest};
-use crate::engine::Timestamp;
-use crate::{DownloadProgress, InfoHash};
+use crate::{DownloadProgress, InfoHash, Timestamp};
 
 /// The number of samples in one time-out. It bounds how late progress is detected.
 const SAMPLES_PER_TIMEOUT: u32 = 8;

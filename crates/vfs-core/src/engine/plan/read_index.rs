@@ -12,8 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::{Priority, ReadId};
-use crate::engine::Timestamp;
-use crate::{ByteRange, FileId, FileIndex, InfoHash};
+use crate::{ByteRange, FileId, FileIndex, InfoHash, Timestamp};
 
 /// What a read queues for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

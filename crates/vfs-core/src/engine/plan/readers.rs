@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Action, Plan, PlannedRead};
-use crate::engine::Timestamp;
-use crate::{ByteRange, HandleId};
+use crate::{ByteRange, HandleId, Timestamp};
 
 /// The period over which a speed is measured. Long enough that a reader with time slices does not
 /// appear to stop; short enough to show that a film begins to stall.

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use super::read_index::Wake;
 use super::{Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
-use crate::HandleId;
-use crate::engine::Timestamp;
+use crate::{HandleId, Timestamp};
 
 impl Plan {
     /// Runs one pass at `now`. Leaves `is_dirty` set if its own changes need another pass.

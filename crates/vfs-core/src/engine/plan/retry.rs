@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::FileFacts;
-use crate::engine::{BreakerState, Timestamp};
-use crate::{SourceError, SourceErrorKind};
+use crate::engine::BreakerState;
+use crate::{SourceError, SourceErrorKind, Timestamp};
 
 /// The first delay: a server that closed one connection is usually reachable.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);

@@ -10,8 +10,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::{Availability, FileFacts, Plan, PlannedRead, Split};
-use crate::engine::Timestamp;
-use crate::{ByteRange, FileId};
+use crate::{ByteRange, FileId, Timestamp};
 
 impl Plan {
     /// Returns when a read must be split into pages; `None` while it must not.

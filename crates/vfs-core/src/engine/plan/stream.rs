@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::{Priority, ReadId};
-use crate::engine::Timestamp;
-use crate::{ByteRange, FileId, HandleId, SourceError};
+use crate::{ByteRange, FileId, HandleId, SourceError, Timestamp};
 
 /// The state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,10 +37,11 @@ use super::plan::{Activity, Availability, Tuning, WaitPolicy};
 use super::store::BlockCache;
 use super::{
     Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadTarget, ReadWay, ServerCounters,
-    Timestamp,
 };
 use crate::tree::{FileRef, FileState};
-use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
+use crate::{
+    Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, Timestamp, TorrentSource, VfsError,
+};
 
 /// Reads of all open files, at all servers.
 #[derive(Debug)]

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::Timestamp;
 use crate::engine::plan::{Availability, ServerAvailability};
-use crate::{HandleId, ServerId};
+use crate::{HandleId, ServerId, Timestamp};
 
 /// How long a server is tried last after it failed or stalled; it doubles with each consecutive
 /// failure. A failed attempt costs a second, so it should be rare, and a server that restarts is

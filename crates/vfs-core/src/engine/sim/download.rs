@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::Expected;
-use crate::engine::Timestamp;
 use crate::engine::plan::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
-use crate::{DownloadProgress, InfoHash};
+use crate::{DownloadProgress, InfoHash, Timestamp};
 
 /// For how long after a fetch a torrent reports a speed.
 const SPEED_TIME: Duration = Duration::from_secs(3);

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::random::{SimRandom, mix};
-use crate::engine::Timestamp;
 use crate::engine::plan::{FileFacts, StreamId};
 use crate::tree::FileState;
 use crate::{
     Bitfield, ByteRange, FileId, FileIndex, Geometry, InfoHash, SourceError, SourceErrorKind,
-    TorrentState,
+    Timestamp, TorrentState,
 };
 
 /// The number of streams of a real server: the ninth gets no response headers.

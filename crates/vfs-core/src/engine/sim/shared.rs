@@ -10,8 +10,7 @@ use std::time::Duration;
 use super::random::SimRandom;
 use super::run::{Event, Run};
 use super::summary::Summary;
-use crate::engine::Timestamp;
-use crate::{BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots};
+use crate::{BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots, Timestamp};
 
 /// The maximum number of slots of a budget here.
 const SLOTS: usize = 6;
@@ -81,10 +80,8 @@ impl Share {
         let peers = pool.peers(self.member);
         let Pool { slots, members, recalls, .. } = &mut *pool;
         let member = &mut members[self.member];
-        // The budget's policy does not use the engine's clock: its users are processes.
-        let now_of_budget = now.since_start();
         let slots = &mut Slots { slots, member: self.member };
-        let permits = member.policy.update(now_of_budget, demand, &peers, slots);
+        let permits = member.policy.update(now, demand, &peers, slots);
         assert!(permits.held >= demand.used, "{permits:?} for {demand:?}");
         let is_recalled = permits.usable() < permits.held;
         *recalls += u64::from(is_recalled && !member.is_recalled);

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::engine::Timestamp;
+use crate::Timestamp;
 use crate::engine::plan::Output;
 
 /// The event counts of a run.

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::random::SimRandom;
-use crate::engine::Timestamp;
 use crate::engine::plan::{BreakerTuning, Priority, ReadId, Tuning};
-use crate::{ByteRange, HandleId};
+use crate::{ByteRange, HandleId, Timestamp};
 
 /// The access pattern of a reader.
 #[derive(Debug, Clone, Copy)]

@@ -19,8 +19,8 @@ use crate::engine::plan::{
     Demand, DirectEnd, Output, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
 };
 use crate::engine::store::BlockCache;
-use crate::engine::{BreakerState, MissingPolicy, Timestamp};
-use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
+use crate::engine::{BreakerState, MissingPolicy};
+use crate::{ByteRange, InfoHash, SourceErrorKind, Timestamp, TorrentState, VfsError};
 
 /// The time-out of a read.
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Points in time of the engine, as a type apart from [`Duration`].
+//! Points in time, as a type apart from [`Duration`].
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -6,44 +6,50 @@ use std::time::Duration;
 /// A point in time: the time since the start of one clock.
 ///
 /// Lengths of time are [`Duration`]s. The engine of each server has a clock, which its plan, driver
-/// and local files share. The selector of servers has another one. Each clock starts with its first
-/// use, so timestamps of different clocks must not be compared: only a [`Duration`] until or since
-/// the present passes from one clock to another.
+/// and local files share. The selector of servers has another one, and both start with their first
+/// use. The [`StreamBudget`](crate::StreamBudget) has a clock that all of its members share.
+/// Timestamps of different clocks must not be compared: only a [`Duration`] until or since the
+/// present passes from one clock to another.
 ///
 /// All arithmetic saturates at [`ZERO`](Self::ZERO) and [`MAX`](Self::MAX), with a resolution of a
 /// nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Timestamp(Duration);
+pub struct Timestamp(Duration);
 
 impl Timestamp {
     /// The start of the clock.
-    pub(crate) const ZERO: Self = Self(Duration::ZERO);
+    pub const ZERO: Self = Self(Duration::ZERO);
 
     /// A point in time that is never reached.
-    pub(crate) const MAX: Self = Self(Duration::MAX);
+    pub const MAX: Self = Self(Duration::MAX);
 
     /// Returns the timestamp at `since_start` after the start of the clock.
-    pub(crate) const fn from_start(since_start: Duration) -> Self {
+    #[must_use]
+    pub const fn from_start(since_start: Duration) -> Self {
         Self(since_start)
     }
 
     /// Returns the time since the start of the clock.
-    pub(crate) const fn since_start(self) -> Duration {
+    #[must_use]
+    pub const fn since_start(self) -> Duration {
         self.0
     }
 
     /// Returns the timestamp `duration` later.
-    pub(crate) const fn saturating_add(self, duration: Duration) -> Self {
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
     /// Returns the timestamp `duration` earlier.
-    pub(crate) const fn saturating_sub(self, duration: Duration) -> Self {
+    #[must_use]
+    pub const fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration))
     }
 
     /// Returns the time since `earlier`; zero if `earlier` is later.
-    pub(crate) const fn duration_since(self, earlier: Self) -> Duration {
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
