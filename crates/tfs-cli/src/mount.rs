@@ -44,7 +44,7 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let servers = servers(args, loaded, &mount)?;
-    let mut settings = loaded.mount_settings_with(&mount, servers);
+    let mut settings = MountSettings::with_servers(&loaded.settings, &mount, servers);
     // The waiting process must get an answer before its time limit.
     settings.first_look_max = settings.first_look_max.min(args.daemon_timeout / 2);
     Ok(settings)

@@ -3,8 +3,8 @@
 use vfs_core::RootLayout;
 
 use crate::settings::{
-    ChosenServer, Loaded, MissingData, MissingError, MountLayout, MountSection, PassthroughMode,
-    Problem, Settings,
+    ChosenServer, Loaded, MetadataSection, MissingData, MissingError, MountLayout, MountSection,
+    PassthroughMode, Problem, Settings,
 };
 use crate::start::FIRST_LOOK_TIME_MAX;
 use crate::{
@@ -15,27 +15,27 @@ use crate::{
 /// Bytes in a KiB.
 const KIB: u64 = 1024;
 
-impl Loaded {
+impl MountSettings {
     /// Returns the settings of a mount of the configuration. Reads the password files.
     ///
     /// # Errors
     /// If the choice of servers is ambiguous, or their credentials cannot be used.
-    pub fn mount_settings(&self, mount: &MountSection) -> Result<MountSettings, Problem> {
-        let servers = self.servers_of(mount)?.into_iter().map(MountServer::from).collect();
-        Ok(self.mount_settings_with(mount, servers))
+    pub fn of(loaded: &Loaded, mount: &MountSection) -> Result<Self, Problem> {
+        let servers = loaded.servers_of(mount)?.into_iter().map(MountServer::from).collect();
+        Ok(Self::with_servers(&loaded.settings, mount, servers))
     }
 
     /// Returns the settings of a mount, for servers that the caller has chosen.
     #[must_use]
-    pub fn mount_settings_with(
-        &self,
+    pub fn with_servers(
+        settings: &Settings,
         mount: &MountSection,
         servers: Vec<MountServer>,
-    ) -> MountSettings {
-        let Settings { read, metadata, cache, preload, .. } = &self.settings;
+    ) -> Self {
+        let Settings { read, metadata, cache, preload, .. } = settings;
         // A size above the address space is clamped to it.
         let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-        MountSettings {
+        Self {
             mountpoint: mount.path.clone(),
             allow_other: mount.allow_other,
             allow_non_empty: mount.allow_non_empty,
@@ -67,7 +67,7 @@ impl Loaded {
             torrent_ttl: metadata.torrent_ttl,
             removal_delay: metadata.removal_delay,
             first_look_max: FIRST_LOOK_TIME_MAX,
-            appearance: self.appearance(mount),
+            appearance: attr_options(metadata, mount),
             state_dir: None,
             preload: PreloadSettings {
                 patterns: preload.patterns.clone(),
@@ -76,19 +76,18 @@ impl Loaded {
             },
         }
     }
+}
 
-    fn appearance(&self, mount: &MountSection) -> AttrOptions {
-        let metadata = &self.settings.metadata;
-        let default = AttrOptions::default();
-        AttrOptions {
-            uid: mount.uid.unwrap_or(default.uid),
-            gid: mount.gid.unwrap_or(default.gid),
-            umask: mount.umask,
-            shows_holes: metadata.holes,
-            attr_ttl: metadata.attr_timeout,
-            entry_ttl: metadata.dir_cache_time,
-            ..default
-        }
+fn attr_options(metadata: &MetadataSection, mount: &MountSection) -> AttrOptions {
+    let default = AttrOptions::default();
+    AttrOptions {
+        uid: mount.uid.unwrap_or(default.uid),
+        gid: mount.gid.unwrap_or(default.gid),
+        umask: mount.umask,
+        shows_holes: metadata.holes,
+        attr_ttl: metadata.attr_timeout,
+        entry_ttl: metadata.dir_cache_time,
+        ..default
     }
 }
 
@@ -120,7 +119,7 @@ mod tests {
         let sources = Sources { named_file: Some(path), ..Sources::default() };
         let loaded = sources.load().unwrap();
         let [mount] = loaded.settings.mounts.as_slice() else { panic!("one mount") };
-        loaded.mount_settings(mount).unwrap()
+        MountSettings::of(&loaded, mount).unwrap()
     }
 
     #[test]

@@ -8,10 +8,11 @@ use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 use tfs_sys::blocking;
 
+use crate::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};
 use crate::control::wire::ServerAccess;
+use crate::settings::ServerSettings;
 use crate::state::make_private_below;
-use crate::{ServerSettings, StartError};
 
 /// The user name of the server's API. The password is what protects it.
 const USER: &str = "tfs";

@@ -65,7 +65,7 @@ pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
-pub use server::{ConnectError, RqbitServer, ServerFailure, ServerSettings};
+pub use server::{ConnectError, RqbitServer, ServerFailure};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{
     BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessUsage, ReadStatus, ServerStatus,

@@ -19,12 +19,13 @@ use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::resolving::MagnetResolution;
+use crate::settings::ServerSettings;
 use crate::start::{ServerDown, first_look};
 use crate::state::{KnownTree, ServerIdentity, ServerState};
 #[cfg(feature = "embedded")]
 use crate::status::EMBEDDED_NAME;
 use crate::status::{ServerDescription, ServerWatch};
-use crate::{BaseUrl, RqbitServer, ServerSettings, StartError};
+use crate::{BaseUrl, RqbitServer, StartError};
 
 /// Kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rqbit_client::{
-    BaseUrl, Client, ClientConfig, Credentials, Error, ErrorKind, TimeoutPhase, Timeouts,
-};
+use rqbit_client::{BaseUrl, Client, ClientConfig, Error, ErrorKind, TimeoutPhase, Timeouts};
+
+use crate::settings::ServerSettings;
 
 /// Connect timeout. Most servers are on this machine or in this network, and a user at a prompt
 /// waits.
@@ -16,15 +16,6 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// The statuses below 500 that ask to try again later (RFC 9110, RFC 8470, RFC 6585).
 const BUSY_STATUSES: [u16; 3] = [408, 425, 429];
-
-/// Address and credentials of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerSettings {
-    /// The base URL of its API.
-    pub url: BaseUrl,
-    /// User name and password, if it requires them.
-    pub credentials: Option<Credentials>,
-}
 
 /// A client of one server. After [`connect`](RqbitServer::connect) it has answered, and is rqbit.
 #[derive(Debug, Clone)]

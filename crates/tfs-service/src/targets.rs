@@ -200,7 +200,7 @@ fn section_of(loaded: &Loaded, found: &FoundServer) -> Result<ChosenServer, Prob
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ServerSettings;
+    use crate::settings::ServerSettings;
     use crate::settings::Sources;
 
     fn loaded(servers: &[&str], file: &str) -> Loaded {

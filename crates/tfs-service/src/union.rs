@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
+use crate::settings::ServerSettings;
 use crate::torrent_sizes::TorrentSizes;
 use crate::torrents::list;
 use crate::watched_servers::WatchedServers;
-use crate::{ConnectError, RqbitServer, ServerSettings, TorrentRow};
+use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// How long a list waits for the sizes of torrents, which need one request each, while a user waits
 /// at a prompt. A server on this machine answers a thousand in that time.

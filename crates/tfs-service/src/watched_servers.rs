@@ -189,7 +189,8 @@ async fn ask(server: ListedServer, watched: Arc<WatchState>, pause: Duration, tr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RqbitServer, ServerSettings};
+    use crate::RqbitServer;
+    use crate::settings::ServerSettings;
 
     /// Returns servers without the tasks that ask them.
     fn watched(names: &[&str]) -> WatchedServers {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use tfs_service::control::notify_of_change;
-use tfs_service::settings::Loaded;
+use tfs_service::settings::{Loaded, ServerSettings};
 use tfs_service::{
-    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerSettings,
-    TorrentInput, add, target_server,
+    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, TorrentInput, add,
+    target_server,
 };
 
 pub(crate) use self::hint::hint;

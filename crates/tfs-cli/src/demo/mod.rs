@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
 use tfs_service::control::MountRegistry;
+use tfs_service::settings::ServerSettings;
 use tfs_service::{
     AttrOptions, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
-    RunningMount, ServerChoice, ServerSettings,
+    RunningMount, ServerChoice,
 };
 
 use crate::args::DemoArgs;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use eyre::WrapErr as _;
 use tfs_service::embed::{EmbeddedConfig, EmbeddedServer, SeedOptions};
-use tfs_service::{RqbitServer, ServerSettings, add_torrent, torrents};
+use tfs_service::settings::ServerSettings;
+use tfs_service::{RqbitServer, add_torrent, torrents};
 
 use super::sample::DemoTorrent;
 

@@ -8,7 +8,7 @@ use super::client::ControlClient;
 use super::elsewhere::PROBE_TIME_MAX;
 use super::find::clients;
 use super::wire::EmbeddedServerInfo;
-use crate::ServerSettings;
+use crate::settings::ServerSettings;
 
 /// A running embedded server.
 #[derive(Debug, Clone, PartialEq, Eq)]

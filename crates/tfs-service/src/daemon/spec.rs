@@ -22,7 +22,7 @@ impl Spec {
     pub(super) fn settings(&self) -> Result<MountSettings, Problem> {
         match &self.settings {
             Ok(settings) => Ok(settings.clone()),
-            Err(_then) => self.loaded.mount_settings(&self.section),
+            Err(_then) => MountSettings::of(&self.loaded, &self.section),
         }
     }
 }
@@ -39,7 +39,7 @@ impl PartialEq for Spec {
 /// Returns all mounts of a configuration, by path. Reads files.
 pub(super) fn specs(loaded: &Arc<Loaded>) -> BTreeMap<PathBuf, Spec> {
     let specs = loaded.settings.mounts.iter().map(|section| {
-        let settings = loaded.mount_settings(section);
+        let settings = MountSettings::of(loaded, section);
         let spec = Spec { loaded: Arc::clone(loaded), section: section.clone(), settings };
         (section.path.clone(), spec)
     });

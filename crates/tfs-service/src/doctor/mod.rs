@@ -29,7 +29,8 @@ use tokio::time::timeout;
 pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
-use crate::{LocalPaths, ServerSettings};
+use crate::LocalPaths;
+use crate::settings::ServerSettings;
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while
 /// a user waits at a prompt.

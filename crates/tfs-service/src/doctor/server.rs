@@ -11,7 +11,8 @@ use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_at, shares};
 use super::torrents::judge_listing;
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
-use crate::{ConnectError, RqbitServer, ServerFailure, ServerSettings, rqbit_version};
+use crate::settings::ServerSettings;
+use crate::{ConnectError, RqbitServer, ServerFailure, rqbit_version};
 
 /// Number of torrents whose local files are probed: enough for a result, few enough to be cheap.
 const TORRENTS_LOOKED_FOR: usize = 8;

@@ -39,7 +39,7 @@ pub use model::{
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
-pub use server_selection::{ChosenServer, ServerArg};
+pub use server_selection::{ChosenServer, ServerArg, ServerSettings};
 pub use shown::ShownValue;
 
 /// Checks whether a value from the command line is valid for a key.

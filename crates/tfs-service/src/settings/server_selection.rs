@@ -13,7 +13,15 @@ use super::layer::item_defaults;
 use super::load::flag_name;
 use super::secret::Secret;
 use super::{Loaded, MountSection, Origin, Problem, Provenance, ServerSection};
-use crate::ServerSettings;
+
+/// Address and credentials of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// The base URL of its API.
+    pub url: BaseUrl,
+    /// User name and password, if it requires them.
+    pub credentials: Option<Credentials>,
+}
 
 /// The variable that names the server.
 const SERVER_VARIABLE: &str = "TFS_SERVER";
