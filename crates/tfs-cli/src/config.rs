@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eyre::WrapErr as _;
 use serde_json::json;
-use tfs_service::settings::{
+use tfs_config::{
     ConfigFile, ConfigFileState, Loaded, Origin, ShownValue, Sources, keys, sample_file,
 };
 

@@ -1,7 +1,7 @@
 //! `tfs daemon`: serves all mounts of the configuration until a signal.
 
+use tfs_config::{Loaded, Origin, Sources};
 use tfs_service::daemon::{Daemon, DaemonClaim, DaemonRuns, LogLevelControl};
-use tfs_service::settings::{Loaded, Origin, Sources};
 
 use crate::logging::Level;
 use crate::report::UserError;

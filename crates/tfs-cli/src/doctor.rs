@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf, absolute};
 
 use eyre::WrapErr as _;
 use serde_json::json;
+use tfs_config::{ChosenServer, Loaded, ServerSection};
 use tfs_service::doctor::{
     CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitScope, examine, unit_for,
 };
 use tfs_service::examined_servers;
-use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
 use tfs_sys::shell::quoted;
 
 use crate::args::DoctorArgs;

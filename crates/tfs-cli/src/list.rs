@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::Cell;
-use tfs_service::settings::Loaded;
+use tfs_config::Loaded;
 use tfs_service::{
     ConnectError, ServerSet, TorrentListing, TorrentRow, WatchedList, WatchedServer, target_servers,
 };

@@ -41,9 +41,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use tfs_config::{Loaded, Sources};
 
 use tfs_service::TorrentAction;
-use tfs_service::settings::{Loaded, Sources};
 
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::logging::Audience;

@@ -5,9 +5,9 @@ use std::path::absolute;
 use std::process::Stdio;
 
 use eyre::WrapErr as _;
+use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
-use tfs_service::settings::{Loaded, MountSection};
 #[cfg(feature = "embedded")]
 use tfs_service::{EMBEDDED_NAME, ServerChoice, TorrentInput};
 use tfs_service::{MountServer, MountSettings, RunningMount};

@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tfs_config::Loaded;
 use tfs_service::control::notify_of_change;
-use tfs_service::settings::Loaded;
 use tfs_service::{
     ActedRow, ConnectError, RqbitServer, ServerFailure, TorrentAction, TorrentRow, act, select,
     target_server, torrents,

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use nix::libc;
 use rqbit_client::{ErrorKind, ServerError, TlsError};
+use tfs_config::Sources;
 use tfs_service::control::wire::{FailureBody, FailureKind};
 use tfs_service::control::{ControlError, FindError, RuntimeDirError};
 use tfs_service::daemon::DaemonRuns;
-use tfs_service::settings::Sources;
 use tfs_service::{
     AddError, AddFault, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
     StartError, TorrentRow, UnmountError,

@@ -1,11 +1,11 @@
 //! Converts the settings of a configuration into those of a mount.
 
-use vfs_core::RootLayout;
-
-use crate::settings::{
+use tfs_config::{
     ChosenServer, Loaded, MetadataSection, MissingData, MissingError, MountLayout, MountSection,
     PassthroughMode, Problem, Settings,
 };
+use vfs_core::RootLayout;
+
 use crate::start::FIRST_LOOK_TIME_MAX;
 use crate::{
     AttrOptions, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::READ_AHEAD_KB_DEFAULT;
-    use crate::settings::Sources;
+    use tfs_config::Sources;
 
     /// Loads a file with one server, one mount and these sections.
     fn settings_of(more: &str) -> MountSettings {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use fuse_adapter::mountinfo::locate;
 use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
+use tfs_config::ServerSettings;
 use tfs_sys::blocking;
 
 use crate::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};
 use crate::control::wire::ServerAccess;
-use crate::settings::ServerSettings;
 use crate::state::make_private_below;
 
 /// The user name of the server's API. The password is what protects it.

@@ -31,7 +31,6 @@ mod searching;
 mod select;
 mod server;
 pub mod service_manager;
-pub mod settings;
 mod start;
 mod state;
 pub mod status;

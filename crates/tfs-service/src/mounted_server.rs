@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fuse_adapter::mountinfo::locate;
 use rqbit_source::{LocalPaths, RqbitSource};
+use tfs_config::ServerSettings;
 use tfs_sys::blocking;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -19,7 +20,6 @@ use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::resolving::MagnetResolution;
-use crate::settings::ServerSettings;
 use crate::start::{ServerDown, first_look};
 use crate::state::{KnownTree, ServerIdentity, ServerState};
 #[cfg(feature = "embedded")]

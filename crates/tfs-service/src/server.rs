@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use rqbit_client::{BaseUrl, Client, ClientConfig, Error, ErrorKind, TimeoutPhase, Timeouts};
-
-use crate::settings::ServerSettings;
+use tfs_config::ServerSettings;
 
 /// Connect timeout. Most servers are on this machine or in this network, and a user at a prompt
 /// waits.

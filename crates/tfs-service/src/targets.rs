@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tfs_config::{ChosenServer, Loaded, Problem, ServerArg};
 use tokio::time::timeout;
 
 use crate::control::{ControlClient, FoundServer, clients, embedded_servers, statuses};
-use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
 use crate::status::EMBEDDED_NAME;
 use crate::{BaseUrl, RqbitServer};
 
@@ -200,8 +200,8 @@ fn section_of(loaded: &Loaded, found: &FoundServer) -> Result<ChosenServer, Prob
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::ServerSettings;
-    use crate::settings::Sources;
+    use tfs_config::ServerSettings;
+    use tfs_config::Sources;
 
     fn loaded(servers: &[&str], file: &str) -> Loaded {
         let dir = tempfile::tempdir().unwrap();

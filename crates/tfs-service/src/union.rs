@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tfs_config::ServerSettings;
 use tokio::sync::Mutex;
 
-use crate::settings::ServerSettings;
 use crate::torrent_sizes::TorrentSizes;
 use crate::torrents::list;
 use crate::watched_servers::WatchedServers;

@@ -190,7 +190,7 @@ async fn ask(server: ListedServer, watched: Arc<WatchState>, pause: Duration, tr
 mod tests {
     use super::*;
     use crate::RqbitServer;
-    use crate::settings::ServerSettings;
+    use tfs_config::ServerSettings;
 
     /// Returns servers without the tasks that ask them.
     fn watched(names: &[&str]) -> WatchedServers {

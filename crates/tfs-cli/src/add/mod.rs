@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use tfs_config::{Loaded, ServerSettings};
 use tfs_service::control::notify_of_change;
-use tfs_service::settings::{Loaded, ServerSettings};
 use tfs_service::{
     AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, TorrentInput, add,
     target_server,

@@ -1,7 +1,7 @@
 //! Command-line arguments. Parsing has no side effects.
 //!
-//! Values of settings stay text here. The table of keys (`tfs_service::settings`) checks them,
-//! describes their flags and defaults, and takes them as the highest layer.
+//! Values of settings stay text here. The table of keys (`tfs_config`) checks them, describes their
+//! flags and defaults, and takes them as the highest layer.
 
 mod mount;
 mod mounted;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use tfs_service::settings::{Flag, ServerArg};
+use tfs_config::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
@@ -299,7 +299,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
-    use tfs_service::settings::keys::keys;
+    use tfs_config::keys::keys;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tfs_service::settings::Flag;
+use tfs_config::Flag;
 
 use super::setting::{help, setting};
 use super::{ServerArgs, duration, set};

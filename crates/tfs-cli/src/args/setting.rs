@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
-use tfs_service::settings::{ServerArg, ValueKind, check_typed, keys};
+use tfs_config::{ServerArg, ValueKind, check_typed, keys};
 
 /// Returns the parser of a flag, which checks the text and returns it unchanged.
 pub(super) fn setting(name: &'static str) -> ValueParser {

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
+use tfs_config::ServerSettings;
 use tfs_service::control::MountRegistry;
-use tfs_service::settings::ServerSettings;
 use tfs_service::{
     AttrOptions, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
     RunningMount, ServerChoice,

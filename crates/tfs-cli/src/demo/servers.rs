@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use eyre::WrapErr as _;
+use tfs_config::ServerSettings;
 use tfs_service::embed::{EmbeddedConfig, EmbeddedServer, SeedOptions};
-use tfs_service::settings::ServerSettings;
 use tfs_service::{RqbitServer, add_torrent, torrents};
 
 use super::sample::DemoTorrent;

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::{env, fs};
 
 use eyre::WrapErr as _;
-use tfs_service::settings::{LogFormat, LogLevel, LoggingSection};
+use tfs_config::{LogFormat, LogLevel, LoggingSection};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuse_adapter::check_mountpoint;
+use tfs_config::{Loaded, Problem, SettingsError};
 use tfs_sys::blocking;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -16,7 +17,6 @@ use super::supervisor::Daemon;
 use crate::control::MonitoringServer;
 use crate::control::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
 use crate::service_manager::{ManagerNotice, notify};
-use crate::settings::{Loaded, Problem, SettingsError};
 
 /// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd
 /// gives a start 90 s by default; the first poll of a large library takes a few seconds.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::settings::Loaded;
+use tfs_config::Loaded;
 
 /// Control of the log level, which a reload changes.
 pub trait LogLevelControl: fmt::Debug + Send {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tfs_config::{Loaded, MountSection, Problem};
+
 use crate::MountSettings;
-use crate::settings::{Loaded, MountSection, Problem};
 
 /// One mount of a configuration. Two are equal if their mounts behave the same.
 #[derive(Debug, Clone)]

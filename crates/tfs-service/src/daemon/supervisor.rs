@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tfs_config::{Loaded, LoggingSection, SettingsError, Sources};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,6 @@ use crate::control::wire::{
 };
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
-use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
 
 /// Time limit for the end of all mounts together. Each needs 3 s at most, and more if a server is
 /// slow to disconnect or the state is on a slow disk.

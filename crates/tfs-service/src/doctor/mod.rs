@@ -23,6 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tfs_config::ServerSettings;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,7 +31,6 @@ pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
 use crate::LocalPaths;
-use crate::settings::ServerSettings;
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while
 /// a user waits at a prompt.

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 use rqbit_client::wire::TorrentProgress;
 use rqbit_client::{BaseUrl, Client};
 use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT, to_summary};
+use tfs_config::ServerSettings;
 use tokio::time::timeout;
 
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_at, shares};
 use super::torrents::judge_listing;
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
-use crate::settings::ServerSettings;
 use crate::{ConnectError, RqbitServer, ServerFailure, rqbit_version};
 
 /// Number of torrents whose local files are probed: enough for a result, few enough to be cheap.

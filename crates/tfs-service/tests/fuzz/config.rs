@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use tempfile::TempDir;
-use tfs_service::settings::Sources;
+use tfs_config::Sources;
 
 /// In memory where there is such a place: a file is written for each input.
 static DIR: LazyLock<TempDir> = LazyLock::new(|| {

@@ -25,7 +25,7 @@ pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Violation
             findings.push(Violation::new(&package.manifest, 1, message));
         }
     }
-    for absence in &ABSENCES {
+    for absence in ABSENCES {
         if !packages.iter().any(|package| package.name == absence.package) {
             let message = format!("ABSENCES names `{}`, which is no crate", absence.package);
             findings.push(Violation::new("xtask/src/tidy/edges/table.rs", 1, message));
@@ -85,7 +85,7 @@ pub(super) fn indirect(
     manifest: &TidyFile<'_>,
 ) -> Vec<Violation> {
     let mut findings = Vec::new();
-    for absence in &ABSENCES {
+    for absence in ABSENCES {
         if absence.package != package.name || absence.reach != Reach::Anywhere {
             continue;
         }

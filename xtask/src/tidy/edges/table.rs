@@ -28,7 +28,7 @@ pub(super) struct Owned {
 }
 
 /// The forbidden dependencies of each crate.
-pub(super) const ABSENCES: [Absence; 14] = [
+pub(super) const ABSENCES: &[Absence] = &[
     Absence {
         package: "tfs-sys",
         reach: Reach::Anywhere,
@@ -113,6 +113,12 @@ pub(super) const ABSENCES: [Absence; 14] = [
         reach: Reach::Anywhere,
         banned: &["vfs-core", "fuser", "rqbit-source", "fuse-adapter", "tfs-service"],
         reason: "the embedded server is a server like any other, reached over HTTP",
+    },
+    Absence {
+        package: "tfs-config",
+        reach: Reach::Anywhere,
+        banned: &["clap", "fuser", "fuse-adapter", "librqbit", "tfs-service"],
+        reason: "settings are values; what is done with them is decided elsewhere",
     },
     Absence {
         package: "tfs-service",

@@ -107,7 +107,7 @@ impl Loaded {
     ///
     /// # Errors
     /// If the value in the environment is invalid.
-    pub(crate) fn named_servers(&self) -> Result<Vec<ServerArg>, Problem> {
+    pub fn named_servers(&self) -> Result<Vec<ServerArg>, Problem> {
         match (&self.environment.server, self.servers.as_slice()) {
             (Some(text), []) => Ok(vec![parse_variable(text)?]),
             (_, named) => Ok(named.to_vec()),
@@ -119,18 +119,20 @@ impl Loaded {
     ///
     /// # Errors
     /// As for `choose_servers`.
-    pub(crate) fn choose_of(&self, servers: &[ServerArg]) -> Result<Vec<ChosenServer>, Problem> {
+    pub fn choose_of(&self, servers: &[ServerArg]) -> Result<Vec<ChosenServer>, Problem> {
         let sections = servers.iter().map(|server| self.server_item(server, None));
         self.all_of(&sections.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// Returns whether the command line or the environment sets a user name or a password.
-    pub(crate) fn names_credentials(&self) -> bool {
+    #[must_use]
+    pub fn names_credentials(&self) -> bool {
         self.check_credentials_are_their_own().is_err()
     }
 
     /// Returns whether a file or a variable configures servers; otherwise there is the default one.
-    pub(crate) fn has_configured_servers(&self) -> bool {
+    #[must_use]
+    pub fn has_configured_servers(&self) -> bool {
         let keys = ["server[0].url", "server[0].name"];
         keys.into_iter().any(|key| self.place(key).origin != Origin::Default)
     }

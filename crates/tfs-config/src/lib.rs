@@ -7,6 +7,10 @@
 //!
 //! A list section (`[[server]]`, `[[mount]]`) of a higher layer replaces that of a lower one as a
 //! whole. With a merge by position or name, users could not tell the result without a tool.
+//!
+//! # Invariants
+//! The crate parses no arguments and prints nothing. It sees no mount, no FUSE and no network: it
+//! reads the configuration files and the password files, and nothing else.
 
 mod check;
 mod document;
