@@ -435,6 +435,11 @@ impl Key {
         self.name.split('.').next().unwrap_or(self.name)
     }
 
+    /// Returns its flag for messages, or its name if it has none.
+    pub(super) fn flag_name(&self) -> String {
+        self.flag.unwrap_or(self.name).to_owned()
+    }
+
     /// Returns the help text of its flag: the description and the default.
     #[must_use]
     pub fn help(&self) -> String {

@@ -20,9 +20,11 @@ pub mod keys;
 mod kind;
 mod layer;
 mod load;
+mod loaded;
 mod model;
 mod provenance;
 mod secret;
+mod server;
 mod server_selection;
 mod shown;
 mod suggest;
@@ -35,7 +37,8 @@ pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
 pub use kind::ValueKind;
-pub use load::{Flag, Loaded, Sources};
+pub use load::Sources;
+pub use loaded::{Flag, Loaded};
 pub use model::{
     CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
     MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection, ReadSection,
@@ -43,7 +46,7 @@ pub use model::{
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
-pub use server_selection::{ChosenServer, ServerArg, ServerSettings};
+pub use server::{ChosenServer, ServerArg, ServerSettings};
 pub use shown::ShownValue;
 
 /// Checks whether a value from the command line is valid for a key.

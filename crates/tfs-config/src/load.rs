@@ -1,5 +1,4 @@
-//! Loads the settings: merges the layers in order, validates the result, and keeps the place of
-//! each value.
+//! Loads the settings: merges the layers in order, and validates the result.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,9 +9,9 @@ use figment::Figment;
 
 use super::environment::{self, Environment};
 use super::files::{self, ConfigFile, ConfigFileRole, ConfigFileState};
-use super::keys::{Key, SECTIONS, find_key};
+use super::keys::{SECTIONS, find_key};
 use super::layer::Layer;
-use super::{Origin, Problem, Provenance, ServerArg, Settings, SettingsError, check};
+use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, SettingsError, check};
 
 /// The configuration file of the system.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
@@ -39,33 +38,6 @@ pub struct Sources {
     pub servers: Vec<ServerArg>,
     /// Other keys set on the command line.
     pub flags: Vec<Flag>,
-}
-
-/// A key that the command line sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flag {
-    /// The full name of the key, such as `read.timeout`.
-    pub key: &'static str,
-    /// The value as text, without validation.
-    pub value: String,
-}
-
-/// Loaded settings with the source of each value.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The settings.
-    pub settings: Settings,
-    /// The locations of configuration files, the lower layer first.
-    pub files: Vec<ConfigFile>,
-    /// The short forms from the environment.
-    pub environment: Environment,
-    /// Warnings.
-    pub warnings: Vec<String>,
-    pub(super) servers: Vec<ServerArg>,
-    /// Flags for keys of list sections.
-    pub(super) flags: Vec<Flag>,
-    pub(super) figment: Figment,
-    layers: Vec<Layer>,
 }
 
 impl Sources {
@@ -168,37 +140,10 @@ fn flag_layer(flags: Vec<Flag>, problems: &mut Vec<Problem>) -> (Layer, Vec<Flag
             of_lists.push(flag);
             continue;
         }
-        let origin = Origin::Flag(flag_name(key));
+        let origin = Origin::Flag(key.flag_name());
         if let Err(problem) = layer.set(key, &flag.value, origin) {
             problems.push(problem);
         }
     }
     (layer, of_lists)
-}
-
-/// Returns the flag of a key, for messages.
-pub(super) fn flag_name(key: &Key) -> String {
-    key.flag.unwrap_or(key.name).to_owned()
-}
-
-impl Loaded {
-    /// Returns the files that were read, the lower layer first.
-    #[must_use]
-    pub fn read_files(&self) -> Vec<PathBuf> {
-        let read = self.files.iter().filter(|file| file.state == ConfigFileState::Read);
-        read.map(|file| file.path.clone()).collect()
-    }
-
-    /// Returns the source of a value, by a name such as `read.timeout` or `server[0].url`.
-    #[must_use]
-    pub fn place(&self, name: &str) -> Provenance {
-        // All items of a list come from one layer.
-        let path = name.split('[').next().unwrap_or(name);
-        let layer = self
-            .figment
-            .find_metadata(path)
-            .and_then(|metadata| self.layers.iter().find(|layer| layer.name == metadata.name));
-        let place = layer.and_then(|layer| layer.places.get(name).cloned());
-        place.unwrap_or(Provenance::of(Origin::Default))
-    }
 }

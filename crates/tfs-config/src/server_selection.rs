@@ -1,77 +1,22 @@
 //! Selects the servers and mounts of a command, and applies the flags to them.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use figment::value::{Dict, Value};
 use rqbit_client::{BaseUrl, Credentials};
 use serde::de::DeserializeOwned;
 
 use super::keys::{SECTIONS, find_key};
-use super::kind::{self, ValueOrigin};
+use super::kind::ValueOrigin;
 use super::layer::item_defaults;
-use super::load::flag_name;
 use super::secret::Secret;
-use super::{Loaded, MountSection, Origin, Problem, Provenance, ServerSection};
-
-/// Address and credentials of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerSettings {
-    /// The base URL of its API.
-    pub url: BaseUrl,
-    /// User name and password, if it requires them.
-    pub credentials: Option<Credentials>,
-}
+use super::{
+    ChosenServer, Loaded, MountSection, Origin, Problem, Provenance, ServerArg, ServerSection,
+    ServerSettings,
+};
 
 /// The variable that names the server.
 const SERVER_VARIABLE: &str = "TFS_SERVER";
-
-/// A server as the user names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerArg {
-    /// The name of a configured server.
-    Name(String),
-    /// A URL.
-    Url(BaseUrl),
-    /// A URL with a name.
-    Named {
-        /// The name.
-        name: String,
-        /// The URL.
-        url: BaseUrl,
-    },
-}
-
-/// A selected server.
-#[derive(Debug, Clone)]
-pub struct ChosenServer {
-    /// All of its settings.
-    pub section: ServerSection,
-    /// Its address and credentials.
-    pub connection: ServerSettings,
-    /// Whether it is an embedded server, which does not share its streams.
-    pub is_embedded: bool,
-}
-
-impl FromStr for ServerArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some(scheme_start) = text.find("://") else {
-            return kind::check_name(text).map(|()| Self::Name(text.to_owned())).map_err(|_name| {
-                "neither an address such as http://127.0.0.1:3030 nor the name of a server"
-                    .to_owned()
-            });
-        };
-        match text.split_once('=').filter(|(name, _)| name.len() < scheme_start) {
-            Some((name, url)) => {
-                kind::check_name(name)?;
-                Ok(Self::Named { name: name.to_owned(), url: kind::parse_url(url)? })
-            }
-            None => kind::parse_url(text).map(Self::Url),
-        }
-    }
-}
 
 impl Loaded {
     /// Returns the selected server: the one of the command line, else of the environment, else of a
@@ -358,7 +303,7 @@ impl Loaded {
             }
             let value = key.kind.parse(&flag.value);
             let value = value.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
-            let place = Provenance::of(Origin::Flag(flag_name(key)));
+            let place = Provenance::of(Origin::Flag(key.flag_name()));
             let value = value.map_err(|reason| Problem::at(place, reason))?;
             item.insert(key.short_name().to_owned(), value);
         }
