@@ -4,7 +4,7 @@
 //! metadata, tests need machine code.
 
 use std::{
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -24,6 +24,8 @@ enum What {
     Cargo(&'static [&'static str]),
     /// Runs tidy in this process.
     Tidy,
+    /// Runs git with these arguments, if this is a checkout of git.
+    Git(&'static [&'static str]),
     /// Runs cargo with a subcommand that may not be installed; the name of the subcommand comes
     /// first.
     Optional(&'static [&'static str]),
@@ -38,8 +40,24 @@ enum StepOutcome {
 }
 
 /// The steps, the cheapest first, so that a formatting error is reported within seconds.
-const STEPS: [CiStep; 5] = [
+const STEPS: [CiStep; 6] = [
     CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
+    CiStep {
+        name: "spaces",
+        // Compares with the empty tree, so it checks every line of every tracked file, except for
+        // recordings.
+        what: What::Git(&[
+            "diff",
+            "--check",
+            "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+            "--",
+            ".",
+            ":!fuzz/corpus/*",
+            ":!*.txt",
+            ":!*/tests/data/*",
+            ":!crates/tfs-testkit/data/*",
+        ]),
+    },
     CiStep { name: "tidy", what: What::Tidy },
     CiStep {
         name: "deny",
@@ -100,6 +118,13 @@ impl CiStep {
     fn run(self) -> Result<StepOutcome> {
         let passed = match self.what {
             What::Tidy => tidy::run()?,
+            What::Git(args) => {
+                if !workspace::root().join(".git").exists() {
+                    println!("not a checkout of git: left out");
+                    return Ok(StepOutcome::NotInstalled);
+                }
+                git(args)?
+            }
             What::Cargo(args) => cargo(args)?,
             What::Optional(args) => {
                 if !is_installed(args)? {
@@ -121,6 +146,15 @@ fn cargo(args: &[&str]) -> Result<bool> {
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
+    Ok(status.success())
+}
+
+fn git(args: &[&str]) -> Result<bool> {
+    let status = Command::new("git")
+        .args(args)
+        .current_dir(workspace::root())
+        .status()
+        .map_err(|error| format!("cannot start git: {error}"))?;
     Ok(status.success())
 }
 

@@ -5,22 +5,6 @@ use super::{TidyFile, Violation};
 /// The clippy.toml whose keys the others repeat.
 pub(super) const ROOT_CLIPPY: &str = "clippy.toml";
 
-/// Every crate has a description of one line.
-pub(super) fn description(source: &TidyFile<'_>) -> Vec<Violation> {
-    if !is_of_a_crate(source) {
-        return Vec::new();
-    }
-    let found =
-        source.lines().find_map(|(line, text)| Some((line, value_of(text, "description")?)));
-    match found {
-        None => vec![source.finding(1, "no description: say in one line what the crate is")],
-        Some((line, "\"\"")) => {
-            vec![source.finding(line, "empty description: say in one line what the crate is")]
-        }
-        Some(_) => Vec::new(),
-    }
-}
-
 /// Every crate uses the lints of the workspace, except one that is a workspace of its own.
 pub(super) fn lints(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
@@ -76,25 +60,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{clippy_keys, description, lints};
-
-    #[test]
-    fn descriptions() {
-        check(
-            description,
-            &[
-                ("crates/a/Cargo.toml", "[package]\nname = \"a\"\ndescription = \"Names\"\n"),
-                ("crates/b/Cargo.toml", "[package]\nname = \"b\"\ndescription = \"\"\n"),
-                ("crates/c/Cargo.toml", "[package]\nname = \"c\"\n"),
-                ("Cargo.toml", "[workspace]\n"),
-            ],
-            &expect![[r#"
-                crates/a/Cargo.toml: fine
-                crates/b/Cargo.toml:3: empty description: say in one line what the crate is
-                crates/c/Cargo.toml:1: no description: say in one line what the crate is
-                Cargo.toml: fine"#]],
-        );
-    }
+    use super::{clippy_keys, lints};
 
     #[test]
     fn lints_of_the_workspace() {

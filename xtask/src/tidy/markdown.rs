@@ -1,25 +1,8 @@
-//! Markdown: one title in each file, and links with existing files and headings.
+//! Markdown: links lead to files and headings that exist.
 
 use std::collections::BTreeMap;
 
 use super::{TidyFile, Violation};
-
-/// Every file has one heading of the first level.
-pub(super) fn one_title(source: &TidyFile<'_>) -> Vec<Violation> {
-    if !is_markdown(source) {
-        return Vec::new();
-    }
-    let titles: Vec<usize> =
-        prose(source).filter(|(_, text)| text.starts_with("# ")).map(|(line, _)| line).collect();
-    match titles.as_slice() {
-        [] => vec![source.finding(1, "no title: start the file with a `# ` heading")],
-        [_] => Vec::new(),
-        [_, more @ ..] => {
-            let message = "a second title: one `# ` a file, use `## ` below it";
-            more.iter().map(|line| source.finding(*line, message)).collect()
-        }
-    }
-}
 
 /// Every relative link leads to a file or directory. `exists` gets paths relative to the root.
 pub(super) fn links(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Violation> {
@@ -147,27 +130,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{anchors, links, one_title};
-
-    #[test]
-    fn titles() {
-        check(
-            one_title,
-            &[
-                ("good.md", "# A\n## B\n"),
-                ("none.md", "## B\n"),
-                ("two.md", "# A\ntext\n# B\n"),
-                ("code.md", "# A\n```sh\n# a comment\n```\n"),
-                ("other.toml", "a\n"),
-            ],
-            &expect![[r#"
-                good.md: fine
-                none.md:1: no title: start the file with a `# ` heading
-                two.md:3: a second title: one `# ` a file, use `## ` below it
-                code.md: fine
-                other.toml: fine"#]],
-        );
-    }
+    use super::{anchors, links};
 
     #[test]
     fn relative_links_resolve() {

@@ -108,15 +108,12 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Violation> 
         findings.extend(rust::size(&source));
         findings.extend(rust::line_width(&source));
         findings.extend(words::banned(&source));
-        findings.extend(text::whitespace(&source));
         findings.extend(text::machine_paths(&source));
-        findings.extend(markdown::one_title(&source));
         findings.extend(markdown::links(&source, &exists));
         findings.extend(markdown::anchors(&source, &text_of));
         findings.extend(mentions::exist(&source, &known));
         findings.extend(mentions::length(&source));
         findings.extend(mentions::pages(&source, &exists));
-        findings.extend(manifest::description(&source));
         findings.extend(manifest::lints(&source));
         findings.extend(manifest::clippy_keys(&source, root_clippy));
     }

@@ -1,43 +1,10 @@
-//! Whitespace, and paths that exist on one machine only.
+//! Paths that exist on one machine only.
 
 use super::{TidyFile, Violation};
-
-/// Extensions of files that people write. Recordings of a server are kept unchanged.
-const WRITTEN: [&str; 8] =
-    [".rs", ".toml", ".md", ".yml", ".yaml", ".sh", ".gitignore", ".gitattributes"];
-
-/// Files that people write, without an extension.
-const WRITTEN_WITHOUT_ENDING: [&str; 2] = ["LICENSE", ".ci/run"];
 
 /// Directories with machine-specific files. Split in halves, since this table is a source too.
 const MACHINE_PATHS: [&str; 4] =
     [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
-
-/// No line ends with a space, and every file ends with one newline.
-pub(super) fn whitespace(source: &TidyFile<'_>) -> Vec<Violation> {
-    let is_written = WRITTEN.iter().any(|ending| source.path.ends_with(ending))
-        || WRITTEN_WITHOUT_ENDING.contains(&source.path);
-    if !is_written {
-        return Vec::new();
-    }
-    let mut findings = Vec::new();
-    for (line, text) in source.lines() {
-        if text.ends_with(char::is_whitespace) {
-            findings.push(source.finding(line, "whitespace at the end of the line: remove it"));
-        }
-    }
-    let last = source.text.lines().count();
-    if source.text.contains('\r') {
-        findings.push(source.finding(1, "carriage returns: end lines with a newline only"));
-    }
-    if !source.text.is_empty() && !source.text.ends_with('\n') {
-        findings.push(source.finding(last, "no newline at the end of the file: add it"));
-    }
-    if source.text.ends_with("\n\n") {
-        findings.push(source.finding(last, "empty lines at the end of the file: remove them"));
-    }
-    findings
-}
 
 /// No file contains a path of its author's machine.
 pub(super) fn machine_paths(source: &TidyFile<'_>) -> Vec<Violation> {
@@ -69,33 +36,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{MACHINE_PATHS, machine_paths, whitespace};
-
-    #[test]
-    fn ends_of_lines_and_files() {
-        check(
-            whitespace,
-            &[
-                ("good.rs", "a\n\nb\n"),
-                ("empty.rs", ""),
-                ("spaces.md", "a\nb  \n"),
-                ("tab.toml", "a\t\n"),
-                ("windows.rs", "a\r\nb\r\n"),
-                ("LICENSE", "a"),
-                ("two.yml", "a\n\n"),
-                ("crates/a/tests/data/list.json", "{} "),
-            ],
-            &expect![[r#"
-                good.rs: fine
-                empty.rs: fine
-                spaces.md:2: whitespace at the end of the line: remove it
-                tab.toml:1: whitespace at the end of the line: remove it
-                windows.rs:1: carriage returns: end lines with a newline only
-                LICENSE:1: no newline at the end of the file: add it
-                two.yml:2: empty lines at the end of the file: remove them
-                crates/a/tests/data/list.json: fine"#]],
-        );
-    }
+    use super::{MACHINE_PATHS, machine_paths};
 
     #[test]
     fn places_on_one_machine() {
