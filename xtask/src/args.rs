@@ -10,7 +10,7 @@ use lexopt::{
     Error, Parser, ValueExt as _,
 };
 
-use crate::{dist::Dist, help, scenario::Scenarios, soak::Soak};
+use crate::{acceptance::Selection, dist::Dist, help, scenario::Scenarios, soak::Soak};
 
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Task {
     Tidy,
     /// Run the checks other than the tests.
     Ci,
+    /// Run checks that need other programs.
+    Acceptance(Selection),
     /// Run the demonstration, with these arguments for it.
     Demo(Vec<OsString>),
     /// Run these scenarios.
@@ -63,10 +65,13 @@ impl Task {
 
     /// Parses the arguments of a command that does not hand them on.
     fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
-        let mut scenarios = Scenarios::default();
+        let (mut selection, mut scenarios) = (Selection::default(), Scenarios::default());
         let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
         while let Some(arg) = args.next()? {
             match (command, arg) {
+                ("acceptance", Long("no-install")) => selection.no_install = true,
+                ("acceptance", Long("list")) => selection.list = true,
+                ("acceptance", Value(name)) => selection.names.push(name.string()?),
                 ("scenario", Long("dev")) => scenarios.is_dev = true,
                 ("scenario", Value(name)) => scenarios.names.push(name),
                 ("soak", Long("dev")) => soak.is_dev = true,
@@ -80,6 +85,7 @@ impl Task {
         Ok(match command {
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
+            "acceptance" => Self::Acceptance(selection),
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),
             "structure" => Self::Structure(dirs),
@@ -137,6 +143,7 @@ mod tests {
                 "demo --keep",
                 "bench walk",
                 "structure --at a --at b",
+                "acceptance 18 --no-install film",
             ],
             &expect![[r#"
                 tidy => Tidy
@@ -146,7 +153,8 @@ mod tests {
                 demo => Demo([])
                 demo --keep => Demo(["--keep"])
                 bench walk => Bench(["walk"])
-                structure --at a --at b => Structure(["a", "b"])"#]],
+                structure --at a --at b => Structure(["a", "b"])
+                acceptance 18 --no-install film => Acceptance(Selection { names: ["18", "film"], no_install: true, list: false })"#]],
         );
     }
 

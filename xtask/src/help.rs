@@ -8,6 +8,7 @@ Commands:
   test        Run all tests of the workspace and print the totals
   tidy        Check the rules that neither rustfmt nor clippy checks
   ci          Run all checks that must pass before a merge, except the tests
+  acceptance  Run the checks that need other programs, such as mpv and promtool
   demo        Run the demonstration of tfs, built for release
   scenario    Measure tfs against real rqbits and print the figures
   soak        Read at random through faults for minutes
@@ -23,7 +24,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: [(&str, &str); 10] = [
     (
         "test",
         "\
@@ -54,8 +55,22 @@ Each violation is printed as `file:line: what is wrong, and what to do`.",
         "\
 Usage: cargo xtask ci
 
-Runs fmt, whitespace, tidy, deny (if cargo-deny is installed), clippy and doc. The cheapest check
-is first; the first failure ends the run. Tests are a command of their own: `cargo xtask test`.",
+Runs fmt, spaces (git diff --check), tidy, deny (if cargo-deny is installed), clippy and doc. The
+cheapest check is first; the first failure ends the run. Tests are a command of their own:
+`cargo xtask test`.",
+    ),
+    (
+        "acceptance",
+        "\
+Usage: cargo xtask acceptance [ISSUE|NAME]... [--no-install] [--list]
+
+Runs the checks that need programs of others. Selects by number of an issue or by name; without
+arguments all checks run. Builds `tfs` and `tfs-bench` with the profile of the tests first.
+Prints for each check `passed`, `FAILED` or `skipped` with the reason. Fails if a check failed;
+skipped checks are no failure.
+
+Missing programs are installed as root, from the registries of Debian and PyPI.
+`--no-install` skips the checks whose programs are missing. `--list` prints the checks and ends.",
     ),
     (
         "demo",

@@ -1,13 +1,14 @@
 //! The commands for developers of tfs, as `cargo xtask COMMAND`.
 //!
 //! It runs cargo, reads the files of the checkout and prints its findings. It depends on no crate
-//! of the workspace, so that it works while they do not compile. It installs nothing.
-//! In the checkout it writes only the page named by `bench --markdown`.
+//! of the workspace, so that it works while they do not compile. Only `acceptance` installs
+//! programs. In the checkout it writes only the page named by `bench --markdown`.
 //!
 //! Exit codes: 0 success, 1 a check or a test failed, 2 invalid command line.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is its job")]
 
+mod acceptance;
 mod args;
 mod bench;
 mod ci;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test(extra) => test::run(&extra),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
+        Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
         Task::Dist(dist) => dist::run(&dist),
         Task::Bench(arguments) => bench::run(&arguments),

@@ -15,23 +15,38 @@ const BINARIES: [&str; 2] = ["tfs", "tfs-bench"];
 /// Names the binary under test to `tfs-bench`.
 const VARIABLE: &str = "TFS_BENCH_BINARY";
 
+/// The paths of the built binaries.
+#[derive(Debug)]
+pub(crate) struct Binaries {
+    pub(crate) tfs: PathBuf,
+    pub(crate) bench: PathBuf,
+}
+
+/// Builds both binaries. `is_dev` selects the profile of the tests, not the release profile.
+///
+/// # Errors
+/// If they cannot be built.
+pub(crate) fn build(is_dev: bool) -> Result<Binaries> {
+    let messages = output_of(workspace::cargo().args(cargo_args(is_dev)))?;
+    let path_of = |name: &str| {
+        executable(&messages, name).ok_or_else(|| format!("cargo names no binary {name}"))
+    };
+    let [tfs, bench] = BINARIES;
+    Ok(Binaries { tfs: path_of(tfs)?, bench: path_of(bench)? })
+}
+
 /// Builds both, runs `tfs-bench` in the root of the checkout, and returns whether it succeeded.
-/// `is_dev` selects the profile of the tests, not the release profile.
 ///
 /// # Errors
 /// If they cannot be built or started.
 pub(crate) fn run(is_dev: bool, arguments: &[OsString]) -> Result<bool> {
-    let messages = output_of(workspace::cargo().args(cargo_args(is_dev)))?;
-    let [tfs, program] = BINARIES.map(|name| {
-        executable(&messages, name).ok_or_else(|| format!("cargo names no binary {name}"))
-    });
-    let program = program?;
-    let status = Command::new(&program)
+    let Binaries { tfs, bench } = build(is_dev)?;
+    let status = Command::new(&bench)
         .args(arguments)
-        .env(VARIABLE, tfs?)
+        .env(VARIABLE, tfs)
         .current_dir(workspace::root())
         .status()
-        .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        .map_err(|error| format!("cannot start {}: {error}", bench.display()))?;
     Ok(status.success())
 }
 

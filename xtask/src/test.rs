@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The kernel's device for FUSE.
-const FUSE_DEVICE: &str = "/dev/fuse";
+pub(crate) const FUSE_DEVICE: &str = "/dev/fuse";
 
 /// The program by which users other than root mount.
 const FUSE_HELPER: &str = "fusermount3";
@@ -131,7 +131,8 @@ fn fuse_line(can_open: bool, helper: Option<&Path>) -> String {
     }
 }
 
-fn can_open(device: &str) -> bool {
+/// Returns whether the device can be opened for reading and writing.
+pub(crate) fn can_open(device: &str) -> bool {
     OpenOptions::new().read(true).write(true).open(device).is_ok()
 }
 

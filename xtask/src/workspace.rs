@@ -85,6 +85,17 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
         .ok_or_else(|| "cargo metadata has no longer the form that is expected".into())
 }
 
+/// Returns the directory for build results.
+///
+/// # Errors
+/// If cargo fails.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let args = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
+    let metadata: Value = serde_json::from_str(&output_of(cargo().args(args))?)?;
+    let target = metadata.get("target_directory").and_then(Value::as_str);
+    target.map(PathBuf::from).ok_or_else(|| "cargo names no target".into())
+}
+
 fn is_own_variable(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| OWN_VARIABLES.iter().any(|own| name.starts_with(own)))
 }

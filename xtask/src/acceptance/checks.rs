@@ -1,0 +1,178 @@
+//! The checks as data.
+//!
+//! A script runs in `bash` with `-euo pipefail`, after `prelude.sh`, in an empty directory that is
+//! removed afterwards. `ROOT` is the checkout, `TFS` the binary, `BENCH` the program `tfs-bench`.
+
+/// The helper functions of the scripts.
+pub(super) const PRELUDE: &str = include_str!("prelude.sh");
+
+/// One check that needs programs of others.
+#[derive(Debug)]
+pub(super) struct ForeignCheck {
+    pub(super) name: &'static str,
+    /// The issue that asks for it.
+    pub(super) issue: u16,
+    /// What it shows, as a fragment.
+    pub(super) about: &'static str,
+    pub(super) programs: &'static [ForeignProgram],
+    /// Whether it mounts, which needs `/dev/fuse`.
+    pub(super) mounts: bool,
+    pub(super) script: &'static str,
+}
+
+/// A program, and the package that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ForeignProgram {
+    pub(super) name: &'static str,
+    pub(super) package: &'static str,
+    pub(super) registry: Registry,
+}
+
+/// Where a package comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registry {
+    Debian,
+    PyPi,
+}
+
+const fn debian(name: &'static str, package: &'static str) -> ForeignProgram {
+    ForeignProgram { name, package, registry: Registry::Debian }
+}
+
+const fn pypi(name: &'static str) -> ForeignProgram {
+    ForeignProgram { name, package: name, registry: Registry::PyPi }
+}
+
+/// All checks, the cheapest first.
+pub(super) const CHECKS: [ForeignCheck; 13] = [
+    ForeignCheck {
+        name: "spelling",
+        issue: 18,
+        about: "code and pages have no known misspelling",
+        programs: &[pypi("typos")],
+        mounts: false,
+        script: "cd \"$ROOT\" && typos",
+    },
+    ForeignCheck {
+        name: "shell",
+        issue: 18,
+        about: "shellcheck accepts the scripts of the project",
+        programs: &[debian("shellcheck", "shellcheck")],
+        mounts: false,
+        script: "cd \"$ROOT\" && shellcheck .ci/run \
+                 && shellcheck --shell=bash xtask/src/acceptance/prelude.sh",
+    },
+    ForeignCheck {
+        name: "compose",
+        issue: 18,
+        about: "the Compose file is valid YAML",
+        programs: &[debian("yamllint", "yamllint")],
+        mounts: false,
+        script: "rules='{extends: relaxed, rules: {line-length: disable}}'\n\
+                 yamllint --strict -d \"$rules\" \"$ROOT/contrib/docker/compose.yaml\"",
+    },
+    ForeignCheck {
+        name: "completions",
+        issue: 18,
+        about: "each shell parses its completions without a message",
+        programs: &[debian("bash", "bash"), debian("zsh", "zsh"), debian("fish", "fish")],
+        mounts: false,
+        script: "for shell in bash zsh fish; do\n\
+                 \x20   \"$TFS\" completions $shell >tfs.$shell\n\
+                 \x20   quietly $shell -n tfs.$shell\n\
+                 done",
+    },
+    ForeignCheck {
+        name: "manual",
+        issue: 18,
+        about: "mandoc finds no error in the manual pages",
+        programs: &[debian("mandoc", "mandoc")],
+        mounts: false,
+        script: "\"$TFS\" man --dir man && mandoc -T lint -W error man/*",
+    },
+    ForeignCheck {
+        name: "units",
+        issue: 18,
+        about: "systemd accepts the units without a message",
+        programs: &[debian("systemd-analyze", "systemd")],
+        mounts: false,
+        script: "cp -r \"$ROOT\"/contrib/systemd/* .\n\
+                 sed -i \"s|/usr/bin/tfs|$TFS|\" */*.service\n\
+                 quietly systemd-analyze verify system/tfs.service system/tfs@a.service\n\
+                 quietly systemd-analyze verify --user user/tfs.service user/tfs@a.service",
+    },
+    ForeignCheck {
+        name: "configuration",
+        issue: 18,
+        about: "another parser of TOML reads the configuration that tfs writes",
+        programs: &[debian("python3", "python3")],
+        mounts: false,
+        script: "\"$TFS\" config init tfs.toml\n\
+                 python3 -c 'import tomllib; tomllib.load(open(\"tfs.toml\", \"rb\"))'",
+    },
+    ForeignCheck {
+        name: "json",
+        issue: 18,
+        about: "jq reads the status of a mount",
+        programs: &[debian("jq", "jq")],
+        mounts: true,
+        script: "demo\n\
+                 \"$TFS\" status --json | jq --exit-status 'length == 1'\n\
+                 mkdir second && mounted second\n\
+                 jq --exit-status '.version == 1' second/.tfs/status.json",
+    },
+    ForeignCheck {
+        name: "metrics",
+        issue: 21,
+        about: "promtool accepts the metrics of a mount without a warning",
+        programs: &[debian("promtool", "prometheus"), debian("curl", "curl")],
+        mounts: true,
+        script: "demo\n\
+                 mkdir second\n\
+                 export TFS_MONITORING__LISTEN=127.0.0.1:39131\n\
+                 mounted second\n\
+                 until_done 30 curl -sf http://127.0.0.1:39131/metrics -o metrics\n\
+                 test -s metrics && promtool check metrics <metrics",
+    },
+    ForeignCheck {
+        name: "partial",
+        issue: 17,
+        about: "programs report an error for a file of which a part is missing",
+        programs: &[
+            debian("ffprobe", "ffmpeg"),
+            debian("perl", "perl-base"),
+            debian("python3", "python3"),
+            debian("rsync", "rsync"),
+        ],
+        mounts: true,
+        script: "cargo_test fuse-adapter real programs",
+    },
+    ForeignCheck {
+        name: "oracle",
+        issue: 17,
+        about: "find, ls, du, tar, cp and rsync see the same tree in a mount and on disk",
+        programs: &[debian("rsync", "rsync"), debian("tar", "tar")],
+        mounts: true,
+        script: "cargo_test fuse-adapter real oracle",
+    },
+    ForeignCheck {
+        name: "film",
+        issue: 18,
+        about: "ffmpeg and mpv play a film in a mount",
+        programs: &[debian("ffmpeg", "ffmpeg"), debian("mpv", "mpv")],
+        mounts: true,
+        script: "cd \"$ROOT\" && TFS_BENCH_BINARY=$TFS \"$BENCH\" --compare film --rounds 1",
+    },
+    ForeignCheck {
+        name: "others",
+        issue: 18,
+        about: "a walk over a mount, beside rclone, httpdirfs and btfs",
+        programs: &[
+            debian("rclone", "rclone"),
+            debian("httpdirfs", "httpdirfs"),
+            debian("btfs", "btfs"),
+        ],
+        mounts: true,
+        script: "cd \"$ROOT\" && TFS_BENCH_BINARY=$TFS \"$BENCH\" --compare walk --rounds 1",
+    },
+];

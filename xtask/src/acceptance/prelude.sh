@@ -1,0 +1,60 @@
+# Functions for the scripts of the checks. $TFS and $ROOT are set, and the directory is empty.
+
+export HOME=$PWD XDG_CONFIG_HOME=$PWD/.config XDG_STATE_HOME=$PWD/.state XDG_CACHE_HOME=$PWD/.cache
+export XDG_RUNTIME_DIR=$PWD/run
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+
+started=()
+
+# Ends what the check has started, the last first.
+finish() {
+    local index
+    for ((index = ${#started[@]} - 1; index >= 0; index--)); do
+        kill -TERM "${started[index]}" 2>/dev/null || true
+        wait "${started[index]}" || true
+    done
+}
+trap finish EXIT
+
+# Runs a command, and fails if it fails or prints anything.
+quietly() {
+    local printed
+    printed=$("$@" 2>&1) || { echo "$* failed: $printed"; return 1; }
+    [[ -z $printed ]] || { echo "$* printed: $printed"; return 1; }
+}
+
+# Repeats a command until it succeeds, for at most this many seconds.
+until_done() {
+    local seconds=$1 end
+    shift
+    end=$((SECONDS + seconds))
+    until "$@"; do
+        ((SECONDS < end)) || { echo "not within $seconds s: $*"; return 1; }
+        sleep 0.2
+    done
+}
+
+# Starts the demonstration. Sets MOUNT to its mount, and SERVER to the address of its rqbit.
+demo() {
+    "$TFS" demo --keep >demo.log 2>&1 &
+    started+=($!)
+    until_done 180 grep -q 'tfs unmount' demo.log || { cat demo.log; return 1; }
+    export MOUNT SERVER
+    MOUNT=$(sed -n 's/.*tfs unmount //p' demo.log)
+    SERVER=$(sed -n 's/.*tfs mount --server \([^ ]*\) .*/\1/p' demo.log)
+}
+
+# Mounts the server of the demonstration once more: DIRECTORY [OPTION]...
+mounted() {
+    "$TFS" mount -f --server "$SERVER" "$@" >mount.log 2>&1 &
+    started+=($!)
+    until_done 60 mountpoint -q "$1" || { cat mount.log; return 1; }
+}
+
+# Runs tests of the workspace, and fails if one was skipped: PACKAGE TARGET NAME
+cargo_test() {
+    export _TFS_SKIPPED_TESTS=$PWD/skipped
+    : >skipped
+    (cd "$ROOT" && cargo test --locked --all-features -p "$1" --test "$2" -- "$3")
+    [[ ! -s skipped ]] || { cat skipped; return 1; }
+}
