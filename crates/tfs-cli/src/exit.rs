@@ -1,15 +1,15 @@
 //! Exit codes: a promise to scripts. Codes are added, never changed; `docs/exit-codes.md` has the
 //! same list, and a test compares the two.
 
-/// All went well.
+/// Success.
 pub(crate) const SUCCESS: u8 = 0;
-/// Something failed that has no code of its own.
+/// Another error.
 pub(crate) const FAILURE: u8 = 1;
-/// The command line cannot be understood.
+/// The command line is invalid.
 pub(crate) const USAGE: u8 = 2; // clap's own
-/// The configuration is wrong.
+/// The configuration is invalid.
 pub(crate) const CONFIG_INVALID: u8 = 3;
-/// A configuration file is there already.
+/// The configuration file already exists.
 pub(crate) const CONFIG_EXISTS: u8 = 4;
 
 /// The mount point does not exist.
@@ -18,9 +18,9 @@ pub(crate) const MOUNTPOINT_MISSING: u8 = 10;
 pub(crate) const MOUNTPOINT_NOT_DIRECTORY: u8 = 11;
 /// The mount point is not empty.
 pub(crate) const MOUNTPOINT_NOT_EMPTY: u8 = 12;
-/// A tfs is mounted there already.
+/// tfs is already mounted there.
 pub(crate) const MOUNTPOINT_IN_USE: u8 = 13;
-/// A dead mount is there and cannot be cleaned up.
+/// There is a dead mount that cannot be cleaned up.
 pub(crate) const MOUNTPOINT_DEAD: u8 = 14;
 /// This user may not mount there.
 pub(crate) const MOUNTPOINT_DENIED: u8 = 15;
@@ -28,11 +28,11 @@ pub(crate) const MOUNTPOINT_DENIED: u8 = 15;
 pub(crate) const SERVER_UNREACHABLE: u8 = 20;
 /// The server is not rqbit.
 pub(crate) const SERVER_NOT_RQBIT: u8 = 21;
-/// The server wants other credentials.
+/// The server requires other credentials.
 pub(crate) const SERVER_UNAUTHORIZED: u8 = 22;
-/// The server answers with an error or too late.
+/// The server answered with an error, or too late.
 pub(crate) const SERVER_FAILED: u8 = 23;
-/// TLS cannot be agreed on.
+/// The TLS handshake failed.
 pub(crate) const SERVER_TLS: u8 = 24;
 /// The server, or a proxy in front of it, forbids access.
 pub(crate) const SERVER_FORBIDDEN: u8 = 25;
@@ -48,7 +48,7 @@ pub(crate) const ALLOW_OTHER_DENIED: u8 = 33;
 pub(crate) const MOUNT_FAILED: u8 = 34;
 /// The mount did not answer in time.
 pub(crate) const MOUNT_TIMED_OUT: u8 = 35;
-/// No tfs is mounted there.
+/// tfs is not mounted there.
 pub(crate) const NOT_MOUNTED: u8 = 40;
 /// The mount is in use.
 pub(crate) const MOUNT_BUSY: u8 = 41;
@@ -56,41 +56,41 @@ pub(crate) const MOUNT_BUSY: u8 = 41;
 pub(crate) const UNMOUNT_FAILED: u8 = 42;
 /// The process behind a mount does not answer.
 pub(crate) const MOUNT_UNANSWERED: u8 = 43;
-/// Several mounts are there, and none was named.
+/// There are several mounts, and the command names none.
 pub(crate) const MOUNT_AMBIGUOUS: u8 = 44;
-/// The process behind a mount could not do it.
+/// The process behind a mount could not carry out the request.
 pub(crate) const CONTROL_FAILED: u8 = 45;
-/// The path is in no mount of tfs.
+/// The path is not in a mount of tfs.
 pub(crate) const NOT_IN_MOUNT: u8 = 46;
-/// The mount has no such file.
+/// The mount does not have that file.
 pub(crate) const FILE_UNKNOWN: u8 = 47;
-/// No daemon of this user runs.
+/// No daemon of this user is running.
 pub(crate) const NO_DAEMON: u8 = 48;
-/// Not all of a changed configuration holds yet.
+/// The changed configuration is not fully applied yet.
 pub(crate) const RELOADED_IN_PART: u8 = 49;
-/// A daemon with this configuration runs already.
+/// A daemon with this configuration is already running.
 pub(crate) const DAEMON_RUNS: u8 = 59;
-/// The server inside the process did not start.
+/// The embedded server did not start.
 #[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;
 /// A torrent was not added.
 pub(crate) const ADD_FAILED: u8 = 51;
-/// No torrent fits what was typed.
+/// No torrent matches the argument.
 pub(crate) const TORRENT_UNKNOWN: u8 = 52;
-/// Several torrents fit what was typed.
+/// Several torrents match the argument.
 pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
 /// Not confirmed.
 pub(crate) const NOT_CONFIRMED: u8 = 54;
-/// What to search for cannot be understood.
+/// The search pattern is invalid.
 pub(crate) const QUERY_INVALID: u8 = 55;
-/// Not all could be preloaded.
+/// Some files could not be preloaded.
 pub(crate) const PRELOAD_FAILED: u8 = 56;
 /// A check of the demo failed.
 #[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
-/// It was stopped by a signal, or a preload by the end of its reader, before it was done.
+/// Interrupted by a signal, or the output of a preload was closed.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
 #[cfg(test)]

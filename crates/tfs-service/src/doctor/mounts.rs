@@ -201,7 +201,7 @@ mod tests {
                 Fault mount-point: cannot mount on /mnt/my films: it is not a directory
                 Fault mount-point: cannot mount on /mnt/my films: permission denied
                     $ sudo chown "$USER" '/mnt/my films'
-                Ok mount-point: a tfs is mounted on /mnt/my films already
+                Ok mount-point: tfs is already mounted on /mnt/my films
                 Fault mount-point: /mnt/my films is dead, its process is gone: "Transport endpoint is not connected"
                     $ tfs unmount '/mnt/my films'
             "#]],

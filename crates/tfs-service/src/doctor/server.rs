@@ -252,7 +252,7 @@ mod tests {
             Ok local-paths: off: all files are read over HTTP
             Ok local-paths: the server is not at an address of this machine: all files are read over HTTP
                 $ tfs mount --local-paths /downloads=/mnt/nas ...   # if its folder is here
-            Ok local-paths: nothing finished to try it with
+            Ok local-paths: no finished file to check it with
             Ok local-paths: no finished file to check it with: cannot list the torrents
             Ok local-paths: the server's files are on this machine and are read from disk
             Warning local-paths: 1 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory

@@ -185,11 +185,11 @@ fn what_cannot_be_a_query_is_refused_by_name() {
         (Query::glob("a[b"), "a [ without ] at character 2 of the glob \"a[b\""),
         (
             Query::regex("a(b"),
-            "the regular expression \"a(b\" cannot be understood: unclosed group at character 2",
+            "the regular expression \"a(b\" is invalid: unclosed group at character 2",
         ),
         (
             Query::regex(r"\p{Klingon}"),
-            "the regular expression \"\\\\p{Klingon}\" cannot be understood: \
+            "the regular expression \"\\\\p{Klingon}\" is invalid: \
              Unicode property not found at character 1",
         ),
         (

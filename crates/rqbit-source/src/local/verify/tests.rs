@@ -111,9 +111,9 @@ fn other_content_of_the_same_length_is_refused() {
     let len = f.contents[1].1.len();
     fs::write(f.path(1), vec![1; len]).unwrap();
     let refusal = f.open(1, LocalPieces::All).err().unwrap().to_string();
-    assert!(refusal.ends_with("has other bytes than the torrent"), "{refusal}");
+    assert!(refusal.ends_with("does not have the torrent's hash"), "{refusal}");
     fs::write(f.path(1), &f.contents[1].1[1..]).unwrap();
-    f.check(1, LocalPieces::All, "\"DIR/d/film\" has 655364 bytes in place of 655365");
+    f.check(1, LocalPieces::All, "\"DIR/d/film\" has 655364 bytes instead of 655365");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_copy_with_a_hole_in_it_is_refused_wherever_the_hole_is() {
         file.sync_all().unwrap();
         let refusal = f.open(1, LocalPieces::All).err().map(|refusal| refusal.to_string());
         let refusal = refusal.unwrap_or_default();
-        assert!(refusal.ends_with("has other bytes than the torrent"), "{hole}: {refusal}");
+        assert!(refusal.ends_with("does not have the torrent's hash"), "{hole}: {refusal}");
         // The same file is valid as long as the server lacks the data in the hole.
         let hole = u32::try_from(hole).unwrap();
         f.check(1, pieces(|piece_idx| piece_idx < hole || piece_idx > hole + 1), "proven");
