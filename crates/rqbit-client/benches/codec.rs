@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rqbit_client::{HaveBitfield, wire};
+use rqbit_client::{Bitfield, wire};
 
 const TORRENTS: u32 = 10_000;
 
@@ -45,7 +45,7 @@ fn codec(criterion: &mut Criterion) {
     let bits = Bytes::from(vec![0xa5; PIECES.div_ceil(8).try_into().unwrap()]);
     group.throughput(Throughput::Bytes(bits.len() as u64));
     group.bench_function("bitfield of 100,000 pieces", |bencher| {
-        bencher.iter(|| black_box(HaveBitfield::new(bits.clone(), PIECES).unwrap().have_count()));
+        bencher.iter(|| black_box(Bitfield::new(bits.clone(), PIECES).unwrap().have_count()));
     });
     group.finish();
 }

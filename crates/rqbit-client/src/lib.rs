@@ -31,13 +31,13 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use rqbit_client::{ByteRange, Client, ClientConfig};
+//! use rqbit_client::{RequestedRange, Client, ClientConfig};
 //!
 //! let client = Client::new(ClientConfig::new("http://127.0.0.1:3030".parse()?))?;
 //! for torrent in client.torrents().await? {
 //!     let details = client.torrent_details(torrent.info_hash.into()).await?;
 //!     let Some(file) = details.files.iter().flatten().next() else { continue };
-//!     let range = ByteRange::new(0, 1024);
+//!     let range = RequestedRange::new(0, 1024);
 //!     let mut stream =
 //!         client.stream(torrent.info_hash.into(), 0, range, Some(file.length)).await?;
 //!     while let Some(chunk) = stream.next_chunk().await? {
@@ -54,7 +54,6 @@ mod config;
 mod credentials;
 mod direct;
 mod error;
-mod haves;
 mod http;
 mod json;
 mod range;
@@ -73,7 +72,7 @@ pub use crate::error::{
     Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
     TlsError,
 };
-pub use crate::haves::HaveBitfield;
-pub use crate::range::{ByteRange, ContentRange};
+pub use crate::range::{ContentRange, RequestedRange};
 pub use crate::stream::RangeStream;
-pub use crate::torrent_ref::{InfoHash, InfoHashError, TorrentRef};
+pub use crate::torrent_ref::TorrentRef;
+pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};

@@ -7,14 +7,14 @@ use std::fmt;
 ///
 /// Any two values are valid; a range whose end is not past its start is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ByteRange {
+pub struct RequestedRange {
     /// Offset of the first byte.
     pub start: u64,
     /// Offset after the last byte, or `None` for the end of the file.
     pub end: Option<u64>,
 }
 
-impl ByteRange {
+impl RequestedRange {
     /// Creates the range from `start` up to, not including, `end_exclusive`.
     pub const fn new(start: u64, end_exclusive: u64) -> Self {
         Self { start, end: Some(end_exclusive) }
@@ -56,7 +56,7 @@ impl ByteRange {
     }
 }
 
-impl fmt::Display for ByteRange {
+impl fmt::Display for RequestedRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.end {
             Some(end) => write!(f, "{}..{end}", self.start),
@@ -109,22 +109,22 @@ mod tests {
     #[test]
     fn range_is_clamped_and_written_inclusively() {
         #[track_caller]
-        fn check(range: ByteRange, file_len: Option<u64>, want: Option<&str>) {
+        fn check(range: RequestedRange, file_len: Option<u64>, want: Option<&str>) {
             let header = range.clamp(file_len).header();
             assert_eq!(header.as_deref(), want, "{range} of {file_len:?}");
         }
-        check(ByteRange::new(0, 10), Some(100), Some("bytes=0-9"));
-        check(ByteRange::new(90, 110), Some(100), Some("bytes=90-99"));
-        check(ByteRange::new(100, 110), Some(100), None);
-        check(ByteRange::new(5, 5), Some(100), None);
-        check(ByteRange::new(6, 5), Some(100), None);
-        check(ByteRange::new(0, 10), Some(0), None);
-        check(ByteRange::open_ended(0), Some(0), None);
-        check(ByteRange::open_ended(7), Some(100), Some("bytes=7-99"));
-        check(ByteRange::open_ended(7), None, Some("bytes=7-"));
-        check(ByteRange::new(7, 9), None, Some("bytes=7-8"));
-        check(ByteRange::with_length(u64::MAX, 9), None, None);
-        check(ByteRange::with_length(1, u64::MAX), Some(3), Some("bytes=1-2"));
+        check(RequestedRange::new(0, 10), Some(100), Some("bytes=0-9"));
+        check(RequestedRange::new(90, 110), Some(100), Some("bytes=90-99"));
+        check(RequestedRange::new(100, 110), Some(100), None);
+        check(RequestedRange::new(5, 5), Some(100), None);
+        check(RequestedRange::new(6, 5), Some(100), None);
+        check(RequestedRange::new(0, 10), Some(0), None);
+        check(RequestedRange::open_ended(0), Some(0), None);
+        check(RequestedRange::open_ended(7), Some(100), Some("bytes=7-99"));
+        check(RequestedRange::open_ended(7), None, Some("bytes=7-"));
+        check(RequestedRange::new(7, 9), None, Some("bytes=7-8"));
+        check(RequestedRange::with_length(u64::MAX, 9), None, None);
+        check(RequestedRange::with_length(1, u64::MAX), Some(3), Some("bytes=1-2"));
     }
 
     #[test]

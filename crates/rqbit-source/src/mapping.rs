@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 
 use rqbit_client::wire;
 use vfs_core::{
-    FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
-    TorrentSummary,
+    FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
 };
 
 use crate::metainfo::{self, Metainfo};
@@ -25,7 +24,7 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
     };
     let is_running = matches!(state, TorrentState::Live | TorrentState::Paused);
     TorrentSummary {
-        info_hash: to_info_hash(torrent.info_hash),
+        info_hash: torrent.info_hash,
         added_order: torrent.id.unwrap_or(u64::MAX),
         // A torrent of empty files has no pieces, but may be running.
         is_resolved: torrent.total_pieces != Some(0) || is_running,
@@ -93,7 +92,7 @@ fn guess(torrent: wire::TorrentDetails) -> TorrentDetails {
     let is_single = matches!(files.as_slice(), [file] if file.components == [name.as_str()]);
     let total_bytes = files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.length));
     TorrentDetails {
-        info_hash: to_info_hash(torrent.info_hash),
+        info_hash: torrent.info_hash,
         name,
         layout: if is_single { Layout::SingleFile } else { Layout::Directory },
         created: None,
@@ -129,10 +128,6 @@ fn to_file(file: wire::TorrentFile) -> FileEntry {
         FileKind::Regular
     };
     FileEntry { path: file.components, len: file.length, kind }
-}
-
-pub(crate) fn to_info_hash(info_hash: rqbit_client::InfoHash) -> InfoHash {
-    InfoHash::from_bytes(*info_hash.as_bytes())
 }
 
 #[cfg(test)]

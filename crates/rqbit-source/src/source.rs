@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rqbit_client::{
-    ByteRange as ClientRange, Client, DirectError, ErrorKind, RangeStream, TorrentRef,
-};
+use rqbit_client::{Client, DirectError, ErrorKind, RangeStream, RequestedRange, TorrentRef};
 use vfs_core::{
     Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
     InlineUnavailable, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile,
@@ -145,16 +143,14 @@ impl TorrentSource for RqbitSource {
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
         let torrents = self.client.torrents_with_progress().await.map_err(to_source_error)?;
-        let hashes =
-            torrents.iter().map(|torrent| (mapping::to_info_hash(torrent.info_hash), torrent));
-        self.listed.update(hashes);
+        self.listed.update(torrents.iter().map(|torrent| (torrent.info_hash, torrent)));
         let listing: Vec<_> = torrents.into_iter().map(mapping::to_summary).collect();
         self.local.confirm(&self.client, &listing).await;
         Ok(listing)
     }
 
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
-        let of = to_ref(torrent);
+        let of = TorrentRef::from(torrent);
         let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
         let has_files = details.files.as_ref().is_some_and(|files| !files.is_empty());
         // rqbit lists no files both for a torrent without files and for an unresolved one.
@@ -168,7 +164,7 @@ impl TorrentSource for RqbitSource {
     }
 
     async fn metadata(&self, details: TorrentDetails) -> Result<TorrentDetails, SourceError> {
-        match self.client.torrent_metadata(to_ref(details.info_hash)).await {
+        match self.client.torrent_metadata(details.info_hash.into()).await {
             Ok(torrent_file) => Ok(mapping::complete(details, &torrent_file)),
             Err(error) if is_no_metadata(error.kind()) => {
                 tracing::debug!(torrent = %details.info_hash, %error, "no metadata");
@@ -179,14 +175,11 @@ impl TorrentSource for RqbitSource {
     }
 
     async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
-        let haves = self.client.torrent_haves(to_ref(torrent)).await.map_err(to_source_error)?;
-        Bitfield::new(haves.as_bytes().clone(), haves.piece_count()).ok_or_else(|| {
-            SourceError::new(SourceErrorKind::Protocol, format!("read the pieces of {torrent}"))
-        })
+        self.client.torrent_haves(torrent.into()).await.map_err(to_source_error)
     }
 
     async fn download_progress(&self, torrent: InfoHash) -> Option<DownloadProgress> {
-        match self.client.torrent_stats(to_ref(torrent)).await {
+        match self.client.torrent_stats(torrent.into()).await {
             // Only a live torrent downloads.
             Ok(stats) => stats.live.map(|live| DownloadProgress {
                 fetched_bytes: live.snapshot.fetched_bytes,
@@ -208,8 +201,8 @@ impl TorrentSource for RqbitSource {
         let index = usize::try_from(file.index.0).map_err(|error| {
             SourceError::new(SourceErrorKind::NotFound, "address a file").with_source(error)
         })?;
-        let asked = ClientRange::new(range.start(), range.end());
-        let stream = self.client.stream(to_ref(file.torrent), index, asked, Some(file_len)).await;
+        let asked = RequestedRange::new(range.start(), range.end());
+        let stream = self.client.stream(file.torrent.into(), index, asked, Some(file_len)).await;
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
     }
 
@@ -227,7 +220,7 @@ impl TorrentSource for RqbitSource {
         let index = usize::try_from(file.index.0).map_err(|_beyond| InlineUnavailable::NoWay)?;
         let at = (range.start(), file_len);
         let mut buffer = self.buffers.take(len_of(range));
-        let of = to_ref(file.torrent);
+        let of = TorrentRef::from(file.torrent);
         match self.client.read_direct(of, index, at, buffer.bytes_mut(), time_max) {
             Ok(()) => Ok(buffer.into_bytes()),
             Err(DirectError::NoWay) => Err(InlineUnavailable::NoWay),
@@ -331,10 +324,6 @@ fn is_no_metadata(kind: &ErrorKind) -> bool {
         | ErrorKind::LongBody
         | ErrorKind::WrongRange { .. } => false,
     }
-}
-
-pub(crate) fn to_ref(torrent: InfoHash) -> TorrentRef {
-    TorrentRef::from(rqbit_client::InfoHash::from_bytes(*torrent.as_bytes()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rqbit_client::{ByteRange, Client};
+use rqbit_client::{Client, RequestedRange};
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 
@@ -110,7 +110,7 @@ fn read_first_byte(path: &Path, content: Content, offset: u64) -> Duration {
 /// bytes.
 async fn ask_first_byte(client: &Client, torrent: &SwarmTorrent, offset: u64) -> Duration {
     let start = Instant::now();
-    let mut stream = request(client, torrent, 0, ByteRange::open_ended(offset)).await;
+    let mut stream = request(client, torrent, 0, RequestedRange::open_ended(offset)).await;
     let bytes = stream.next_chunk().await.unwrap().unwrap();
     let took = start.elapsed();
     content(torrent).check(offset, &bytes).unwrap();
@@ -167,7 +167,7 @@ fn read_in_order(path: &Path, content: Content) {
 
 async fn ask_in_order(client: &Client, torrent: &SwarmTorrent) -> Duration {
     let start = Instant::now();
-    let mut stream = request(client, torrent, 0, ByteRange::open_ended(0)).await;
+    let mut stream = request(client, torrent, 0, RequestedRange::open_ended(0)).await;
     loop {
         let offset = stream.position();
         let Some(bytes) = stream.next_chunk().await.unwrap() else { return start.elapsed() };

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use rqbit_client::{ByteRange, Client, ClientConfig, RangeStream, Timeouts, TorrentRef};
+use rqbit_client::{Client, ClientConfig, RangeStream, RequestedRange, Timeouts, TorrentRef};
 use tfs_testkit::content::Content;
 pub(crate) use tfs_testkit::swarm::Rqbits;
 use tfs_testkit::swarm::{SwarmTorrent, TorrentSpec};
@@ -58,7 +58,7 @@ pub(crate) async fn request(
     client: &Client,
     torrent: &SwarmTorrent,
     file: usize,
-    range: ByteRange,
+    range: RequestedRange,
 ) -> RangeStream {
     let len = torrent.files[file].content.len();
     let torrent_ref = TorrentRef::from(torrent.info_hash);

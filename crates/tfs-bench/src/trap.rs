@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rqbit_client::{AddOptions, AddSource, ByteRange};
+use rqbit_client::{AddOptions, AddSource, RequestedRange};
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 use tokio::task::JoinHandle;
@@ -162,7 +162,7 @@ fn without_a_mount(report: &mut FigureReport) {
     let setting = TrapSetup::new();
     let rqbits = &setting.rqbits;
     let client = patient_client(rqbits);
-    let range = |offset| ByteRange::with_length(offset, u64::try_from(READ_BYTES).unwrap());
+    let range = |offset| RequestedRange::with_length(offset, u64::try_from(READ_BYTES).unwrap());
     let meter = FetchMeter::start(rqbits, setting.other.info_hash);
     let ranges = setting.offsets().into_iter().map(range);
     let requests: Vec<_> = ranges

@@ -17,11 +17,11 @@
 //! clock, so that tests can pause it.
 
 mod attr;
-mod bitfield;
 mod budget;
 mod engine;
 mod error;
 mod extents;
+mod geometry;
 mod handle;
 mod id;
 mod invalidation;
@@ -38,7 +38,6 @@ mod view;
 mod xattr;
 
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
-pub use bitfield::{Bitfield, Geometry};
 pub use budget::{
     BudgetListener, BudgetMember, BudgetPeer, BudgetView, StreamBudget, StreamDemand,
     StreamPermits, StreamSlots,
@@ -49,9 +48,8 @@ pub use engine::{
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
-pub use id::{
-    FileId, FileIndex, HandleId, InfoHash, Ino, InodeNumbers, ParseInfoHashError, ServerId,
-};
+pub use geometry::Geometry;
+pub use id::{FileId, FileIndex, HandleId, Ino, InodeNumbers, ServerId};
 pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
@@ -60,6 +58,7 @@ pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
 pub use source::{DownloadProgress, InlineUnavailable, SourceLimits, SourceStream, TorrentSource};
+pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};
 pub use timestamp::Timestamp;
 pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentFile, TorrentState,

@@ -11,6 +11,8 @@
 //! All other text is kept, including a single `%`. If a name is in use, it gets a mark such as
 //! ` [0123abcd]` before its extension, so that players still recognize the type of the file.
 
+use tfs_types::fnv1a_32;
+
 /// Maximum length of a name in bytes (`NAME_MAX` in `linux/limits.h`).
 pub const NAME_BYTES_MAX: usize = 255;
 
@@ -67,7 +69,7 @@ pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String
 
 /// Returns the longest fitting start of the stem, a hash of `raw`, the mark and the extension.
 fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
-    let tail = format!("{CUT}{:08x}{mark}{}", short_hash(raw), escape_text(extension));
+    let tail = format!("{CUT}{:08x}{mark}{}", fnv1a_32(raw.as_bytes()), escape_text(extension));
     let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
     let mut name = String::with_capacity(NAME_BYTES_MAX);
     // Cut between whole characters, before they are escaped, so that no escape is split.
@@ -160,12 +162,6 @@ fn hex_value(digit: u8) -> u8 {
 /// Returns the upper-case digit of a value below 16.
 fn hex_digit(value: u8) -> char {
     char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
-}
-
-/// FNV-1a, 32 bits: must never change. It only distinguishes long names; names with equal hashes
-/// get marks like any others.
-fn short_hash(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

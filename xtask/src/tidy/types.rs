@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use super::Violation;
 
 /// Names that more than one module declares, each with the reason.
-const SHARED: [(&str, &str); 9] = [
-    ("ByteRange", "rqbit-client's has an open end (RFC 9110), vfs-core's has not"),
+const SHARED: [(&str, &str); 7] = [
     ("Error", "the one error type of a library, as in std"),
     ("Fixture", "what the tests of a module share; never imported by another"),
-    ("InfoHash", "rqbit-client and vfs-core do not see each other"),
     ("Result", "with the one error type of a library, as in std"),
     ("Tls", "with and without the feature `tls`"),
-    ("TorrentDetails", "on the wire, and in the core, which do not see each other"),
-    ("TorrentFile", "on the wire, and in the core, which do not see each other"),
-    ("TorrentState", "on the wire, and in the core, which do not see each other"),
+    ("TorrentDetails", "rqbit's JSON with its gaps, and the core's model (ADR 36)"),
+    ("TorrentFile", "rqbit's JSON with its gaps, and the core's model (ADR 36)"),
+    ("TorrentState", "rqbit's word for it, and what a read may expect (ADR 36)"),
 ];
 
 /// Keywords before the name of a type.

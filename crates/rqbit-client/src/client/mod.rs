@@ -17,7 +17,7 @@ use crate::wire::{
     TorrentStats,
 };
 use crate::{
-    BaseUrl, ByteRange, ClientConfig, DirectError, Endpoint, ErrorKind, HaveBitfield, RangeStream,
+    BaseUrl, Bitfield, ClientConfig, DirectError, Endpoint, ErrorKind, RangeStream, RequestedRange,
     Result, TorrentRef, json,
 };
 
@@ -186,7 +186,7 @@ impl Client {
     /// [`ErrorKind::Initializing`] while the torrent is being checked or in state error,
     /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Protocol`] if the
     /// bitfield and its length do not match.
-    pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<HaveBitfield> {
+    pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<Bitfield> {
         let mut call = HttpRequest::get(Endpoint::Haves, format!("torrents/{torrent}/haves"));
         // Without this header the answer is an image.
         call.header(ACCEPT, HeaderValue::from_static("application/octet-stream"));
@@ -196,7 +196,7 @@ impl Client {
         let piece_count = piece_count
             .and_then(|it| it.parse().ok())
             .ok_or_else(|| protocol("bitfield without its number of pieces"))?;
-        HaveBitfield::new(answer.into_body(), piece_count)
+        Bitfield::new(answer.into_body(), piece_count)
             .ok_or_else(|| protocol("bitfield of another length than its number of pieces"))
     }
 
@@ -231,7 +231,7 @@ impl Client {
         &self,
         torrent: TorrentRef,
         file_idx: usize,
-        range: ByteRange,
+        range: RequestedRange,
         file_len: Option<u64>,
     ) -> Result<RangeStream> {
         let path = format!("torrents/{torrent}/stream/{file_idx}");

@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Header, Response, Status};
 
 use super::DirectError;
-use crate::ByteRange;
+use crate::RequestedRange;
 use crate::range::{ContentRange, parse_offset};
 
 /// Maximum size of a head. rqbit sends about 300 bytes, and a proxy may add several times as much.
@@ -25,7 +25,7 @@ impl RangeHead {
     /// Parses a head, or returns `None` if it is incomplete.
     pub(super) fn parse(
         received: &[u8],
-        asked: ByteRange,
+        asked: RequestedRange,
         file_len: u64,
     ) -> Result<Option<Self>, DirectError> {
         let mut headers = [EMPTY_HEADER; HEADERS_MAX];
@@ -46,7 +46,7 @@ impl RangeHead {
 }
 
 /// Checks that the body is exactly the range. Returns whether the connection stays open.
-fn check(headers: &[Header<'_>], asked: ByteRange, file_len: u64) -> Option<bool> {
+fn check(headers: &[Header<'_>], asked: RequestedRange, file_len: u64) -> Option<bool> {
     let (mut is_range, mut is_length, mut may_keep) = (false, false, true);
     for Header { name, value } in headers {
         let value = std::str::from_utf8(value).ok()?.trim();
@@ -80,7 +80,8 @@ mod tests {
     fn check(heads: &[&str], want: &Expect) {
         let rows = heads.iter().map(|head| {
             let head = head.replace('\n', "\r\n");
-            let verdict = match RangeHead::parse(head.as_bytes(), ByteRange::new(10, 20), 100) {
+            let verdict = match RangeHead::parse(head.as_bytes(), RequestedRange::new(10, 20), 100)
+            {
                 Ok(None) => "goes on".to_owned(),
                 Ok(Some(it)) => {
                     format!("{} of {}, keep {}", it.head_bytes, head.len(), it.may_keep)
@@ -155,7 +156,7 @@ mod tests {
     fn a_head_that_does_not_end_is_refused() {
         let mut head = b"HTTP/1.1 206 Partial Content\r\nx: ".to_vec();
         head.resize(HEAD_BYTES_MAX - 1, b'x');
-        let parse = |head: &[u8]| RangeHead::parse(head, ByteRange::new(10, 20), 100).ok();
+        let parse = |head: &[u8]| RangeHead::parse(head, RequestedRange::new(10, 20), 100).ok();
         assert_eq!(parse(&head), Some(None));
         head.push(b'x');
         assert_eq!(parse(&head), None);

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::answer::{HEAD_BYTES_MAX, RangeHead};
 use super::{DirectError, closed};
-use crate::ByteRange;
+use crate::RequestedRange;
 
 /// An idle connection.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl InlineConnection {
     pub(super) fn get(
         &mut self,
         request: &[u8],
-        (asked, file_len): (ByteRange, u64),
+        (asked, file_len): (RequestedRange, u64),
         body: &mut [u8],
         deadline: Instant,
     ) -> Result<bool, InlineError> {

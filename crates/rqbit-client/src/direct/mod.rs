@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::address::ServerAddress;
 use self::connection::{InlineConnection, InlineError};
-use crate::ByteRange;
+use crate::RequestedRange;
 
 /// Maximum number of idle connections: as many as threads that may read inline.
 const IDLE_MAX: usize = 8;
@@ -115,7 +115,7 @@ impl InlineClient {
         let address = lock(&self.address).usable(Instant::now()).ok_or(DirectError::NoWay)?;
         let deadline = Instant::now() + time_max;
         let end = start.saturating_add(buffer.len() as u64);
-        let asked = ByteRange::new(start, end);
+        let asked = RequestedRange::new(start, end);
         let range = asked.header().ok_or(DirectError::Unexpected)?;
         let mut request = String::with_capacity(path.len() + self.headers.len() + 64);
         // Writing to a string cannot fail.

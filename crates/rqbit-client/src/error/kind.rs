@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ByteRange;
+use crate::RequestedRange;
 
 /// rqbit's `human_readable` for a file index out of range, with status 500
 /// (`torrent_state/streaming.rs` of librqbit 9.1.0).
@@ -105,7 +105,7 @@ pub enum ErrorKind {
     #[error("requested bytes {asked}, {got}")]
     WrongRange {
         /// The range in the request.
-        asked: ByteRange,
+        asked: RequestedRange,
         /// What the server sent.
         got: RangeAnswer,
     },

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 
 use crate::http::AnswerBody;
 use crate::range::ContentRange;
-use crate::{ByteRange, RangeAnswer};
+use crate::{RangeAnswer, RequestedRange};
 
 /// Maximum number of bytes to skip in a whole file that was sent instead of a range.
 ///
@@ -51,7 +51,7 @@ impl<'a> Claim<'a> {
     /// `asked` is clamped to `file_len` and not empty.
     pub(super) fn check(
         self,
-        asked: ByteRange,
+        asked: RequestedRange,
         file_len: Option<u64>,
     ) -> Result<Confirmed, RangeAnswer> {
         match self.status {
@@ -62,7 +62,11 @@ impl<'a> Claim<'a> {
     }
 
     /// Checks an answer with status 206: it must have exactly the requested range.
-    fn check_part(self, asked: ByteRange, file_len: Option<u64>) -> Result<Confirmed, RangeAnswer> {
+    fn check_part(
+        self,
+        asked: RequestedRange,
+        file_len: Option<u64>,
+    ) -> Result<Confirmed, RangeAnswer> {
         let got = self.content_range.and_then(ContentRange::parse).ok_or(RangeAnswer::Missing)?;
         let ContentRange { start, end, total } = got;
         let same_total = match (total, file_len) {
@@ -87,7 +91,7 @@ impl<'a> Claim<'a> {
     /// Checks an answer with status 200, the whole file: the range must not be too far into it.
     fn check_whole(
         self,
-        asked: ByteRange,
+        asked: RequestedRange,
         file_len: Option<u64>,
     ) -> Result<Confirmed, RangeAnswer> {
         if let (Some(bytes), Some(file_len)) = (self.body_bytes, file_len)
@@ -117,7 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check(
-        asked: ByteRange,
+        asked: RequestedRange,
         file_len: Option<u64>,
         answers: &[(u16, &str, Option<u64>)],
         want: &Expect,
@@ -155,7 +159,7 @@ mod tests {
             (204, "", None),
         ];
         check(
-            ByteRange::new(10, 20),
+            RequestedRange::new(10, 20),
             Some(100),
             &answers,
             &expect![[r#"
@@ -186,7 +190,7 @@ mod tests {
             (200, "", None),
         ];
         check(
-            ByteRange::open_ended(10),
+            RequestedRange::open_ended(10),
             None,
             &answers,
             &expect![[r#"
@@ -204,7 +208,7 @@ mod tests {
     fn whole_file_is_skipped_into_only_so_far() {
         let file_len = SKIP_BYTES_MAX + 10;
         let answers = [(200, "", Some(file_len)), (200, "", None)];
-        let near = ByteRange::new(SKIP_BYTES_MAX, file_len);
+        let near = RequestedRange::new(SKIP_BYTES_MAX, file_len);
         check(
             near,
             Some(file_len),
@@ -214,7 +218,7 @@ mod tests {
             200 "" -: up to 4194314 skip 4194304 goes on false
         "#]],
         );
-        let far = ByteRange::new(SKIP_BYTES_MAX + 1, file_len);
+        let far = RequestedRange::new(SKIP_BYTES_MAX + 1, file_len);
         check(
             far,
             Some(file_len),

@@ -14,7 +14,7 @@ use self::confirm::Claim;
 use crate::error::CallFailure;
 use crate::http::{AnswerBody, BodyEnd, HttpRequest, Transport, hyper_failure, is_early_end};
 use crate::{
-    ByteRange, Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, TimeoutPhase,
+    Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, RequestedRange, Result, TimeoutPhase,
 };
 
 /// How long to wait for the end of a body whose bytes have all arrived. The end arrives with them,
@@ -59,7 +59,7 @@ impl RangeStream {
     pub(crate) async fn open(
         transport: &Transport,
         path: String,
-        asked: ByteRange,
+        asked: RequestedRange,
         file_len: Option<u64>,
     ) -> Result<Self> {
         let mut call = HttpRequest::get(Endpoint::Stream, path);
@@ -229,9 +229,9 @@ impl RangeStream {
 async fn ask(
     transport: &Transport,
     call: &HttpRequest,
-    asked: ByteRange,
-) -> Result<(Response<AnswerBody>, ByteRange), CallFailure> {
-    let open = ByteRange::open_ended(asked.start);
+    asked: RequestedRange,
+) -> Result<(Response<AnswerBody>, RequestedRange), CallFailure> {
+    let open = RequestedRange::open_ended(asked.start);
     let first = if transport.has_open_ranges_only() { open } else { asked };
     let response = send(transport, call, first).await?;
     let is_whole = response.status() == StatusCode::OK && response.body().length().is_none();
@@ -250,7 +250,7 @@ async fn ask(
 async fn send(
     transport: &Transport,
     call: &HttpRequest,
-    range: ByteRange,
+    range: RequestedRange,
 ) -> Result<Response<AnswerBody>, CallFailure> {
     let mut call = call.clone();
     if let Some(range) = range.header() {

@@ -1,7 +1,7 @@
 //! Connections: which are kept, which are closed, and how dead ones are handled.
 
 use expect_test::{Expect, expect};
-use rqbit_client::{ByteRange, Client, ClientConfig, Result, TorrentRef};
+use rqbit_client::{Client, ClientConfig, RequestedRange, Result, TorrentRef};
 
 use crate::support::{PATIENT, Script, ScriptStep, ScriptedServer, run};
 
@@ -39,7 +39,7 @@ enum Call {
 impl Call {
     async fn make(&self, client: &Client) -> Result<()> {
         let torrent = TorrentRef::Id(7);
-        let range = ByteRange::new(0, 4);
+        let range = RequestedRange::new(0, 4);
         match self {
             Self::List => client.torrents().await.map(|_list| ()),
             Self::Pause => client.pause(torrent).await,
@@ -67,7 +67,7 @@ fn all_may_cross_threads() {
     is_send(&client.torrents());
     is_send(&async {
         let torrent = TorrentRef::Id(7);
-        let mut stream = client.stream(torrent, 0, ByteRange::open_ended(0), None).await?;
+        let mut stream = client.stream(torrent, 0, RequestedRange::open_ended(0), None).await?;
         stream.next_chunk().await
     });
 }

@@ -229,7 +229,7 @@ fn haves_must_have_a_bit_a_piece() {
         })
     });
     expect![[r#"
-        Haves(9 of 9)
+        Bitfield(9 of 9)
         malformed answer (bitfield of another length than its number of pieces)
         malformed answer (bitfield without its number of pieces)
         malformed answer (bitfield without its number of pieces)

@@ -1,7 +1,7 @@
 //! Streams of ranges: valid, wrong and broken ones.
 
 use expect_test::{Expect, expect};
-use rqbit_client::{ByteRange, ErrorKind, RangeStream, Timeouts, TorrentRef};
+use rqbit_client::{ErrorKind, RangeStream, RequestedRange, Timeouts, TorrentRef};
 
 use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
@@ -32,7 +32,7 @@ async fn read(server: &ScriptedServer, stream: &mut RangeStream) -> String {
 
 /// Streams a range of a scripted server; renders a line for each case.
 #[track_caller]
-fn check_range(range: ByteRange, timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
+fn check_range(range: RequestedRange, timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
     let rows = cases.iter().map(|(name, answer)| {
         run(async {
             let script = [&[ScriptStep::Request], answer.as_slice()].concat();
@@ -56,7 +56,7 @@ fn check_range(range: ByteRange, timeouts: Timeouts, cases: &[(&str, Script)], w
 /// Streams bytes `10..20`.
 #[track_caller]
 fn check(cases: &[(&str, Script)], want: &Expect) {
-    check_range(ByteRange::new(10, 20), PATIENT, cases, want);
+    check_range(RequestedRange::new(10, 20), PATIENT, cases, want);
 }
 
 fn part(range: &str, body: &str) -> Script {
@@ -183,7 +183,7 @@ fn whole_file_in_place_of_a_range() {
     );
     let cases = [("up to its end", whole)];
     check_range(
-        ByteRange::open_ended(95),
+        RequestedRange::open_ended(95),
         PATIENT,
         &cases,
         &expect![[r#"
@@ -217,7 +217,8 @@ fn a_server_that_knows_only_ranges_without_an_end() {
             let server = ScriptedServer::start(scripts).await;
             let client = server.client(PATIENT);
             let mut text = format!("{name}\n");
-            for range in [ByteRange::new(10, 20), ByteRange::new(40, 50)].into_iter().take(streams)
+            for range in
+                [RequestedRange::new(10, 20), RequestedRange::new(40, 50)].into_iter().take(streams)
             {
                 match client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await {
                     Ok(mut stream) => text.push_str(&read(&server, &mut stream).await),
@@ -268,7 +269,7 @@ fn whole_file_too_far_to_skip() {
         ]])
         .await;
         let client = server.client(PATIENT);
-        let range = ByteRange::with_length(5_000_000, 10);
+        let range = RequestedRange::with_length(5_000_000, 10);
         let error = client.stream(TorrentRef::Id(7), 3, range, Some(9_999_999)).await.unwrap_err();
         server.finish().await;
         error.kind().to_string()
@@ -300,7 +301,7 @@ fn broken_body() {
 
 #[test]
 fn stalled_body_ends_by_its_deadline() {
-    let range = ByteRange::new(10, 20);
+    let range = RequestedRange::new(10, 20);
     let length = head(&format!("{PART}\r\nContent-Length: 10"));
     let cases = [
         ("after headers", vec![length.clone(), ScriptStep::ClientCloses]),
@@ -356,7 +357,7 @@ fn refused_stream() {
 fn range_is_cut_to_the_file() {
     let cases = [("tail", part("bytes 95-99/100", "56789"))];
     check_range(
-        ByteRange::new(95, 200),
+        RequestedRange::new(95, 200),
         PATIENT,
         &cases,
         &expect![[r#"
@@ -365,7 +366,7 @@ fn range_is_cut_to_the_file() {
     "#]],
     );
     check_range(
-        ByteRange::open_ended(95),
+        RequestedRange::open_ended(95),
         PATIENT,
         &cases,
         &expect![[r#"
@@ -377,7 +378,8 @@ fn range_is_cut_to_the_file() {
 
 #[test]
 fn empty_range_is_not_asked_for() {
-    let ranges = [ByteRange::new(100, 200), ByteRange::open_ended(500), ByteRange::new(9, 9)];
+    let ranges =
+        [RequestedRange::new(100, 200), RequestedRange::open_ended(500), RequestedRange::new(9, 9)];
     let rows = ranges.map(|range| {
         run(async {
             let server = ScriptedServer::start(vec![]).await;
@@ -403,7 +405,7 @@ fn length_of_the_file_may_be_unknown() {
         let script = [vec![ScriptStep::Request], answer].concat();
         let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
-        let range = ByteRange::open_ended(10);
+        let range = RequestedRange::open_ended(10);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, None).await.unwrap();
         expect!["10..20: 0123456789, the end"].assert_eq(&read(&server, &mut stream).await);
         drop(client);
@@ -422,7 +424,7 @@ fn next_chunk_may_be_cancelled() {
             vec![ScriptStep::Request, head, ScriptStep::Gate, ScriptStep::send("0123456789")];
         let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
-        let range = ByteRange::new(10, 20);
+        let range = RequestedRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();
         for _ in 0..3 {
             let waiting = tokio::time::timeout(SOON, stream.next_chunk()).await;
@@ -443,7 +445,7 @@ fn dropped_stream_closes_its_connection() {
             vec![ScriptStep::Request, head, ScriptStep::send("012"), ScriptStep::ClientCloses];
         let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
-        let range = ByteRange::new(10, 20);
+        let range = RequestedRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();
         assert!(stream.next_chunk().await.unwrap().is_some());
         // The client stays alive: only the stream is dropped.

@@ -11,7 +11,6 @@ use vfs_core::{FileId, InfoHash, TorrentSummary};
 use super::LocalFiles;
 use super::place::relative_path;
 use super::verification_store::VerifiedFileRecord;
-use crate::source::to_ref;
 
 /// Maximum number of torrents that are confirmed at a time; the others wait for the next list.
 const TORRENTS_MAX: usize = 16;
@@ -46,7 +45,7 @@ impl LocalFiles {
         let listed: Vec<_> = listed.take(TORRENTS_MAX).collect();
         let asking = async {
             for (torrent, files) in listed {
-                match client.torrent_details(to_ref(torrent)).await {
+                match client.torrent_details(torrent.into()).await {
                     Ok(details) => self.compare(&details, &files),
                     Err(error) => tracing::debug!(%torrent, %error,
                         "verifications are not confirmed"),

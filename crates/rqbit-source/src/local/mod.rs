@@ -48,7 +48,6 @@ pub use self::verification_store::{FileIdentity, VerificationStore, VerifiedFile
 use self::verify::Verifier;
 use crate::buffers::Buffers;
 use crate::error::to_source_error;
-use crate::source::to_ref;
 
 /// Maximum number of concurrent verifications: hashing uses a CPU each, and readers need the disk.
 const PROOFS_AT_A_TIME: usize = 2;
@@ -335,12 +334,12 @@ impl LocalFiles {
             return Ok(layout);
         }
         let unknown = |error| NoLocalFile::Unknown(to_source_error(error).into());
-        let details = client.torrent_details(to_ref(torrent)).await.map_err(unknown)?;
+        let details = client.torrent_details(torrent.into()).await.map_err(unknown)?;
         // Most remote servers are detected here, before megabytes of hashes are transferred.
         let folder = self.paths.folder(&details.output_folder).and_then(OutputFolder::open);
         let folder = folder.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
         drop(folder);
-        let torrent_file = client.torrent_metadata(to_ref(torrent)).await.map_err(unknown)?;
+        let torrent_file = client.torrent_metadata(torrent.into()).await.map_err(unknown)?;
         let layout = spawn_blocking(move || PieceLayout::new(&details, &torrent_file));
         let layout = layout.await.map_err(|error| {
             let context = format!("read the metadata of {torrent}");

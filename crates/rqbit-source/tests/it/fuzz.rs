@@ -35,7 +35,7 @@ fn any_answers_make_a_tree() {
 }
 
 #[test]
-fn any_bitfield_is_the_same_to_client_and_core() {
+fn any_bitfield_has_the_pieces_of_its_bits() {
     check("bitfield", bitfield);
 }
 

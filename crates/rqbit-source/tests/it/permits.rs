@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rqbit_client::{ByteRange, Client, ClientConfig, RangeStream, Timeouts, TorrentRef};
+use rqbit_client::{Client, ClientConfig, RangeStream, RequestedRange, Timeouts, TorrentRef};
 use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
 use tfs_testkit::content::Content;
 use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
@@ -126,8 +126,8 @@ async fn many_readers_of_missing_data_all_end_and_leave_the_server_its_permits()
 }
 
 async fn stream_at(client: &Client, offset: u64) -> RangeStream {
-    let torrent = TorrentRef::from(rqbit_client::InfoHash::from_bytes([1; 20]));
-    let range = ByteRange::new(offset, offset + u64::from(READ_BYTES));
+    let torrent = TorrentRef::from(InfoHash::from_bytes([1; 20]));
+    let range = RequestedRange::new(offset, offset + u64::from(READ_BYTES));
     client.stream(torrent, 0, range, Some(FILM.len())).await.unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rqbit_client::ByteRange;
+use rqbit_client::RequestedRange;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 use tfs_testkit::until::until;
 
@@ -106,7 +106,7 @@ fn millis(time: Duration) -> f64 {
 fn ask(rqbits: &Rqbits, torrent: &SwarmTorrent, offset: u64) -> f64 {
     let start = Instant::now();
     rqbits.runtime.block_on(async {
-        let range = ByteRange::open_ended(offset);
+        let range = RequestedRange::open_ended(offset);
         let mut stream = request(rqbits.swarm.client(), torrent, 0, range).await;
         stream.next_chunk().await.unwrap().unwrap();
     });

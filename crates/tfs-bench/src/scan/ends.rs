@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rqbit_client::ByteRange;
+use rqbit_client::RequestedRange;
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 use tokio::time::timeout;
@@ -208,7 +208,7 @@ async fn ask_ends(
 ) {
     for (mut start, end) in ends() {
         while start < end {
-            let range = ByteRange::new(start, end);
+            let range = RequestedRange::new(start, end);
             let mut stream = request(rqbits.swarm.client(), torrent, file, range).await;
             while start < end {
                 let Ok(chunk) = timeout(SILENCE_MAX, stream.next_chunk()).await else {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rqbit_client::{HaveBitfield, InfoHash};
+use rqbit_client::{Bitfield, InfoHash};
 use serde_json::Value;
 
 use crate::figures::{FigureReport, Want, count, megabytes};
@@ -77,7 +77,7 @@ fn report_costs(report: &mut FigureReport, name: &str, piece_bytes: u32, costs: 
 }
 
 /// Returns the pieces that the server has.
-fn pieces(rqbits: &Rqbits, torrent: InfoHash) -> HaveBitfield {
+fn pieces(rqbits: &Rqbits, torrent: InfoHash) -> Bitfield {
     rqbits.runtime.block_on(rqbits.swarm.client().torrent_haves(torrent.into())).unwrap()
 }
 

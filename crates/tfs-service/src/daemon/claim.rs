@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
+use tfs_types::fnv1a;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
@@ -99,9 +100,7 @@ fn name(files: &[PathBuf]) -> String {
     files.dedup();
     // Formatted as literals, so that different lists give different texts.
     let text = format!("{:?}", files.iter().map(PathBuf::as_path).collect::<Vec<&Path>>());
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv1a(text.as_bytes());
     format!("tfs-daemon-{}-{hash:016x}", geteuid().as_raw())
 }
 

@@ -7,18 +7,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tfs_types::Backoff;
 use tokio::time::Instant;
 
 use super::news::ReloadReport;
 use crate::control::wire::{MissingMount, MountOutcome, ReloadedMount};
 
-/// Pause before the first retry of a mount. A transient problem has passed by then, and readers
-/// need the mount soon.
-const RETRY_TIME_MIN: Duration = Duration::from_secs(2);
-
-/// Maximum pause between retries, which doubles each time. A user who has repaired the cause does
-/// not wait for long, and an attempt every five minutes costs little.
-const RETRY_TIME_MAX: Duration = Duration::from_secs(300);
+/// Pauses before retries of a mount. At the first retry a transient problem has passed, and readers
+/// need the mount soon. With the longest pause, a user who has repaired the cause does not wait for
+/// long, and an attempt every five minutes costs little.
+const RETRY_PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(300));
 
 /// How long a mount must run until its failures are forgotten. A mount that breaks right after its
 /// start counts like one that does not start.
@@ -186,9 +184,9 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         }
         match end {
             TaskExit::NotStarted(why) | TaskExit::Broken(why) => {
-                let wait = retry_time(entry.failure_count);
                 entry.failure_count = entry.failure_count.saturating_add(1);
-                entry.state = TaskState::Waiting { until: now + wait };
+                let pause = RETRY_PAUSES.delay(entry.failure_count);
+                entry.state = TaskState::Waiting { until: now + pause };
                 self.news.tell(path, MountOutcome::Failed, Some(why));
             }
             TaskExit::Unmounted | TaskExit::Stopped => {
@@ -323,10 +321,4 @@ impl<S> PlannedMount<S> {
             TaskState::Waiting { .. } | TaskState::Unmounted => false,
         }
     }
-}
-
-/// Returns the pause after this number of earlier failures.
-fn retry_time(failure_count: u32) -> Duration {
-    let factor = 1_u32.checked_shl(failure_count).unwrap_or(u32::MAX);
-    RETRY_TIME_MIN.saturating_mul(factor).min(RETRY_TIME_MAX)
 }

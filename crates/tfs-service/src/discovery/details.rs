@@ -17,11 +17,12 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tfs_types::Backoff;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSummary};
 
-use super::backoff::Backoff;
 use super::chain;
+use super::retry_timer::RetryTimer;
 use crate::limit_text::limit_text;
 
 /// Maximum number of concurrent requests for details: enough to hide the latency for a thousand
@@ -39,8 +40,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// the next list shows whether the server is up.
 const FAILURES_MAX: u32 = 8;
 
-/// Initial and maximum pause after failures of a torrent; the pause doubles each time.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// Pauses after failures of a torrent.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
 /// Maximum number of files in a mount, over all torrents: two gigabytes of memory.
 const FILES_MAX: usize = 4_000_000;
@@ -59,7 +60,7 @@ struct QueuedDetails {
     is_tried: bool,
     /// The answer count at the last failure that the server may have caused.
     doubted_at: Option<u64>,
-    backoff: Backoff,
+    timer: RetryTimer,
     /// Why it is skipped.
     error: Option<String>,
 }
@@ -68,7 +69,7 @@ struct QueuedDetails {
 enum WantedState {
     Queued,
     OpenRequest,
-    /// It is requested again after its backoff.
+    /// It is requested again after its pause.
     Failed,
     Ready,
 }
@@ -151,8 +152,8 @@ impl DetailsQueue {
             }
             let state = WantedState::Queued;
             let (is_tried, doubted_at, error) = (false, None, None);
-            let backoff = Backoff::new(PAUSES);
-            let wanted = QueuedDetails { summary, state, is_tried, doubted_at, backoff, error };
+            let timer = RetryTimer::new(PAUSES);
+            let wanted = QueuedDetails { summary, state, is_tried, doubted_at, timer, error };
             self.wanted.insert(torrent, wanted);
             self.queue.push_back(torrent);
             new.push(torrent);
@@ -408,8 +409,8 @@ impl DetailsQueue {
     fn pause(&mut self, torrent: InfoHash) {
         if let Some(wanted) = self.wanted.get_mut(&torrent) {
             wanted.state = WantedState::Failed;
-            wanted.backoff.on_failure(Instant::now());
-            self.failed.insert((wanted.backoff.over_at(), torrent));
+            wanted.timer.on_failure(Instant::now());
+            self.failed.insert((wanted.timer.over_at(), torrent));
         }
     }
 

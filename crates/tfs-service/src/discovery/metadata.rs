@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tfs_types::Backoff;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, MetadataStatus, SourceError, TorrentDetails};
 
-use super::backoff::Backoff;
 use super::chain;
+use super::retry_timer::RetryTimer;
 
 /// Maximum number of `.torrent` files that are read concurrently. Each may be megabytes. On a slow
 /// connection they compete with the list of torrents and with reads.
 const METADATA_AT_A_TIME: usize = 3;
 
-/// Initial and maximum pause after failed requests; the pause doubles each time.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(600));
+/// Pauses after failed requests.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(600));
 
-/// Initial and maximum pause after the server answered that it has no metadata of a torrent: only
+/// Pauses after the server answered that it has no metadata of a torrent: only
 /// another version of rqbit changes that.
-const UNAVAILABLE_PAUSES: (Duration, Duration) =
-    (Duration::from_secs(600), Duration::from_secs(3600));
+const UNAVAILABLE_PAUSES: Backoff =
+    Backoff::new(Duration::from_secs(600), Duration::from_secs(3600));
 
 /// A request for metadata.
 pub(super) type MetadataRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
@@ -30,7 +31,7 @@ pub(super) type MetadataRequest = BoxFuture<'static, Result<TorrentDetails, Sour
 #[derive(Debug)]
 struct Paused {
     details: TorrentDetails,
-    backoff: Backoff,
+    timer: RetryTimer,
 }
 
 /// The queue, see the module.
@@ -40,8 +41,8 @@ pub(super) struct MetadataQueue {
     /// Torrents whose request failed, until they are retried.
     paused: HashMap<InfoHash, Paused>,
     in_flight: FuturesUnordered<BoxFuture<'static, (TorrentDetails, Option<SourceError>)>>,
-    /// Backoffs of the torrents that are being retried.
-    retried: HashMap<InfoHash, Backoff>,
+    /// Timers of the torrents that are being retried.
+    retried: HashMap<InfoHash, RetryTimer>,
     /// Torrents that left the tree while their request was pending.
     gone: HashSet<InfoHash>,
 }
@@ -58,9 +59,9 @@ impl MetadataQueue {
                 MetadataStatus::Unavailable => {
                     // Unavailable according to the state directory: rqbit may have another version
                     // now.
-                    let mut backoff = Backoff::new(UNAVAILABLE_PAUSES);
-                    backoff.on_failure(now);
-                    self.paused.insert(torrent, Paused { details, backoff });
+                    let mut timer = RetryTimer::new(UNAVAILABLE_PAUSES);
+                    timer.on_failure(now);
+                    self.paused.insert(torrent, Paused { details, timer });
                 }
             }
         }
@@ -91,17 +92,17 @@ impl MetadataQueue {
         let now = Instant::now();
         while self.in_flight.len() < METADATA_AT_A_TIME {
             let due = || {
-                let over = self.paused.iter().filter(|(_, paused)| paused.backoff.is_over(now));
-                over.min_by_key(|(_, paused)| paused.backoff.over_at()).map(|(it, _)| *it)
+                let over = self.paused.iter().filter(|(_, paused)| paused.timer.is_over(now));
+                over.min_by_key(|(_, paused)| paused.timer.over_at()).map(|(it, _)| *it)
             };
             let details = match self.queue.pop_front() {
                 Some(details) => details,
                 None => {
                     let Some(torrent) = due() else { return };
-                    let Some(Paused { details, backoff }) = self.paused.remove(&torrent) else {
+                    let Some(Paused { details, timer }) = self.paused.remove(&torrent) else {
                         return;
                     };
-                    self.retried.insert(torrent, backoff);
+                    self.retried.insert(torrent, timer);
                     details
                 }
             };
@@ -122,7 +123,7 @@ impl MetadataQueue {
     /// Nothing is lost.
     pub(super) async fn next(&mut self) -> Option<TorrentDetails> {
         let now = Instant::now();
-        let over_at = self.paused.values().map(|paused| paused.backoff.over_at()).min();
+        let over_at = self.paused.values().map(|paused| paused.timer.over_at()).min();
         let is_idle = self.in_flight.len() < METADATA_AT_A_TIME;
         let due_at = over_at.filter(|_| is_idle).map(|at| at.max(now + Duration::from_millis(250)));
         let due = async {
@@ -145,14 +146,14 @@ impl MetadataQueue {
         }
         let is_first = retried.is_none();
         let pauses = if error.is_some() { PAUSES } else { UNAVAILABLE_PAUSES };
-        let mut backoff = retried.unwrap_or_else(|| Backoff::new(pauses));
-        backoff.on_failure(now);
+        let mut timer = retried.unwrap_or_else(|| RetryTimer::new(pauses));
+        timer.on_failure(now);
         let why = error.as_ref().map_or_else(|| "there is none".to_owned(), chain);
         if is_first {
             tracing::info!(%torrent, why, "shown without metadata: no date, no links");
         }
         let kept = error.is_none().then(|| details.clone());
-        self.paused.insert(torrent, Paused { details, backoff });
+        self.paused.insert(torrent, Paused { details, timer });
         kept
     }
 }

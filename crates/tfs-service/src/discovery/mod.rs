@@ -10,11 +10,11 @@
 //! Results are persisted in the state directory at once. One task owns all state ([`Discovery`]).
 
 mod absence;
-mod backoff;
 mod details;
 mod metadata;
 mod poll;
 mod report;
+mod retry_timer;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tfs_types::Backoff;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
@@ -155,5 +156,5 @@ fn pause(poll_interval: Duration, failure_count: u32) -> Duration {
     if failure_count == 0 {
         return poll_interval;
     }
-    RETRY_MIN.saturating_mul(2_u32.saturating_pow(failure_count - 1)).min(poll_interval)
+    Backoff::new(RETRY_MIN, poll_interval).delay(failure_count)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 use rqbit_client::BaseUrl;
+use tfs_types::fnv1a;
 
 /// Maximum number of characters of an address or path in a directory name, which make it
 /// recognizable.
@@ -40,10 +41,7 @@ impl ServerIdentity {
             .map(|c| if is_plain(c) { c } else { '_' })
             .take(LABEL_CHARS_MAX)
             .collect();
-        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        format!("{label}-{hash:016x}")
+        format!("{label}-{:016x}", fnv1a(self.0.as_bytes()))
     }
 }
 

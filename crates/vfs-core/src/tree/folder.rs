@@ -1,5 +1,7 @@
 //! Directories of torrents: the root, or one for each server below it.
 
+use tfs_types::fnv1a;
+
 use super::history::NameHistory;
 use super::names::{Names, RESERVED};
 use crate::name::{escape, escape_marked};
@@ -121,13 +123,9 @@ impl TorrentFolder {
     }
 }
 
-/// FNV-1a: must never change, or inode numbers change. Halved, so that incrementing it never
-/// overflows.
+/// Must never change, or inode numbers change. Halved, so that incrementing it never overflows.
 fn hash(text: &str) -> u64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash >> 32
+    fnv1a(text.as_bytes()) >> 32
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use tfs_types::{FNV1A_BASIS, fnv1a_from};
+
 use crate::{FileIndex, InfoHash, NodeKind};
 
 /// Maximum file length of the kernel: `st_size` is signed. One larger entry makes it refuse the
@@ -64,7 +66,7 @@ impl NodeIdx {
 impl NodeIdentity {
     /// Returns the identity of a torrent's top; in the directory of a server, its name is included.
     pub(super) fn of_top(server: Option<&str>, info_hash: InfoHash) -> Self {
-        let start = Self { number_seed: 0xcbf2_9ce4_8422_2325, fingerprint: 0x6c62_272e_07bb_0142 };
+        let start = Self { number_seed: FNV1A_BASIS, fingerprint: 0x6c62_272e_07bb_0142 };
         let place = server.map_or(start, |name| start.with(b"s", name.as_bytes()));
         place.with(b"t", info_hash.as_bytes())
     }
@@ -89,10 +91,7 @@ impl NodeIdentity {
     /// FNV-1a, then the finalizer of splitmix64: must never change, or inode numbers change.
     fn with(self, tag: &[u8; 1], data: &[u8]) -> Self {
         let hash = |start: u64| {
-            let bytes = tag.iter().chain(data);
-            let mut mixed = bytes.fold(start, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+            let mut mixed = fnv1a_from(fnv1a_from(start, tag), data);
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             mixed ^ (mixed >> 31)
@@ -112,5 +111,27 @@ impl LayoutNode {
             NodeBody::File { .. } => NodeKind::File,
             NodeBody::Symlink { .. } => NodeKind::Symlink,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Programs keep inode numbers, and NFS clients keep generations, across remounts and updates.
+    #[test]
+    fn identities_never_change() {
+        let check = |identity: NodeIdentity, number_seed: u64, fingerprint: u64| {
+            assert_eq!((identity.number_seed, identity.fingerprint), (number_seed, fingerprint));
+        };
+        let info_hash = "000102030405060708090a0b0c0d0e0f10111213".parse().unwrap();
+        let top = NodeIdentity::of_top(None, info_hash);
+        check(top, 0x5e7e_f21c_bbcc_1aaf, 0xf905_3858_5ad4_4554);
+        let file = top.of_file(FileIndex(3));
+        check(file, 0x04ac_b5b0_9a95_2840, 0x880a_317f_8566_0a7b);
+        let directory = top.of_directory("Extras é");
+        check(directory, 0x1f98_401b_fe07_acd1, 0x9256_c0fe_4015_5b71);
+        let of_server = NodeIdentity::of_top(Some("nas"), info_hash);
+        check(of_server, 0x7547_cdad_34f6_70ea, 0x0d8d_fbc8_75ba_4375);
     }
 }

@@ -30,6 +30,25 @@ pub(super) struct Owned {
 /// The forbidden dependencies of each crate.
 pub(super) const ABSENCES: &[Absence] = &[
     Absence {
+        package: "tfs-types",
+        reach: Reach::Anywhere,
+        banned: &[
+            "tokio",
+            "fuser",
+            "hyper",
+            "rustix",
+            "librqbit",
+            "vfs-core",
+            "rqbit-client",
+            "rqbit-source",
+            "rqbit-embedded",
+            "fuse-adapter",
+            "tfs-service",
+            "tfs-sys",
+        ],
+        reason: "it is pure, so that every crate may see it",
+    },
+    Absence {
         package: "tfs-sys",
         reach: Reach::Anywhere,
         banned: &[

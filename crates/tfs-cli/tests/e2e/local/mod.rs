@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
-use rqbit_client::HaveBitfield;
+use rqbit_client::Bitfield;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
@@ -264,7 +264,7 @@ fn half_a_download_is_read_from_both() {
         let haves = || stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).ok();
         // A run longer than the kernel's read-ahead of its first half. rqbit downloads most pieces
         // in order, but not all.
-        let run_of = |haves: &HaveBitfield| {
+        let run_of = |haves: &Bitfield| {
             let is_there = |start| (start..start + RUN_PIECES).all(|it| haves.has(it));
             let mut starts = 0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES;
             starts.find(|start| is_there(*start))

@@ -8,17 +8,16 @@
 
 use std::time::Duration;
 
+use tfs_types::Backoff;
+
 use super::tuning::SEQUENTIAL_READS_MIN;
 use super::{Availability, FileFacts, Plan};
 use crate::engine::BreakerState;
 use crate::{ByteRange, FileId, HandleId, Timestamp};
 
-/// The pause of direct reads after the first miss, which may be chance. It doubles with each
-/// consecutive miss.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-
-/// The longest pause: a server that is too far away costs a thread two milliseconds in a minute.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The pauses of direct reads after consecutive misses. The first miss may be chance. With the
+/// longest pause, a server that is too far away costs a thread two milliseconds in a minute.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(60));
 
 /// How a direct read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Plan {
                 });
             }
             DirectEnd::Missed => {
-                let pause = self.direct.pause.saturating_mul(2).clamp(PAUSE_MIN, PAUSE_MAX);
+                let pause = PAUSES.next(self.direct.pause);
                 self.direct.pause = pause;
                 self.direct.paused_until = now.saturating_add(pause);
                 self.tally.count(file, |count| {

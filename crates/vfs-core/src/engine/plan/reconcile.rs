@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use tfs_types::Backoff;
+
 use super::read_index::Wake;
 use super::{Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
 use crate::{HandleId, Timestamp};
@@ -106,8 +108,8 @@ impl Plan {
         let reads = stream.reads.iter().filter_map(|id| self.reads.get(id));
         let count = reads.map(|read| read.silence_count).max().unwrap_or(0);
         let is_due = stream.phase == Phase::Opening || !stream.is_missing;
-        let doubled = 1_u32.checked_shl(count.saturating_add(is_due.into())).unwrap_or(u32::MAX);
-        self.tuning.silence_time_min.saturating_mul(doubled).min(longest)
+        let times = Backoff::new(self.tuning.silence_time_min, longest);
+        times.delay(count.saturating_add(1).saturating_add(is_due.into()))
     }
 
     /// Records a stall of a stream.

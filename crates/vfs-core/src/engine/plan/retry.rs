@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use tfs_types::Backoff;
+
 use super::FileFacts;
 use crate::engine::BreakerState;
 use crate::{SourceError, SourceErrorKind, Timestamp};
 
-/// The first delay: a server that closed one connection is usually reachable.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-
-/// The longest delay. It bounds how late a recovered server is detected.
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// The delays after failures. The first is short: a server that closed one connection is usually
+/// reachable. The longest bounds how late a recovered server is detected.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// The thresholds of the breaker.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +59,7 @@ pub(crate) fn is_worth_another(error: &SourceError, last: Option<&SourceError>) 
 /// Returns the delay after the `failure_count`-th failure. It doubles each time, with a jitter
 /// between half and all of it, so that simultaneous failures are not retried at the same time.
 pub(crate) fn backoff(failure_count: u32, seed: u64) -> Duration {
-    let doubled =
-        BACKOFF_MIN.saturating_mul(1_u32.wrapping_shl(failure_count.saturating_sub(1).min(16)));
-    let wait = doubled.min(BACKOFF_MAX);
+    let wait = BACKOFF.delay(failure_count);
     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) / 2;
     let extra = mix(seed.wrapping_add(u64::from(failure_count))).checked_rem(millis).unwrap_or(0);
     Duration::from_millis(millis.saturating_add(extra))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tfs_types::Backoff;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::MultiEngine;
@@ -16,11 +17,9 @@ use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
 /// check costs a server at most one request a second and torrent.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The delay before a read that no server could answer tries them again. It doubles.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-
-/// The longest such delay. It bounds how late a recovered server is detected.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// The delays before a read that no server could answer tries them again. The longest bounds how
+/// late a recovered server is detected.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// A read with failover.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     }
 
     async fn ask_until_over(mut self) -> Result<Bytes, VfsError> {
-        let mut pause = PAUSE_MIN;
+        let mut pause = PAUSES.first;
         loop {
             if self.rest().is_empty() {
                 return Ok(join(self.parts));
@@ -111,7 +110,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                         ServerOutcome::Over(error) => return Err(error),
                         ServerOutcome::Done | ServerOutcome::Missing if error.is_none() => continue,
                         ServerOutcome::Done | ServerOutcome::Missing => {
-                            pause = (pause * 2).min(PAUSE_MAX);
+                            pause = PAUSES.next(pause);
                             continue;
                         }
                         ServerOutcome::Failed(_) => {}
@@ -130,7 +129,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                 (None, Some(_)) => {}
             }
             sleep(pause.min(self.time_left())).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            pause = PAUSES.next(pause);
         }
     }
 

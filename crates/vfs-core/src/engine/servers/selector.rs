@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tfs_types::Backoff;
+
 use crate::engine::plan::{Availability, ServerAvailability};
 use crate::{HandleId, ServerId, Timestamp};
 
-/// How long a server is tried last after it failed or stalled; it doubles with each consecutive
-/// failure. A failed attempt costs a second, so it should be rare, and a server that restarts is
-/// back within seconds.
-const DOUBT_TIME_MIN: Duration = Duration::from_secs(2);
-
-/// The longest such time. It bounds how late a recovered server is used again.
-const DOUBT_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a server is tried last after consecutive failures and stalls. A failed attempt costs a
+/// second, so it should be rare, and a server that restarts is back within seconds. The longest
+/// time bounds how late a recovered server is used again.
+const DOUBT_TIMES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
 
 /// The cost of a request beside its bytes, expressed in bytes.
 const REQUEST_BYTES: u64 = 64 << 10;
@@ -103,10 +102,8 @@ impl ServerSelector {
     /// Records that a server failed, or stalled although it has the bytes.
     pub(super) fn on_failure(&mut self, server: ServerId, now: Timestamp) {
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
-        let doubling = 1_u32.wrapping_shl(record.failure_count.min(8));
-        let time = DOUBT_TIME_MIN.saturating_mul(doubling).min(DOUBT_TIME_MAX);
         record.failure_count = record.failure_count.saturating_add(1);
-        record.doubted_until = now.saturating_add(time);
+        record.doubted_until = now.saturating_add(DOUBT_TIMES.delay(record.failure_count));
     }
 
     /// Records a new handle.

@@ -1,0 +1,18 @@
+//! Value types that several crates of the workspace share.
+//!
+//! [`InfoHash`] and [`Bitfield`] are what `rqbit-client` receives and `vfs-core` uses. [`Backoff`]
+//! and [`fnv1a`] serve every crate that retries or needs a permanent hash.
+//!
+//! # Invariants
+//! The crate is pure: no I/O, no clock, no async code, no other crate of the workspace. Without the
+//! feature `serde` it does not see serde either.
+
+mod backoff;
+mod bitfield;
+mod fnv;
+mod info_hash;
+
+pub use backoff::Backoff;
+pub use bitfield::Bitfield;
+pub use fnv::{FNV1A_BASIS, fnv1a, fnv1a_32, fnv1a_from};
+pub use info_hash::{InfoHash, ParseInfoHashError};
