@@ -4,10 +4,10 @@
 //! opener, so the last reader counts.
 
 use std::collections::HashMap;
-use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use tfs_sys::process::{ProcessStatus, command};
 use vfs_core::HandleId;
 
 use crate::request::Tid;
@@ -72,12 +72,8 @@ fn caller(tid: Tid) -> Option<Caller> {
     if tid == Tid::UNKNOWN {
         return None;
     }
-    let status = fs::read(format!("/proc/{}/status", tid.0)).ok()?;
-    // A process name need not be UTF-8.
-    let status = String::from_utf8_lossy(&status);
-    let pid = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()?;
-    let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
-    Some(Caller { pid, command: String::from_utf8_lossy(&command).trim_end().to_owned() })
+    let pid = ProcessStatus::of(tid.0).ok()?.field("Tgid")?.parse().ok()?;
+    Some(Caller { pid, command: command(pid)? })
 }
 
 #[cfg(test)]

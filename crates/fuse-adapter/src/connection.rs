@@ -6,8 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
-
-use crate::mountinfo::Device;
+use tfs_sys::mountinfo::Device;
 
 /// Mount point of the FUSE control filesystem, on machines that mount it.
 const CONTROL_DIR: &str = "/sys/fs/fuse/connections";

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
+use tfs_sys::mountinfo::MountTable;
+use tfs_sys::run_detached;
 
-use crate::mountinfo::MountTable;
 use crate::places::{MountProcess, process_of};
-use crate::time_limit::within;
 
 /// Maximum time for a mount to answer. A tfs mount answers from memory, within milliseconds even on
 /// a loaded machine.
@@ -36,7 +36,7 @@ pub enum Liveness {
 #[must_use]
 pub fn liveness(mount_point: &Path) -> Liveness {
     let asked = mount_point.to_owned();
-    let answer = within(ANSWER_TIME_MAX, move || ask(&asked));
+    let answer = run_detached("tfs-probe", ANSWER_TIME_MAX, move || ask(&asked));
     match answer {
         None => Liveness::Silent,
         Some(LivenessReply::Disconnected) => Liveness::Dead,

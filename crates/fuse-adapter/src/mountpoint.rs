@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use tfs_sys::mountinfo::{MountTable, locate};
 
 use crate::liveness::{Liveness, liveness};
-use crate::mountinfo::{MountTable, locate};
 use crate::unmount::{UnmountError, detach};
 
 /// Maximum number of stacked dead mounts that are removed. Each results from a separate crash.

@@ -10,8 +10,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-
-use crate::mountinfo::{Device, MountTable};
+use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::process::{command, pids};
 
 /// Maximum number of places in a message. The first few show where the filesystem is mounted.
 const PLACES_MAX: usize = 20;
@@ -106,7 +106,7 @@ fn places_in(
     let places = new.map(|entry| MountPlace {
         id: entry.id,
         mount_point: entry.mount_point.clone(),
-        seen_by: pid.map(|pid| Witness { pid, command: command(dir) }),
+        seen_by: pid.map(|pid| Witness { pid, command: command(pid).unwrap_or_default() }),
     });
     places.collect()
 }
@@ -173,16 +173,6 @@ fn connections(dir: &Path) -> Vec<u32> {
 fn connection(info: &str) -> Option<u32> {
     let number = info.lines().find_map(|line| line.strip_prefix(CONNECTION_FIELD))?;
     number.trim().parse().ok()
-}
-
-fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-fn command(dir: &Path) -> String {
-    let command = fs::read_to_string(dir.join("comm")).unwrap_or_default();
-    command.trim_end().to_owned()
 }
 
 #[cfg(test)]

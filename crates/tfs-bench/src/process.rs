@@ -4,21 +4,23 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use tfs_sys::process::ProcessStatus;
+
 /// Resets the peak memory of a process, and returns its current memory, in bytes.
 pub(crate) fn restart_peak(pid: u32) -> u64 {
     // 5 resets the peak, see proc_pid_clear_refs(5).
     fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
-    status_bytes(pid, "VmRSS:")
+    status_bytes(pid, "VmRSS")
 }
 
 /// Returns the peak memory of a process since [`restart_peak`], in bytes.
 pub(crate) fn peak(pid: u32) -> u64 {
-    status_bytes(pid, "VmHWM:")
+    status_bytes(pid, "VmHWM")
 }
 
 /// Returns the current memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> u64 {
-    status_bytes(pid, "VmRSS:")
+    status_bytes(pid, "VmRSS")
 }
 
 /// Returns the CPU time of a process so far, in steps of 10 ms.
@@ -33,9 +35,8 @@ pub(crate) fn processor_time(pid: u32) -> Duration {
 }
 
 fn status_bytes(pid: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    let kib: u64 = value.trim().trim_end_matches(" kB").parse().unwrap();
+    let status = ProcessStatus::of(pid).unwrap();
+    let kib: u64 = status.field(name).unwrap().trim_end_matches(" kB").parse().unwrap();
     kib * 1024
 }
 

@@ -2,15 +2,13 @@
 //!
 //! A handler for an ignored signal would undo the effect of `nohup` and similar programs.
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use eyre::WrapErr as _;
+use tfs_sys::process::ProcessStatus;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output;
-
-/// The file in which the kernel reports the ignored signals of this process.
-const STATUS: &str = "/proc/self/status";
 
 /// The controlling terminal. A process without one cannot open it (`tty(4)`).
 const TERMINAL: &str = "/dev/tty";
@@ -135,14 +133,13 @@ impl Ignored {
     /// Returns the signals that this process ignores. Signals with a handler are not among them, so
     /// later calls return the same.
     fn at_start() -> eyre::Result<Self> {
-        let status =
-            fs::read_to_string(STATUS).wrap_err_with(|| format!("cannot read {STATUS}"))?;
-        Self::parse(&status).ok_or_else(|| eyre::eyre!("{STATUS} does not say what is ignored"))
+        let status = ProcessStatus::of_this_process().wrap_err("cannot read /proc/self/status")?;
+        Self::new(&status)
+            .ok_or_else(|| eyre::eyre!("/proc/self/status does not say what is ignored"))
     }
 
-    fn parse(status: &str) -> Option<Self> {
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-        u64::from_str_radix(mask.trim(), 16).ok().map(Self)
+    fn new(status: &ProcessStatus) -> Option<Self> {
+        status.bits("SigIgn").map(Self)
     }
 
     fn has(self, kind: SignalKind) -> bool {
@@ -157,11 +154,12 @@ mod tests {
 
     #[test]
     fn the_kernel_says_what_is_ignored() {
+        let parse = |text: &str| Ignored::new(&ProcessStatus::parse(text.as_bytes()));
         let status = "Name:\ttfs\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000004001\n";
-        let ignored = Ignored::parse(status).unwrap();
+        let ignored = parse(status).unwrap();
         assert!(ignored.has(SignalKind::hangup()) && ignored.has(SignalKind::terminate()));
         assert!(!ignored.has(SignalKind::interrupt()));
-        assert_eq!(Ignored::parse("Name:\ttfs\n"), None);
+        assert_eq!(parse("Name:\ttfs\n"), None);
         // Rust ignores SIGPIPE in every program.
         assert!(Ignored::at_start().unwrap().has(SignalKind::pipe()));
     }

@@ -1,10 +1,10 @@
 //! `--watch`: repeats the output of a command.
 
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
-use std::{io, thread};
 
-use tokio::sync::oneshot;
+use tfs_sys::spawn_detached;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use tfs_service::SILENCE_MIN;
@@ -150,13 +150,10 @@ impl WatchView {
     /// keep the process from ending at a signal.
     async fn show(&mut self, screen: Screen) -> io::Result<()> {
         let Some(mut frames) = self.frames.take() else { return Ok(()) };
-        let (ended, end) = oneshot::channel();
-        thread::Builder::new().name("output".to_owned()).spawn(move || {
-            let shown = frames.show(&screen).map(|is_read| is_read.then_some(frames));
-            // After a signal the receiver is gone.
-            let _unheard = ended.send(shown);
+        let shown = spawn_detached("output", move || {
+            frames.show(&screen).map(|is_read| is_read.then_some(frames))
         })?;
-        self.frames = end.await.map_err(io::Error::other)??;
+        self.frames = shown.await.map_err(io::Error::other)??;
         Ok(())
     }
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::mountinfo::locate;
 use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 use tfs_config::ServerSettings;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::locate;
 
 use crate::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};

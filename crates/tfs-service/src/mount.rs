@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use fuse_adapter::mountinfo::locate;
 use fuse_adapter::{
     FsName, FuseMount, MissingErrno, MountOptions, check_mountpoint, wait_for_answer,
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
 use tfs_sys::blocking;
-use tokio::sync::{Notify, oneshot};
+use tfs_sys::mountinfo::locate;
+use tfs_sys::spawn_detached;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
 
@@ -321,17 +321,16 @@ impl RunningMount {
         }
         let path = self.mount.mountpoint().to_owned();
         let is_asked = Arc::clone(&self.is_asked);
-        let (sender, answer) = oneshot::channel();
-        // Not a thread of the runtime, whose shutdown would wait for it: this one may never return.
-        let asking = thread::Builder::new().name("tfs-alive".to_owned()).spawn(move || {
+        // This thread may never return.
+        let asking = spawn_detached("tfs-alive", move || {
             let is_alive = wait_for_answer(&path);
             is_asked.store(false, Ordering::Release);
-            // If the answer comes too late, the receiver is gone.
-            sender.send(is_alive).is_ok()
+            is_alive
         });
-        if asking.is_err() {
+        let Ok(answer) = asking else {
             self.is_asked.store(false, Ordering::Release);
-        }
+            return false;
+        };
         answer.await.unwrap_or(false)
     }
 

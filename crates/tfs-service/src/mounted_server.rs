@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuse_adapter::mountinfo::locate;
 use rqbit_source::{LocalPaths, RqbitSource};
 use tfs_config::ServerSettings;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::locate;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};

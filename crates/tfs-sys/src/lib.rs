@@ -9,7 +9,11 @@
 
 mod blocking;
 pub mod clock;
+mod detached;
+pub mod mountinfo;
+pub mod process;
 pub mod runtime_dir;
 pub mod shell;
 
 pub use blocking::blocking;
+pub use detached::{run_detached, spawn_detached};

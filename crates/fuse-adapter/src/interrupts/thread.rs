@@ -1,10 +1,10 @@
 //! Signal state of a thread, read from `/proc`.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, test_kill_process};
+use tfs_sys::process::ProcessStatus;
 
 use crate::request::Tid;
 
@@ -34,9 +34,6 @@ const HARMLESS: [Signal; 8] = [
     Signal::TTOU,
 ];
 
-/// Larger than any `/proc/<tid>/status`, so that one call reads it: its length is not known before.
-const STATUS_BYTES: usize = 4096;
-
 /// Returns whether `/proc` belongs to this PID namespace. In a container it may belong to another,
 /// or be absent.
 pub(super) fn can_look() -> bool {
@@ -47,24 +44,15 @@ pub(super) fn can_look() -> bool {
 
 /// Returns the pending signal of a thread, if any. A thread that is not visible has none.
 pub(crate) fn look(tid: Tid) -> Option<PendingSignal> {
-    match read(tid) {
-        Ok(text) => {
-            let status = SignalSets::parse(&text)?;
-            let leader = || SignalSets::parse(&read(status.leader).ok()?);
+    match ProcessStatus::of(tid.0) {
+        Ok(status) => {
+            let status = SignalSets::parse(&status)?;
+            let leader = || SignalSets::parse(&ProcessStatus::of(status.leader.0).ok()?);
             status.urge(leader)
         }
         // With the mount option `hidepid`, only processes of the same user are visible.
         Err(_) => is_gone(tid).then_some(PendingSignal::Fatal),
     }
-}
-
-/// Reads the status of a process or thread; threads are readable although no listing of `/proc`
-/// shows them. Takes no lock that a thread may hold.
-fn read(tid: Tid) -> io::Result<String> {
-    let mut bytes = Vec::with_capacity(STATUS_BYTES);
-    File::open(format!("/proc/{}/status", tid.0))?.read_to_end(&mut bytes)?;
-    // A process name need not be UTF-8.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn is_gone(tid: Tid) -> bool {
@@ -87,10 +75,10 @@ struct SignalSets {
 }
 
 impl SignalSets {
-    fn parse(text: &str) -> Option<Self> {
-        // In the order of the kernel (`proc_pid_status`), so that one pass finds all.
-        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
-        let mut field = |name| Some(lines.find(|(field, _)| *field == name)?.1.trim());
+    fn parse(status: &ProcessStatus) -> Option<Self> {
+        // In the order of the kernel, so that one pass finds all.
+        let mut fields = status.fields();
+        let mut field = |name| Some(fields.find(|(field, _)| *field == name)?.1);
         let is_dead = field("State")?.starts_with(['Z', 'X']);
         let leader = Tid(field("Tgid")?.parse().ok()?);
         let tid = Tid(field("Pid")?.parse().ok()?);
@@ -203,7 +191,7 @@ mod tests {
     fn this_process_is_seen_as_it_is() {
         assert!(can_look());
         let me = Tid(std::process::id());
-        let status = SignalSets::parse(&read(me).unwrap()).unwrap();
+        let status = SignalSets::parse(&ProcessStatus::of(me.0).unwrap()).unwrap();
         assert_eq!((status.tid, status.leader, status.is_dead), (me, me, false));
         assert_eq!(look(me), None);
         // The largest process id is 4,194,304.
@@ -221,7 +209,8 @@ mod tests {
 
     #[test]
     fn what_is_no_status_is_nothing() {
-        assert_eq!(SignalSets::parse(""), None);
-        assert_eq!(SignalSets::parse("Name:\tPid: 7\nPid:\tx"), None);
+        for text in ["", "Name:\tPid: 7\nPid:\tx"] {
+            assert_eq!(SignalSets::parse(&ProcessStatus::parse(text.as_bytes())), None);
+        }
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use fuser::{Config, Session, SessionACL};
 use rustix::io::Errno;
+use tfs_sys::mountinfo::{Device, MountTable};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -27,7 +28,6 @@ use crate::attr::Ownership;
 use crate::callers::Callers;
 use crate::filesystem::{Entries, InlineReads, Listings, SearchQueue, TorrentFs};
 use crate::kernel_handle::KernelHandle;
-use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;

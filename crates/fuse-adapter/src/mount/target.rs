@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::mountinfo::{Device, MountTable};
+use tfs_sys::mountinfo::{Device, MountTable};
+
 use crate::unmount::{UnmountError, detach};
 
 /// The identity of a mount for as long as its session lives.

@@ -6,8 +6,11 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
+
+use tfs_sys::mountinfo::unescape;
+use tfs_sys::process::{command, pids};
+use tfs_sys::spawn_detached;
 
 /// Maximum time of the search. A process stuck in the kernel can block the read of its memory map;
 /// the processes found by then suffice.
@@ -47,10 +50,7 @@ pub(super) fn of(mount_point: &Path) -> Vec<Holder> {
             }
         }
     };
-    // The thread is left running if it is stuck.
-    let Ok(_thread) = thread::Builder::new().name("tfs-holders".to_owned()).spawn(search) else {
-        return Vec::new();
-    };
+    let Ok(_ended) = spawn_detached("tfs-holders", search) else { return Vec::new() };
     let deadline = Instant::now() + SEARCH_TIME_MAX;
     let mut holders = Vec::new();
     while holders.len() < HOLDERS_MAX {
@@ -61,18 +61,12 @@ pub(super) fn of(mount_point: &Path) -> Vec<Holder> {
     holders
 }
 
-fn pids() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
-}
-
 fn holder(pid: u32, mount_point: &Path) -> Option<Holder> {
     let dir = PathBuf::from(format!("/proc/{pid}"));
     let path = links(&dir)
         .chain(std::iter::once_with(|| mapped_files(&dir)).flatten())
         .find(|path| is_at_or_below(path, mount_point))?;
-    let command = fs::read_to_string(dir.join("comm")).unwrap_or_default();
-    Some(Holder { pid, command: command.trim_end().to_owned(), path })
+    Some(Holder { pid, command: command(pid).unwrap_or_default(), path })
 }
 
 /// Returns the open files of the process. Links are read, not followed: following would access the
@@ -96,7 +90,7 @@ fn mapped_files(dir: &Path) -> Vec<PathBuf> {
 fn mapped_file(line: &[u8]) -> Option<PathBuf> {
     let start = line.iter().position(|byte| *byte == b'/')?;
     // The fields before the path contain no slash.
-    let path = crate::mountinfo::unescape(line.get(start..)?);
+    let path = unescape(line.get(start..)?);
     Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
 }
 

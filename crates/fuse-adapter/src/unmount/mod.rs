@@ -11,12 +11,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use rustix::process::geteuid;
+use tfs_sys::mountinfo::{Device, FS_TYPE, MountTable, locate};
 
 pub use self::holders::Holder;
 use crate::connection;
 use crate::fusermount::{self, FusermountError};
 use crate::liveness::{Liveness, liveness};
-use crate::mountinfo::{Device, FS_TYPE, MountTable, locate};
 
 /// Retries and pause of an unmount that a program blocks. A program that only queries the mount,
 /// such as another `tfs status`, is done in milliseconds.

@@ -5,9 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
-use fuse_adapter::mountinfo::MountTable;
 use rustix::fs::{Dir, statvfs};
 use rustix::io::Errno;
+use tfs_sys::mountinfo::MountTable;
 use tfs_testkit::fake::{directory, file_id, single_file};
 use vfs_core::{FileEntry, FileKind};
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fuse_adapter::mountinfo::MountTable;
 use fuse_adapter::{FsName, FuseMount, MountOptions, mount};
+use tfs_sys::mountinfo::MountTable;
 use tfs_testkit::fake::{FakeSource, FakeStream, file_id};
 use tfs_testkit::isolate;
 use tfs_testkit::skip;

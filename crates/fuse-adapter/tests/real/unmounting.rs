@@ -6,9 +6,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use fuse_adapter::mountinfo::MountTable;
 use fuse_adapter::{Liveness, Unmount, UnmountError, check_mountpoint, liveness, unmount};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use tfs_sys::mountinfo::MountTable;
 use tfs_testkit::fake::{directory, file_id, single_file};
 
 use crate::support::{

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
 use rustix::io::Errno;
+use tfs_sys::mountinfo::{Device, MountEntry, MountTable};
 
 use super::LocalRefusal;
 
@@ -115,17 +116,11 @@ fn is_of_tfs(fd: &OwnedFd) -> io::Result<bool> {
         return Ok(false);
     }
     let device = fstat(fd)?.st_dev;
-    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    let table = std::fs::read_to_string("/proc/self/mountinfo")?;
-    // `proc_pid_mountinfo(5)`: the device is the third field, the type the first after the dash.
-    let kinds = table.lines().filter_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let is_it = before.split(' ').nth(2) == Some(device.as_str());
-        is_it.then(|| after.split(' ').next())?
-    });
-    let kinds: Vec<_> = kinds.collect();
+    let device = Device { major: rustix::fs::major(device), minor: rustix::fs::minor(device) };
+    let table = MountTable::read()?;
+    let mut places = table.places_of(device).peekable();
     // A device missing in the table was unmounted meanwhile.
-    Ok(kinds.is_empty() || kinds.contains(&"fuse.tfs"))
+    Ok(places.peek().is_none() || places.any(MountEntry::is_tfs))
 }
 
 #[cfg(test)]

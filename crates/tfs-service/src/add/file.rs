@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tfs_sys::spawn_detached;
 use tokio::time::timeout;
 
 use super::fault::AddFault;
@@ -31,12 +30,9 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 
 /// Reads a whole file, for `time_max` at most.
 pub(super) async fn read(path: &Path, time_max: Duration) -> Result<Vec<u8>, AddFault> {
-    let (sender, bytes) = oneshot::channel();
     let path = path.to_owned();
-    // Not a thread of the runtime, whose shutdown would wait for it: opening a pipe without a
-    // writer never returns.
-    let reading = thread::Builder::new().name("tfs-read".to_owned());
-    reading.spawn(move || sender.send(read_inline(&path))).map_err(AddFault::Read)?;
+    // Opening a pipe without a writer never returns.
+    let bytes = spawn_detached("tfs-read", move || read_inline(&path)).map_err(AddFault::Read)?;
     match timeout(time_max, bytes).await {
         Ok(Ok(read)) => read,
         Ok(Err(_panicked)) => Err(AddFault::Read(std::io::Error::other("the thread is gone"))),
@@ -63,6 +59,7 @@ fn read_inline(path: &PathBuf) -> Result<Vec<u8>, AddFault> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::thread;
 
     use super::*;
 

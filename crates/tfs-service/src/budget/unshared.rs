@@ -3,12 +3,12 @@
 
 use std::path::PathBuf;
 
-use fuse_adapter::mountinfo::{MountEntry, MountTable};
 use fuse_adapter::{Liveness, liveness};
 use futures_util::future::join_all;
 use rqbit_client::BaseUrl;
 use rustix::process::geteuid;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{MountEntry, MountTable};
 
 use super::{BudgetHolder, BudgetStatus, ServerKey};
 

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use fuse_adapter::mountinfo::{MountEntry, MountTable};
-use fuse_adapter::{MountProcess, process_of, within};
+use fuse_adapter::{MountProcess, process_of};
 use futures_util::future::join_all;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{MountEntry, MountTable};
+use tfs_sys::run_detached;
 use tfs_sys::runtime_dir::is_socket_name;
 
 use super::client::ControlClient;
@@ -149,7 +150,7 @@ fn probe(mount_point: &Path) -> MountProbe {
         return MountProbe::Silent;
     }
     let path = mount_point.to_owned();
-    let probe = within(PROBE_TIME_MAX, move || {
+    let probe = run_detached("tfs-probe", PROBE_TIME_MAX, move || {
         let probe = read_status(&path);
         asked().remove(&path);
         probe

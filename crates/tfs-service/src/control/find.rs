@@ -6,9 +6,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::mountinfo::{MountEntry, MountTable};
 use futures_util::future::join_all;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{MountEntry, MountTable};
 use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 use super::client::{ControlClient, ControlError};

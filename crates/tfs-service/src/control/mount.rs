@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use fuse_adapter::mountinfo::{Device, MountTable};
 use fuse_adapter::{
     Caller, FuseMount, Holder, KernelCaches, KernelHandle, MountPlace, Unmount, UnmountError,
     places, places_left, unmount,
@@ -12,6 +11,7 @@ use fuse_adapter::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{Device, MountTable};
 use tokio::time::timeout;
 use vfs_core::{
     InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, TorrentSource, Vfs,

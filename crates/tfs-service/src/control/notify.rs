@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fuse_adapter::mountinfo::MountTable;
 use futures_util::future::join_all;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::MountTable;
 use tokio::time::timeout;
 use vfs_core::InfoHash;
 

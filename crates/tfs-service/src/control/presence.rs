@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fuse_adapter::mountinfo::{Device, MountTable};
 use fuse_adapter::{MountPlace, Witness, places, places_here};
+use tfs_sys::mountinfo::{Device, MountTable};
 
 use super::mount::shown;
 use super::wire::PlaceInfo;

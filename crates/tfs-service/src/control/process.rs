@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use futures_util::future::join_all;
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{MountEntry, MountTable, locate};
 use tokio::time::timeout;
 
 use super::client::{ControlClient, ControlError};

@@ -7,8 +7,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::mountinfo::{Location, MountTable};
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{Location, MountTable};
 
 use super::find::{FindError, FoundMount, find_mount};
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::mountinfo::{MountTable, locate};
 use fuse_adapter::{Holder, Unmount, UnmountError, places, places_left, unmount};
 use tfs_sys::blocking;
+use tfs_sys::mountinfo::{MountTable, locate};
 
 use super::client::ControlError;
 use super::find::{FoundMount, find_mount};

@@ -19,12 +19,11 @@ mod torrents;
 mod unit;
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tfs_config::ServerSettings;
-use tokio::sync::oneshot;
+use tfs_sys::spawn_detached;
 use tokio::time::timeout;
 
 pub use self::finding::{CheckResult, Severity};
@@ -124,14 +123,10 @@ fn silence(check: &'static str) -> CheckResult {
         .fix("dmesg | tail -n 20   # the kernel log may show the cause")
 }
 
-/// Runs a function in a thread that is abandoned if it never returns: a runtime would wait for it
-/// at its shutdown. `None` if no thread can be started, or the function panics.
+/// Runs a function in a thread that is abandoned if it never returns. `None` if no thread can be
+/// started, or the function panics.
 async fn in_thread<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (sender, receiver) = oneshot::channel();
-    let thread = thread::Builder::new().name("tfs-doctor".to_owned());
-    // After the timeout the receiver is gone.
-    thread.spawn(move || drop(sender.send(function()))).ok()?;
-    receiver.await.ok()
+    spawn_detached("tfs-doctor", function).ok()?.await.ok()
 }
 
 #[cfg(test)]

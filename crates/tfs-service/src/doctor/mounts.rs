@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
+use tfs_sys::mountinfo::{MountEntry, MountTable, locate};
 use tfs_sys::shell::quoted;
 
 use super::CheckResult;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::geteuid;
+use tfs_sys::process::ProcessStatus;
 
 /// The number of `CAP_SYS_ADMIN` (`capabilities(7)`), which `mount(2)` requires.
 const CAP_SYS_ADMIN: u32 = 21;
@@ -28,27 +29,22 @@ pub(super) struct MachineFacts {
 impl MachineFacts {
     /// Collects the facts. What cannot be read gets the value of an ordinary machine.
     pub(super) fn look() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = ProcessStatus::of_this_process().ok();
+        let status = status.as_ref();
         let groups = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
         let is_root = geteuid().is_root();
         Self {
             is_root,
-            has_sys_admin: capability(&status, CAP_SYS_ADMIN).unwrap_or(is_root),
-            no_new_privs: field(&status, "NoNewPrivs:") == Some("1"),
+            has_sys_admin: status.and_then(|it| capability(it, CAP_SYS_ADMIN)).unwrap_or(is_root),
+            no_new_privs: status.and_then(|status| status.field("NoNewPrivs")) == Some("1"),
             in_container: CONTAINER_FILES.iter().any(|file| Path::new(file).exists())
                 || CONTAINER_GROUPS.iter().any(|word| groups.contains(word)),
         }
     }
 }
 
-/// Returns a field of `/proc/<pid>/status`.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
-}
-
-fn capability(status: &str, number: u32) -> Option<bool> {
-    let set = u64::from_str_radix(field(status, "CapEff:")?, 16).ok()?;
-    Some(set >> number & 1 == 1)
+fn capability(status: &ProcessStatus, number: u32) -> Option<bool> {
+    Some(status.bits("CapEff")? >> number & 1 == 1)
 }
 
 #[cfg(test)]
@@ -57,11 +53,12 @@ mod tests {
 
     #[test]
     fn rights_are_read_from_the_status() {
-        let status = "Name:\ttfs\nCapEff:\t00000000a80425fb\nNoNewPrivs:\t1\n";
-        assert_eq!(capability(status, CAP_SYS_ADMIN), Some(false));
-        assert_eq!(capability(status, 0), Some(true));
-        assert_eq!(field(status, "NoNewPrivs:"), Some("1"));
-        assert_eq!(capability("CapEff:\t000001ffffffffff\n", CAP_SYS_ADMIN), Some(true));
-        assert_eq!(capability("garbage", CAP_SYS_ADMIN), None);
+        let status = |text: &str| ProcessStatus::parse(text.as_bytes());
+        let few = status("Name:\ttfs\nCapEff:\t00000000a80425fb\nNoNewPrivs:\t1\n");
+        assert_eq!(capability(&few, CAP_SYS_ADMIN), Some(false));
+        assert_eq!(capability(&few, 0), Some(true));
+        let all = status("CapEff:\t000001ffffffffff\n");
+        assert_eq!(capability(&all, CAP_SYS_ADMIN), Some(true));
+        assert_eq!(capability(&status("garbage"), CAP_SYS_ADMIN), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde::{Deserialize, Serialize};
+use tfs_sys::process::ProcessStatus;
 use tokio::runtime::Handle;
 
 /// Resources of the process, for all of its mounts together. A number that only grows is a leak.
@@ -19,21 +20,15 @@ pub struct ProcessUsage {
 impl ProcessUsage {
     /// Measures this process and the runtime of its mounts.
     pub(super) fn of(runtime: &Handle) -> Self {
+        let threads = || ProcessStatus::of_this_process().ok()?.field("Threads")?.parse().ok();
         let descriptors = fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
         Self {
             tasks: runtime.metrics().num_alive_tasks(),
-            threads: status_field("Threads:").and_then(|value| value.parse().ok()),
+            threads: threads(),
             // One descriptor is that of the directory being read.
             descriptors: descriptors.map(|count| count.saturating_sub(1) as u64),
         }
     }
-}
-
-/// Returns a field of `/proc/self/status` (`proc_pid_status(5)`).
-pub(super) fn status_field(name: &str) -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(value.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use fuse_adapter::KernelHandle;
 use serde::{Deserialize, Serialize};
+use tfs_sys::process::ProcessStatus;
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
 use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::files::{MountInfo, ServerDescription};
-use super::process::{ProcessUsage, status_field};
+use super::process::ProcessUsage;
 use super::watch::{Ages, Reached};
 use crate::budget::BudgetStatus;
 use crate::preload::PreloadTotals;
@@ -332,7 +333,8 @@ impl ServerStatus {
 
 /// Returns the resident memory of this process from `/proc`.
 fn resident_bytes() -> Option<u64> {
-    let value = status_field("VmRSS:")?;
+    let status = ProcessStatus::of_this_process().ok()?;
+    let value = status.field("VmRSS")?;
     let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

@@ -85,6 +85,11 @@ impl MountTable {
         Self { entries: bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect() }
     }
 
+    /// Returns all mounts, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &MountEntry> {
+        self.entries.iter()
+    }
+
     /// Returns the tfs mounts, oldest first.
     pub fn tfs(&self) -> impl Iterator<Item = &MountEntry> {
         self.entries.iter().filter(|entry| entry.is_tfs())
@@ -149,7 +154,8 @@ fn device(field: &[u8]) -> Option<Device> {
 }
 
 /// Undoes the kernel's escapes: a backslash and three octal digits for white space, `\` and `#`.
-pub(crate) fn unescape(mut field: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn unescape(mut field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     while let Some((first, rest)) = field.split_first() {
         let escaped = match (first, rest) {

@@ -1,0 +1,107 @@
+//! Processes and threads as `/proc` shows them.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+
+/// Larger than any `/proc/<pid>/status`, so that one call reads it: its length is not known before.
+const STATUS_BYTES: usize = 4096;
+
+/// The status of a process or thread: `/proc/<pid>/status` (`proc_pid_status(5)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessStatus(String);
+
+impl ProcessStatus {
+    /// Reads the status of this process.
+    ///
+    /// # Errors
+    /// If `/proc` is not mounted.
+    pub fn of_this_process() -> io::Result<Self> {
+        Self::read("self")
+    }
+
+    /// Reads the status of a process or thread; threads are readable although no listing of `/proc`
+    /// shows them. Takes no lock that a thread may hold.
+    ///
+    /// # Errors
+    /// If it has exited, has no such id in this PID namespace, or is hidden (mount option
+    /// `hidepid`).
+    pub fn of(id: u32) -> io::Result<Self> {
+        Self::read(&id.to_string())
+    }
+
+    fn read(name: &str) -> io::Result<Self> {
+        let mut bytes = Vec::with_capacity(STATUS_BYTES);
+        File::open(format!("/proc/{name}/status"))?.read_to_end(&mut bytes)?;
+        Ok(Self::parse(&bytes))
+    }
+
+    /// Parses the content of the file. The name of a process need not be UTF-8.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// Returns the names and values of the fields, in the order of the kernel.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.0.lines().filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name, value.trim()))
+    }
+
+    /// Returns the value of a field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// Returns the value of a field that is a hexadecimal set of bits, such as signals or
+    /// capabilities.
+    #[must_use]
+    pub fn bits(&self, name: &str) -> Option<u64> {
+        u64::from_str_radix(self.field(name)?, 16).ok()
+    }
+}
+
+/// Returns the name of a process, truncated to 15 bytes. `None` if it has exited or is hidden.
+#[must_use]
+pub fn command(pid: u32) -> Option<String> {
+    let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    // It need not be UTF-8.
+    Some(String::from_utf8_lossy(&command).trim_end().to_owned())
+}
+
+/// Returns the ids of the visible processes.
+pub fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_have_a_name_and_a_value() {
+        let status = ProcessStatus::parse(
+            b"Name:\tt\xfff:s\nTgid:\t7\nCapEff:\t000001ffffffffff\nNoNewPrivs:\t1\ngarbage\n",
+        );
+        assert_eq!(status.field("Name"), Some("t\u{fffd}f:s"));
+        assert_eq!(status.field("Tgid"), Some("7"));
+        assert_eq!(status.bits("CapEff"), Some(0x1ff_ffff_ffff));
+        assert_eq!(status.field("garbage"), None);
+        assert_eq!(status.bits("Name"), None);
+        assert_eq!(status.fields().count(), 4);
+        assert_eq!(ProcessStatus::parse(b"").fields().count(), 0);
+    }
+
+    #[test]
+    fn this_process_is_visible() {
+        let me = std::process::id();
+        let status = ProcessStatus::of_this_process().unwrap();
+        assert_eq!(status.field("Pid").unwrap().parse(), Ok(me));
+        assert_eq!(ProcessStatus::of(me).unwrap().field("Name"), status.field("Name"));
+        assert!(ProcessStatus::of(u32::MAX).is_err());
+        assert!(pids().any(|pid| pid == me));
+        assert!(command(me).is_some_and(|command| !command.is_empty()));
+        assert_eq!(command(u32::MAX), None);
+    }
+}
