@@ -58,10 +58,10 @@ fn levels_come_from_settings_flags_and_rust_log() {
     let is_logged = |command: &mut Command| !command.output().unwrap().stderr.is_empty();
     assert!(is_logged(&mut warning(dir.path())));
     assert!(!is_logged(warning(dir.path()).env("TFS_LOGGING__LEVEL", "error")));
-    let mut misunderstood = tfs(dir.path());
-    let output = misunderstood.args(["config", "path"]).env("RUST_LOG", "a=b=c").output().unwrap();
+    let mut invalid = tfs(dir.path());
+    let output = invalid.args(["config", "path"]).env("RUST_LOG", "a=b=c").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("WARN tfs::logging: RUST_LOG is not understood"), "{text}");
+    assert!(text.contains("WARN tfs::logging: RUST_LOG is invalid"), "{text}");
     assert!(is_logged(warning(dir.path()).arg("-v").env("TFS_LOGGING__LEVEL", "error")));
     assert!(!is_logged(warning(dir.path()).arg("-v").env("RUST_LOG", "error")));
 }
