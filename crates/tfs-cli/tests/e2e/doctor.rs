@@ -68,7 +68,7 @@ fn a_machine_that_is_well() {
         ok("may-mount", "");
         ok("mount-point", "mounted on");
         ok("mounts", &format!("{} answers", mounted.path.display()));
-        ok("runtime-dir", "will be made");
+        ok("runtime-dir", "tfs creates it");
         ok("server", "rqbit 9.");
         ok("local-paths", "are on this machine");
         ok("clock", "agrees with the server's");

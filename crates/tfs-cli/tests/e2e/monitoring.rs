@@ -96,7 +96,7 @@ fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
         let library = LargeServer::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "0.0.0.0:0", &library);
         let port = address(&log).port();
-        let warning = line(&log, "other machines may read the figures");
+        let warning = line(&log, "readable by other machines");
         assert!(warning.contains("WARN"), "{warning}");
         assert_eq!(get(([127, 0, 0, 1], port).into(), "/healthy").0, "200");
         mounted.unmount();

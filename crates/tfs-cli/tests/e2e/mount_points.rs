@@ -52,7 +52,7 @@ fn a_mount_point_that_is_a_link_works_from_mount_to_unmount() {
                 check(dir, &["status"], &given, "exit 0\nmount    DIR/mnt (all is well)\n");
                 check(dir, &["refresh"], &given, "exit 0\n");
                 let doctor = said(dir, &["doctor", "--server", &url], &given);
-                assert!(doctor.contains("mount-point    a tfs is mounted on"), "{doctor}");
+                assert!(doctor.contains("mount-point    tfs is already mounted on"), "{doctor}");
                 check(dir, unmount, &given, "exit 0\n");
                 assert!(!is_mounted(&real));
                 check(dir, unmount, &given, "exit 40\n");

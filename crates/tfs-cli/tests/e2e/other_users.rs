@@ -183,7 +183,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             mkdir -m 777 open
             $TFS mount --allow-other open
             $AS_USER $TFS status | grep -e \"$PWD/open \" -e ^control
-            $AS_USER $TFS status open | grep -e ^no -e \"$PWD/open \" -e ^control
+            $AS_USER $TFS status open | grep -e \"^this user\" -e \"$PWD/open \" -e ^control
             $AS_USER $TFS status --json 2>/dev/null |
                 grep -o \"mountpoint.*$PWD/open\" | sort -u | wc -l
             $AS_USER $TFS refresh open || echo code $?
@@ -191,7 +191,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             $TFS unmount open
             echo 'root, for itself'
             $TFS mount open
-            $AS_USER $TFS status | grep -e ^no -e \"$PWD/open\"
+            $AS_USER $TFS status | grep -e \"^this user\" -e \"$PWD/open\"
             $AS_USER $TFS status open || echo code $?
             $TFS unmount open
             echo 'the user, asked about by root'

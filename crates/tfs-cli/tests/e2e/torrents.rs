@@ -105,7 +105,7 @@ fn torrents_are_forgotten_added_and_deleted() {
     fs::write(&file, &torrent.torrent_file).unwrap();
     let file = file.to_str().unwrap();
 
-    let forgot = "exit 0\nforgot film one.mkv; its files are still there\n";
+    let forgot = "exit 0\nremoved film one.mkv; its files are kept\n";
     assert_eq!(stage.said(&["forget", "one"]), forgot);
     assert!(on_disk.exists());
     assert_eq!(stage.listed().as_array().unwrap().len(), 1);

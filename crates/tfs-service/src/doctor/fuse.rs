@@ -65,7 +65,7 @@ fn judge_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     const CHECK: &str = "fuse-timeout";
     match timeout {
         None => {
-            CheckResult::ok(CHECK, "the kernel waits for the answers of a mount without a limit")
+            CheckResult::ok(CHECK, "the kernel sets no time limit for answers")
         }
         Some(timeout) => CheckResult::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
     }
