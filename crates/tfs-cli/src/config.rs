@@ -56,8 +56,8 @@ fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
 /// Returns the settings as TOML, each with a comment that names its origin.
 fn text(values: &[ShownValue]) -> String {
     let lines: Vec<_> = values.iter().map(|value| (value, assignment(value))).collect();
-    let told = lines.iter().filter(|(value, _)| value.from.origin != Origin::Default);
-    let width = told.map(|(_, line)| line.chars().count()).max().unwrap_or_default();
+    let changed = lines.iter().filter(|(value, _)| value.from.origin != Origin::Default);
+    let width = changed.map(|(_, line)| line.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     let mut section = "";
     for (value, line) in &lines {

@@ -14,7 +14,7 @@ use crate::figures::{age, percent, size, speed};
 use crate::output::{self, right, visible};
 use crate::report::{self, settings_error};
 use crate::screen::Screen;
-use crate::watch::{Looked, WATCH_INTERVAL, watch};
+use crate::watch::{ScreenUpdate, WATCH_INTERVAL, watch};
 use crate::{exit, runtime};
 
 /// A list opens no stream; the client only needs some value.
@@ -60,7 +60,7 @@ async fn watch_list(view: &ListView<'_>, servers: &ServerSet) -> eyre::Result<u8
     if first.servers.iter().all(|server| server.error.is_some()) {
         return Ok(report_all(first.errors));
     }
-    watch(view.args.json, async || view.looked(watched.list()).map_err(|error| vec![error]))
+    watch(view.args.json, async || view.update(watched.list()).map_err(|error| vec![error]))
         .await?;
     Ok(exit::SUCCESS)
 }
@@ -110,7 +110,7 @@ impl ListView<'_> {
     }
 
     /// Returns the output of one refresh. Rows of servers that do not answer are marked old.
-    fn looked(&self, list: WatchedList) -> eyre::Result<Looked> {
+    fn update(&self, list: WatchedList) -> eyre::Result<ScreenUpdate> {
         let WatchedList { rows, current, servers, errors } = list;
         let line = current.map(|rows| self.text(&self.matching(rows))).transpose()?;
         let errors = errors.into_iter().map(eyre::Report::new).collect();
@@ -127,7 +127,7 @@ impl ListView<'_> {
         text.lines().zip(is_old).for_each(|(line, is_old)| lines.add(line, is_old));
         self.failures(all()).iter().for_each(|line| lines.push(line));
         screen.append(lines);
-        Ok(Looked { screen, line, errors })
+        Ok(ScreenUpdate { screen, line, errors })
     }
 
     /// Returns the reasons and remedies of failed torrents, after an empty line, if there are any.
@@ -269,7 +269,7 @@ mod tests {
             servers: vec![server],
             errors: Vec::new(),
         };
-        let Looked { screen, line, .. } = view.looked(list).unwrap();
+        let ScreenUpdate { screen, line, .. } = view.update(list).unwrap();
         assert_eq!(line, None);
         let lines: Vec<_> = screen.lines().iter().map(|it| (it.text.as_str(), it.is_old)).collect();
         let said = "no answer from rqbit at http://h:1/ for 3 s; its torrents are as they were \

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
     output::line(&if *json {
         serde_json::to_string_pretty(&refreshed)?
     } else {
-        said(&refreshed)
+        render(&refreshed)
     })?;
     // Results of the other servers are still shown.
     for FailedServer { server, error } in &refreshed.failed {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
     Ok(if refreshed.failed.is_empty() { exit::SUCCESS } else { exit::SERVER_FAILED })
 }
 
-fn said(Refreshed { added, removed, torrents, servers, failed }: &Refreshed) -> String {
+fn render(Refreshed { added, removed, torrents, servers, failed }: &Refreshed) -> String {
     let added = added.iter().map(|name| format!("added {}", visible(name)));
     let removed = removed.iter().map(|name| format!("removed {}", visible(name)));
     let mut lines: Vec<_> = added.chain(removed).collect();

@@ -35,7 +35,7 @@ pub(crate) fn run(is_json: bool) -> eyre::Result<u8> {
     if is_json {
         output::line(&serde_json::to_string_pretty(&reloaded)?)?;
     } else if !reloaded.is_empty() {
-        output::line(reloaded.iter().map(said).collect::<String>().trim_end())?;
+        output::line(reloaded.iter().map(render).collect::<String>().trim_end())?;
     }
     Ok(code)
 }
@@ -53,7 +53,7 @@ fn is_not_as_wanted(reloaded: &Reloaded) -> bool {
 }
 
 /// Returns the report of a daemon, a line for each item.
-fn said(reloaded: &Reloaded) -> String {
+fn render(reloaded: &Reloaded) -> String {
     let mut text = String::new();
     for ReloadedMount { mountpoint, outcome, why } in &reloaded.mounts {
         let outcome = match outcome {
@@ -126,7 +126,7 @@ mod tests {
             applied                 [monitoring]
             needs a restart         [logging]
         "]]
-        .assert_eq(&said(&reloaded));
+        .assert_eq(&render(&reloaded));
         assert!(is_not_as_wanted(&reloaded));
     }
 }

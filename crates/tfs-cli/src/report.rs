@@ -148,13 +148,13 @@ pub(crate) fn report(error: &eyre::Report) -> u8 {
     if let Some(error) = error.downcast_ref() {
         return select(error);
     }
-    let (code, message, hint) = told(error);
+    let (code, message, hint) = describe(error);
     output::error(&message, hint.as_deref());
     code
 }
 
 /// Returns the report of an error: exit code, message and hint.
-pub(crate) fn told(error: &eyre::Report) -> (u8, String, Option<String>) {
+pub(crate) fn describe(error: &eyre::Report) -> (u8, String, Option<String>) {
     let ErrorReport { code, prefix, hint } = verdict(error);
     (code, format!("{prefix}{}", chain(error)), hint)
 }
@@ -196,9 +196,9 @@ fn start(error: &StartError) -> ErrorReport {
         StartError::Mountpoint(error) => mountpoint(error),
         StartError::Server(error) => server(error),
         StartError::List(error) if error.kind == SourceErrorKind::Denied => {
-            said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT)
+            hinted(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT)
         }
-        StartError::List(_) => said(exit::SERVER_FAILED, "", LOG_HINT),
+        StartError::List(_) => hinted(exit::SERVER_FAILED, "", LOG_HINT),
         #[cfg(feature = "embedded")]
         StartError::Embedded(error) => embedded(error),
         #[cfg(feature = "embedded")]
@@ -222,30 +222,30 @@ fn add(AddError { fault, .. }: &AddError) -> ErrorReport {
 fn mountpoint(error: &MountpointError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
-        MountpointError::Missing { path } => said(
+        MountpointError::Missing { path } => hinted(
             exit::MOUNTPOINT_MISSING,
             PREFIX,
             format!("create it with: mkdir -p {}", quoted(path)),
         ),
         MountpointError::NotDirectory { .. } => {
-            said(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "use an empty directory")
+            hinted(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "use an empty directory")
         }
-        MountpointError::NotEmpty { .. } => said(
+        MountpointError::NotEmpty { .. } => hinted(
             exit::MOUNTPOINT_NOT_EMPTY,
             PREFIX,
             "use an empty directory, or hide the contents of this one with --allow-non-empty",
         ),
-        MountpointError::AlreadyMounted { path } => said(
+        MountpointError::AlreadyMounted { path } => hinted(
             exit::MOUNTPOINT_IN_USE,
             PREFIX,
             format!("unmount it with: tfs unmount {}", quoted(path)),
         ),
-        MountpointError::Permission { .. } => said(
+        MountpointError::Permission { .. } => hinted(
             exit::MOUNTPOINT_DENIED,
             PREFIX,
             "use a directory that you own, or run tfs as its owner",
         ),
-        MountpointError::DeadMount { path, .. } => said(
+        MountpointError::DeadMount { path, .. } => hinted(
             exit::MOUNTPOINT_DEAD,
             PREFIX,
             format!("clean it up as root: tfs unmount --force {}", quoted(path)),
@@ -260,29 +260,29 @@ fn mount(error: &MountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         MountError::Mountpoint(error) => mountpoint(error),
-        MountError::NoFuseDevice => said(
+        MountError::NoFuseDevice => hinted(
             exit::NO_FUSE_DEVICE,
             PREFIX,
             "load it with: modprobe fuse; in a container, pass --device /dev/fuse",
         ),
-        MountError::DevicePermission => said(
+        MountError::DevicePermission => hinted(
             exit::FUSE_DENIED,
             PREFIX,
             "give all users access: chmod 666 /dev/fuse as root; \
              in a container, also pass --cap-add SYS_ADMIN",
         ),
-        MountError::NoFusermount => said(
+        MountError::NoFusermount => hinted(
             exit::NO_FUSERMOUNT,
             PREFIX,
             "install it (Debian, Fedora: package fuse3), or run tfs as root",
         ),
-        MountError::AllowOtherRefused => said(
+        MountError::AllowOtherRefused => hinted(
             exit::ALLOW_OTHER_DENIED,
             PREFIX,
             "as root, add the line user_allow_other to /etc/fuse.conf, or omit --allow-other",
         ),
         MountError::Fusermount { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
-            said(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
+            hinted(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
         }
     }
 }
@@ -295,31 +295,33 @@ fn server(error: &ConnectError) -> ErrorReport {
             } else {
                 ""
             };
-            said(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
+            hinted(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
         }
-        ServerFailure::TimedOut => {
-            said(exit::SERVER_FAILED, "", "check whether the server is overloaded, then try again")
-        }
-        ServerFailure::Tls => said(
+        ServerFailure::TimedOut => hinted(
+            exit::SERVER_FAILED,
+            "",
+            "check whether the server is overloaded, then try again",
+        ),
+        ServerFailure::Tls => hinted(
             exit::SERVER_TLS,
             "",
             "check whether the address needs http instead of https, and whether the system trusts \
              the certificate",
         ),
-        ServerFailure::Unauthorized => said(
+        ServerFailure::Unauthorized => hinted(
             exit::SERVER_UNAUTHORIZED,
             "",
             "pass --username, and --password-file with a file that has the password",
         ),
-        ServerFailure::NotRqbit => said(
+        ServerFailure::NotRqbit => hinted(
             exit::SERVER_NOT_RQBIT,
             "",
             "pass the address of rqbit's API with --server, such as http://127.0.0.1:3030; \
              behind a proxy with its path, such as https://host/rqbit",
         ),
-        ServerFailure::Forbidden => said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
-        ServerFailure::Busy => said(exit::SERVER_FAILED, "", BUSY_HINT),
-        ServerFailure::Failed => said(exit::SERVER_FAILED, "", LOG_HINT),
+        ServerFailure::Forbidden => hinted(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
+        ServerFailure::Busy => hinted(exit::SERVER_FAILED, "", BUSY_HINT),
+        ServerFailure::Failed => hinted(exit::SERVER_FAILED, "", LOG_HINT),
     }
 }
 
@@ -337,7 +339,7 @@ fn embedded_dir(error: &EmbeddedDirError) -> ErrorReport {
         }
         EmbeddedDirError::System { .. } => "use a directory that you can write to".to_owned(),
     };
-    said(exit::EMBEDDED_FAILED, "cannot ", hint)
+    hinted(exit::EMBEDDED_FAILED, "cannot ", hint)
 }
 
 #[cfg(feature = "embedded")]
@@ -354,17 +356,17 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
         | EmbeddedErrorKind::CreateTorrent
         | EmbeddedErrorKind::SeedTorrent => "see more with -f -vv",
     };
-    said(exit::EMBEDDED_FAILED, "cannot ", hint)
+    hinted(exit::EMBEDDED_FAILED, "cannot ", hint)
 }
 
 fn unmount(error: &UnmountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         UnmountError::NotMounted { .. } => {
-            said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: findmnt -t fuse.tfs")
+            hinted(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: findmnt -t fuse.tfs")
         }
         UnmountError::NotTfs { path, .. } => {
-            said(exit::NOT_MOUNTED, PREFIX, format!("use: umount {}", quoted(path)))
+            hinted(exit::NOT_MOUNTED, PREFIX, format!("use: umount {}", quoted(path)))
         }
         UnmountError::Path { .. } => {
             ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
@@ -373,17 +375,17 @@ fn unmount(error: &UnmountError) -> ErrorReport {
         UnmountError::Busy { holders, .. }
             if holders.iter().any(|holder| holder.pid == std::process::id()) =>
         {
-            said(exit::MOUNT_BUSY, PREFIX, "change to another directory first: cd /")
+            hinted(exit::MOUNT_BUSY, PREFIX, "change to another directory first: cd /")
         }
-        UnmountError::Busy { .. } => said(
+        UnmountError::Busy { .. } => hinted(
             exit::MOUNT_BUSY,
             PREFIX,
             "end them, or use --force to fail their reads, or --lazy to let them finish",
         ),
         UnmountError::NotPermitted { .. } => {
-            said(exit::UNMOUNT_FAILED, PREFIX, "run it as the user who mounted, or as root")
+            hinted(exit::UNMOUNT_FAILED, PREFIX, "run it as the user who mounted, or as root")
         }
-        UnmountError::NoFusermount { .. } => said(
+        UnmountError::NoFusermount { .. } => hinted(
             exit::NO_FUSERMOUNT,
             PREFIX,
             "install it (Debian, Fedora: package fuse3), or run tfs as root",
@@ -422,37 +424,37 @@ fn find(error: &FindError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         FindError::Dir(_) => {
-            said(exit::CONTROL_FAILED, PREFIX, "check its owner, or set XDG_RUNTIME_DIR")
+            hinted(exit::CONTROL_FAILED, PREFIX, "check its owner, or set XDG_RUNTIME_DIR")
         }
         FindError::Path { .. } => {
             ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
         }
         FindError::NoFile { .. } => {
-            said(exit::FILE_UNKNOWN, PREFIX, "list mounts with: tfs status; list files with: ls")
+            hinted(exit::FILE_UNKNOWN, PREFIX, "list mounts with: tfs status; list files with: ls")
         }
         FindError::NotMounted { .. } => {
-            said(exit::NOT_MOUNTED, PREFIX, "list mounts with: tfs status")
+            hinted(exit::NOT_MOUNTED, PREFIX, "list mounts with: tfs status")
         }
         FindError::NotInMount { .. } => {
-            said(exit::NOT_IN_MOUNT, PREFIX, "list mounts with: tfs status")
+            hinted(exit::NOT_IN_MOUNT, PREFIX, "list mounts with: tfs status")
         }
         FindError::None { others, .. } if others.is_empty() => {
-            said(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
+            hinted(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
         }
-        FindError::None { .. } => said(
+        FindError::None { .. } => hinted(
             exit::NOT_MOUNTED,
             PREFIX,
             "mount with: tfs mount <MOUNTPOINT>; list mounts of other users with: tfs status",
         ),
-        FindError::Dead { path } => said(
+        FindError::Dead { path } => hinted(
             exit::MOUNT_UNANSWERED,
             PREFIX,
             format!("clean it up with: tfs unmount {}", quoted(path)),
         ),
         FindError::Foreign { uid: Some(0), .. } => {
-            said(exit::MOUNT_UNANSWERED, PREFIX, "only root is answered: run it with sudo")
+            hinted(exit::MOUNT_UNANSWERED, PREFIX, "only root is answered: run it with sudo")
         }
-        FindError::Foreign { .. } => said(
+        FindError::Foreign { .. } => hinted(
             exit::MOUNT_UNANSWERED,
             PREFIX,
             "only the user who mounted is answered: run it as that user",
@@ -460,7 +462,7 @@ fn find(error: &FindError) -> ErrorReport {
         FindError::Unanswered { path, pid, .. } => {
             let pid = pid.map_or_else(|| "<PID>".to_owned(), |pid| pid.to_string());
             let path = quoted(path);
-            said(
+            hinted(
                 exit::MOUNT_UNANSWERED,
                 PREFIX,
                 format!(
@@ -469,28 +471,30 @@ fn find(error: &FindError) -> ErrorReport {
                 ),
             )
         }
-        FindError::SocketLost { .. } => said(
+        FindError::SocketLost { .. } => hinted(
             exit::MOUNT_UNANSWERED,
             PREFIX,
             "the mount is healthy and creates a new socket within seconds: try again",
         ),
         FindError::Several { .. } => {
-            said(exit::MOUNT_AMBIGUOUS, PREFIX, "add one of them to the command")
+            hinted(exit::MOUNT_AMBIGUOUS, PREFIX, "add one of them to the command")
         }
     }
 }
 
 fn control(error: &ControlError) -> ErrorReport {
     match error {
-        ControlError::Gone { .. } => said(
+        ControlError::Gone { .. } => hinted(
             exit::NOT_MOUNTED,
             "cannot ",
             "it has just ended; list the others with: tfs status",
         ),
-        ControlError::Foreign { .. } => {
-            said(exit::CONTROL_FAILED, "cannot ", "remove the socket, and find out who created it")
-        }
-        ControlError::TimedOut { .. } | ControlError::Protocol { .. } => said(
+        ControlError::Foreign { .. } => hinted(
+            exit::CONTROL_FAILED,
+            "cannot ",
+            "remove the socket, and find out who created it",
+        ),
+        ControlError::TimedOut { .. } | ControlError::Protocol { .. } => hinted(
             exit::MOUNT_UNANSWERED,
             "cannot ",
             "check whether the process is stopped, or has another version of tfs",
@@ -505,13 +509,17 @@ fn refused(failure: &FailureBody) -> ErrorReport {
         FailureKind::Ambiguous => exit::MOUNT_AMBIGUOUS,
         FailureKind::Busy => exit::MOUNT_BUSY,
         FailureKind::ServerFailed => {
-            return said(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
+            return hinted(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
         }
         FailureKind::BadQuery => exit::QUERY_INVALID,
         FailureKind::UnknownFile => exit::FILE_UNKNOWN,
         FailureKind::NotDaemon => exit::NO_DAEMON,
         FailureKind::ConfigInvalid => {
-            return said(exit::CONFIG_INVALID, "", "correct it, then reload; nothing was changed");
+            return hinted(
+                exit::CONFIG_INVALID,
+                "",
+                "correct it, then reload; nothing was changed",
+            );
         }
         FailureKind::BadRequest
         | FailureKind::UnknownPath
@@ -530,11 +538,11 @@ fn search(error: &SearchError) -> ErrorReport {
         SearchError::Query(_) => {
             ErrorReport { code: exit::QUERY_INVALID, prefix: "cannot ", hint: None }
         }
-        SearchError::Source(_) => said(exit::SERVER_FAILED, "cannot ", "check the log of rqbit"),
+        SearchError::Source(_) => hinted(exit::SERVER_FAILED, "cannot ", "check the log of rqbit"),
     }
 }
 
-fn said(code: u8, prefix: &'static str, hint: impl Into<String>) -> ErrorReport {
+fn hinted(code: u8, prefix: &'static str, hint: impl Into<String>) -> ErrorReport {
     ErrorReport { code, prefix, hint: Some(hint.into()) }
 }
 
@@ -583,7 +591,7 @@ mod tests {
         };
         let error =
             FindError::Unanswered { path: "/mnt/t".into(), pid: None, silent: Some(silent) };
-        let (code, message, _hint) = told(&error.into());
+        let (code, message, _hint) = describe(&error.into());
         assert_eq!(code, exit::MOUNT_UNANSWERED);
         assert_eq!(
             message,

@@ -21,7 +21,7 @@ use crate::output::{self, right, visible};
 use crate::preload::reason;
 use crate::report::UserError;
 use crate::screen::Screen;
-use crate::watch::{Looked, watch};
+use crate::watch::{ScreenUpdate, watch};
 use crate::{exit, runtime};
 
 /// The text if there are no mounts.
@@ -33,22 +33,22 @@ const MIB: u32 = 1 << 20;
 pub(crate) fn run(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<u8> {
     runtime()?.block_on(async {
         if args.watch {
-            let look = async || {
-                let (screen, _code) = look(args, loaded).await?;
+            let next_update = async || {
+                let (screen, _code) = render_once(args, loaded).await?;
                 let line = Some(screen.plain());
-                eyre::Ok(Looked { screen, line, errors: Vec::new() })
+                eyre::Ok(ScreenUpdate { screen, line, errors: Vec::new() })
             };
-            watch(args.json, async || look().await.map_err(|error| vec![error])).await?;
+            watch(args.json, async || next_update().await.map_err(|error| vec![error])).await?;
             return Ok(exit::SUCCESS);
         }
-        let (screen, code) = look(args, loaded).await?;
+        let (screen, code) = render_once(args, loaded).await?;
         output::line(&screen.plain())?;
         Ok(code)
     })
 }
 
 /// Queries the mounts once. Returns the output and the exit code.
-async fn look(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<(Screen, u8)> {
+async fn render_once(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<(Screen, u8)> {
     let mut found = statuses(args.mountpoint.as_deref()).await?;
     // A screen that is redrawn includes it.
     let silent: Vec<_> = found.silent.iter().map(silent_text).collect();

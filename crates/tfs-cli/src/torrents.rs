@@ -59,12 +59,12 @@ fn act_on(
             match act(&server, action, torrent).await {
                 Ok(row) if args.json => rows.push(row),
                 Ok(row) => {
-                    output::line(&said(&row))?;
+                    output::line(&render(&row))?;
                     rows.push(row);
                 }
                 Err(error) => {
                     let is_over = error.fault() != ServerFailure::Failed;
-                    let failed = tell(action, torrent, error);
+                    let failed = report_failure(action, torrent, error);
                     code = if code == exit::SUCCESS { failed } else { code };
                     if is_over {
                         break;
@@ -87,7 +87,7 @@ fn act_on(
 }
 
 /// Reports the failure for a torrent, and returns the exit code.
-fn tell(action: TorrentAction, torrent: &TorrentRow, error: ConnectError) -> u8 {
+fn report_failure(action: TorrentAction, torrent: &TorrentRow, error: ConnectError) -> u8 {
     let verb = match action {
         TorrentAction::Pause => "pause",
         TorrentAction::Start => "start",
@@ -95,12 +95,12 @@ fn tell(action: TorrentAction, torrent: &TorrentRow, error: ConnectError) -> u8 
         TorrentAction::Delete => "delete",
     };
     let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
-    let (code, message, hint) = report::told(&error.into());
+    let (code, message, hint) = report::describe(&error.into());
     output::error(&format!("cannot {verb} {name}: {message}"), hint.as_deref());
     code
 }
 
-fn said(row: &ActedRow) -> String {
+fn render(row: &ActedRow) -> String {
     let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
     match (row.action, row.changed) {
         (TorrentAction::Pause, true) => format!("paused {name}"),

@@ -21,7 +21,7 @@ use tfs_service::{
 
 use crate::background::too_late;
 use crate::daemon::runs_already;
-use crate::report::told;
+use crate::report::describe;
 use crate::{config, exit, mount_helper, preload, reload, torrents};
 
 const PAGE: &str = include_str!("../../../docs/troubleshooting.md");
@@ -147,10 +147,10 @@ fn typed_errors() -> Vec<eyre::Report> {
 }
 
 /// Messages without an error that carries the exit code.
-fn said_by_others() -> BTreeMap<String, Option<u8>> {
+fn messages_of_others() -> BTreeMap<String, Option<u8>> {
     let text = || "NAME".to_owned();
     let several = SelectError::Ambiguous { text: text(), candidates: vec![torrent(); 2] };
-    let mut said = BTreeMap::from([
+    let mut messages = BTreeMap::from([
         (SelectError::Unknown { text: text() }.to_string(), Some(exit::TORRENT_UNKNOWN)),
         (several.to_string(), Some(exit::TORRENT_AMBIGUOUS)),
         (reload::KEPT.to_owned(), Some(exit::RELOADED_IN_PART)),
@@ -163,7 +163,7 @@ fn said_by_others() -> BTreeMap<String, Option<u8>> {
         for problem in wrong.load().unwrap_err().problems {
             let own = problem.to_string();
             let own = own.split(": No such file").next().unwrap();
-            said.insert(own.to_owned(), Some(exit::CONFIG_INVALID));
+            messages.insert(own.to_owned(), Some(exit::CONFIG_INVALID));
         }
     }
     #[cfg(feature = "embedded")]
@@ -171,7 +171,7 @@ fn said_by_others() -> BTreeMap<String, Option<u8>> {
         use tfs_service::EmbeddedDirError::{IsMountpoint, NoParent};
         let (dir, parent) = (PathBuf::from("DIR"), PathBuf::from("PARENT"));
         for error in [IsMountpoint { dir: dir.clone() }, NoParent { dir, parent }] {
-            said.insert(format!("cannot {error}"), Some(exit::EMBEDDED_FAILED));
+            messages.insert(format!("cannot {error}"), Some(exit::EMBEDDED_FAILED));
         }
     }
     #[cfg(feature = "embedded")]
@@ -179,9 +179,9 @@ fn said_by_others() -> BTreeMap<String, Option<u8>> {
         tfs_service::embed::EmbeddedErrorKind::StartSession,
         tfs_service::embed::EmbeddedErrorKind::SessionInUse,
     ] {
-        said.insert(format!("cannot {kind} DIR"), Some(exit::EMBEDDED_FAILED));
+        messages.insert(format!("cannot {kind} DIR"), Some(exit::EMBEDDED_FAILED));
     }
-    said
+    messages
 }
 
 fn torrent() -> TorrentRow {
@@ -206,14 +206,14 @@ fn torrent() -> TorrentRow {
 }
 
 /// The messages of tfs without their causes, with the exit codes.
-fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
+fn messages_of_tfs() -> BTreeMap<String, Option<u8>> {
     let late = Duration::from_secs(180);
     let option = ["mount.tfs", "URL", "PATH", "-o", "NAME"].map(Into::into);
     let others = [too_late(late), mount_helper::understand(&option).unwrap_err()];
     let typed =
         [mountpoint_errors(), mount_errors(), unmount_errors(), control_errors(), typed_errors()];
     let all = typed.into_iter().flatten().chain(others.map(eyre::Report::from)).map(|error| {
-        let (code, message, _hint) = told(&error);
+        let (code, message, _hint) = describe(&error);
         // The chain of causes follows the message, and fusermount3's output follows the path.
         let own = message.split(": unmount").next().unwrap().replace(": CAUSE", "");
         (own, Some(code))
@@ -245,7 +245,7 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
 }
 
 /// The system's texts for the errors of a mount, as programs print them.
-fn said_by_the_system() -> BTreeMap<String, Option<u8>> {
+fn messages_of_the_system() -> BTreeMap<String, Option<u8>> {
     let numbers = [
         libc::ENOTCONN,
         libc::ETIMEDOUT,
@@ -268,15 +268,15 @@ fn said_by_the_system() -> BTreeMap<String, Option<u8>> {
 
 #[test]
 fn every_message_of_the_page_is_said_and_every_error_is_on_it() {
-    let mut said = said_by_tfs();
-    said.extend(said_by_others());
-    said.extend(said_by_the_system());
+    let mut messages = messages_of_tfs();
+    messages.extend(messages_of_others());
+    messages.extend(messages_of_the_system());
     let page = on_page();
-    let lost: Vec<_> = page.iter().filter(|entry| !said.contains_key(entry.0)).collect();
+    let lost: Vec<_> = page.iter().filter(|entry| !messages.contains_key(entry.0)).collect();
     assert!(lost.is_empty(), "on the page, but nobody says it: {lost:#?}");
-    let missing: Vec<_> = said.iter().filter(|entry| !page.contains_key(entry.0)).collect();
+    let missing: Vec<_> = messages.iter().filter(|entry| !page.contains_key(entry.0)).collect();
     assert!(missing.is_empty(), "said, but not on the page: {missing:#?}");
-    assert_eq!(page, said);
+    assert_eq!(page, messages);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) type Errors = Vec<eyre::Report>;
 
 /// The result of one refresh.
 #[derive(Debug, Default)]
-pub(crate) struct Looked {
+pub(crate) struct ScreenUpdate {
     /// The output on a terminal.
     pub(crate) screen: Screen,
     /// The output for scripts: one line of JSON, or a text. `None` if nothing is new.
@@ -37,7 +37,7 @@ pub(crate) struct Looked {
 /// refresh is slow or fails, the previous screen is shown as old, with its age.
 pub(crate) async fn watch(
     is_json: bool,
-    mut look: impl AsyncFnMut() -> Result<Looked, Errors>,
+    mut next_update: impl AsyncFnMut() -> Result<ScreenUpdate, Errors>,
 ) -> eyre::Result<()> {
     let mut signals = Signals::new()?;
     let frames = Frames::new();
@@ -50,18 +50,18 @@ pub(crate) async fn watch(
         loop {
             ticks.tick().await;
             let began = Instant::now();
-            let mut looking = pin!(look());
-            let looked = loop {
+            let mut update = pin!(next_update());
+            let result = loop {
                 tokio::select! {
                     biased;
-                    looked = &mut looking => break looked,
+                    result = &mut update => break result,
                     () = sleep(WATCH_INTERVAL) => view.on_wait(began.elapsed()).await?,
                 }
                 if view.frames.is_none() {
                     return Ok(());
                 }
             };
-            view.on_look(looked).await?;
+            view.on_update(result).await?;
             if view.frames.is_none() {
                 return Ok(());
             }
@@ -109,9 +109,9 @@ impl WatchView {
         }
     }
 
-    async fn on_look(&mut self, looked: Result<Looked, Errors>) -> io::Result<()> {
-        match looked {
-            Ok(Looked { screen, line, errors }) => {
+    async fn on_update(&mut self, result: Result<ScreenUpdate, Errors>) -> io::Result<()> {
+        match result {
+            Ok(ScreenUpdate { screen, line, errors }) => {
                 if self.is_for_people {
                     self.last = Some((screen.clone(), Instant::now()));
                     return self.show(screen).await;
@@ -171,7 +171,7 @@ fn old(why: &str, last: Option<(Screen, Duration)>) -> Screen {
 /// Returns errors as lines of a screen.
 fn shown(errors: &[eyre::Report]) -> String {
     let lines = errors.iter().map(|error| {
-        let (_code, message, _hint) = report::told(error);
+        let (_code, message, _hint) = report::describe(error);
         visible(&format!("error: {message}"))
     });
     lines.collect::<Vec<_>>().join("\n")

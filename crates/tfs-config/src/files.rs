@@ -51,7 +51,7 @@ pub(super) enum ConfigFileRole {
 }
 
 /// Looks for a file. Returns its text if it is read.
-pub(super) fn look(path: &Path, role: ConfigFileRole) -> (ConfigFile, Option<String>) {
+pub(super) fn probe(path: &Path, role: ConfigFileRole) -> (ConfigFile, Option<String>) {
     let (state, text) = match read(path, role) {
         Ok(FileContent::Text(text)) => (ConfigFileState::Read, Some(text)),
         Ok(FileContent::Distrusted(reason)) => (ConfigFileState::Ignored(reason.to_owned()), None),
@@ -146,7 +146,7 @@ mod tests {
     fn what_may_be_somebody_elses_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tfs.toml");
-        let state = |role| look(&path, role).0.state;
+        let state = |role| probe(&path, role).0.state;
         assert_eq!(state(ConfigFileRole::Here), ConfigFileState::Missing);
         assert!(matches!(state(ConfigFileRole::Named), ConfigFileState::Unreadable(_)));
         fs::write(&path, "").unwrap();
@@ -170,7 +170,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
-        let state = |path: &Path, role| look(path, role).0.state;
+        let state = |path: &Path, role| probe(path, role).0.state;
         // As with HOME=/dev/null.
         let below = file.join(".config/tfs/config.toml");
         assert_eq!(state(&below, ConfigFileRole::Usual), ConfigFileState::Missing);
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn only_a_file_of_a_sane_size_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let state = |path: &Path| look(path, ConfigFileRole::Usual).0.state;
+        let state = |path: &Path| probe(path, ConfigFileRole::Usual).0.state;
         let unreadable = |reason: &str| ConfigFileState::Unreadable(reason.to_owned());
         assert_eq!(state(dir.path()), unreadable("it is not a regular file"));
         let large = dir.path().join("large");

@@ -126,7 +126,7 @@ impl Sources {
         let here = self.file_here.iter().map(|path| (path, ConfigFileRole::Here));
         let named = self.named_file.as_ref().or(environment.config.as_ref());
         let named = named.into_iter().map(|path| (path, ConfigFileRole::Named));
-        usual.chain(here).chain(named).map(|(path, role)| files::look(path, role)).collect()
+        usual.chain(here).chain(named).map(|(path, role)| files::probe(path, role)).collect()
     }
 }
 

@@ -32,9 +32,9 @@ impl Loaded {
                 let names: Vec<_> =
                     self.settings.servers.iter().map(|it| it.name.as_str()).collect();
                 let message = format!("there are several servers: {}", names.join(", "));
-                Err(said(message).hint("choose one with --server"))
+                Err(problem(message).hint("choose one with --server"))
             }
-            None => Err(said("several servers are named").hint("this goes to one at a time")),
+            None => Err(problem("several servers are named").hint("this goes to one at a time")),
         }
     }
 
@@ -123,10 +123,10 @@ impl Loaded {
             for other in chosen.iter().take(position) {
                 if other.section.url == one.section.url {
                     let message = format!("the server at {} is named twice", one.section.url);
-                    return Err(said(message).hint("leave one of the two out"));
+                    return Err(problem(message).hint("leave one of the two out"));
                 }
                 if other.section.name == *name {
-                    return Err(said(format!("two servers are called `{name}`"))
+                    return Err(problem(format!("two servers are called `{name}`"))
                         .hint("name them apart, as in --server home=http://127.0.0.1:3030"));
                 }
             }
@@ -148,7 +148,7 @@ impl Loaded {
         match said_once.into_iter().find(|(_, is_said)| *is_said) {
             None => Ok(()),
             Some((name, _)) => {
-                Err(said(format!("{name} is for one server, and several are meant"))
+                Err(problem(format!("{name} is for one server, and several are meant"))
                     .hint("give each its own `username` and `password_file` in the configuration"))
             }
         }
@@ -184,7 +184,7 @@ impl Loaded {
             Some(idx) => self.item("mount", idx),
             None => {
                 let mut item = defaults_of("mount");
-                let path = path.to_str().ok_or_else(|| said("the mount point is no UTF-8"))?;
+                let path = path.to_str().ok_or_else(|| problem("the mount point is no UTF-8"))?;
                 item.insert("path".to_owned(), Value::from(path));
                 item
             }
@@ -268,7 +268,7 @@ impl Loaded {
         let password = match (&environment.password, file) {
             (Some(password), _) if !from_flag => Some(password.clone()),
             (_, Some(file)) => Some(Secret::read(file).map_err(|error| {
-                said(format!("cannot read the password in {}: {error}", file.display()))
+                problem(format!("cannot read the password in {}: {error}", file.display()))
                     .hint("the file must be there, and readable by you")
             })?),
             (_, None) => None,
@@ -276,12 +276,12 @@ impl Loaded {
         match (&server.username, password) {
             (Some(username), Some(password)) => {
                 let credentials = Credentials::new(username, password.expose());
-                let failed = |error| said(format!("cannot {error}"));
+                let failed = |error| problem(format!("cannot {error}"));
                 credentials.map(Some).map_err(failed)
             }
-            (Some(_), None) => Err(said("a user name without a password")
+            (Some(_), None) => Err(problem("a user name without a password")
                 .hint("name a file with --password-file, or set TFS_PASSWORD")),
-            (None, Some(_)) => Err(said("a password without a user name")
+            (None, Some(_)) => Err(problem("a password without a user name")
                 .hint("name the user with --username, or set TFS_USERNAME")),
             (None, None) => Ok(None),
         }
@@ -323,9 +323,9 @@ pub(super) fn defaults_of(name: &str) -> Dict {
 }
 
 fn extract<T: DeserializeOwned>(item: Dict) -> Result<T, Problem> {
-    Value::from(item).deserialize().map_err(|error| said(error.to_string()))
+    Value::from(item).deserialize().map_err(|error| problem(error.to_string()))
 }
 
-fn said(message: impl Into<String>) -> Problem {
+fn problem(message: impl Into<String>) -> Problem {
     Problem { place: None, message: message.into(), hint: None }
 }

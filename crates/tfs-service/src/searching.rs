@@ -9,7 +9,7 @@ use vfs_core::{QueryError, SourceError, Vfs, VfsConfig};
 use crate::RqbitServer;
 use crate::control::search;
 use crate::control::wire::{SearchAnswer, SearchRequest};
-use crate::discovery::{Discovery, LookOptions};
+use crate::discovery::{Discovery, PollOptions};
 
 /// Why a search failed. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub async fn search_servers(
         async move {
             let mut known_count = 0;
             loop {
-                let looked = discovery.look(&LookOptions::default()).await;
+                let looked = discovery.poll(&PollOptions::default()).await;
                 // Waits as long as more details arrive.
                 match discovery.details_progress() {
                     Some((known, _)) if known > known_count => known_count = known,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
-use crate::discovery::{Discovery, LookOptions, chain};
+use crate::discovery::{Discovery, PollOptions, chain};
 use crate::limit_text::limit_text;
 use crate::{BaseUrl, ConnectError, RqbitServer, StartError, rqbit_version};
 
@@ -90,7 +90,7 @@ pub(crate) async fn first_look<S: TorrentSource>(
         if let Some(warning) = rqbit_version::untested(&version) {
             tracing::warn!(%url, "{warning}");
         }
-        discovery.look(&LookOptions::default()).await.map_err(StartError::List)?;
+        discovery.poll(&PollOptions::default()).await.map_err(StartError::List)?;
         Ok(())
     };
     let looked = timeout(time_max, look).await;

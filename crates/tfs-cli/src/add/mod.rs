@@ -111,7 +111,7 @@ impl Adding {
     async fn add_files(&self, files: &[(usize, PreparedTorrent)], tally: &mut Tally) -> bool {
         let mut is_usable = true;
         for (position, torrent) in files {
-            is_usable = self.note(*position, self.add(torrent).await, tally);
+            is_usable = self.record(*position, self.add(torrent).await, tally);
             if !is_usable {
                 break;
             }
@@ -137,7 +137,7 @@ impl Adding {
         });
         let mut adding = stream::iter(adding).buffer_unordered(MAGNETS_AT_ONCE);
         while let Some((position, added)) = adding.next().await {
-            if !self.note(position, added, tally) {
+            if !self.record(position, added, tally) {
                 return;
             }
         }
@@ -155,7 +155,12 @@ impl Adding {
     }
 
     /// Records the result of one torrent. Returns whether the server can still be used.
-    fn note(&self, position: usize, added: Result<AddedRow, AddError>, tally: &mut Tally) -> bool {
+    fn record(
+        &self,
+        position: usize,
+        added: Result<AddedRow, AddError>,
+        tally: &mut Tally,
+    ) -> bool {
         match added {
             Ok(row) => {
                 tally.added(position, row);
@@ -233,7 +238,7 @@ impl Tally {
 
     /// Records a torrent that was not added, and prints the reason.
     fn failed(&mut self, error: AddError) {
-        let (code, message, hint) = report::told(&error.into());
+        let (code, message, hint) = report::describe(&error.into());
         if self.is_rest {
             tracing::warn!("{message}");
         }

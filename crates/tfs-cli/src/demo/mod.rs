@@ -48,17 +48,17 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     let mountpoint = dir.path().join(MOUNTPOINT);
     std::fs::create_dir(&mountpoint)?;
 
-    story.tell("Making sample content")?;
+    story.step("Making sample content")?;
     let sample = DemoTorrent::create(&dir.path().join("original"))?;
     let total = size(sample.total_bytes());
     story.detail(&format!("{} files, {total}, in {}", sample.files.len(), sample.top.display()))?;
 
-    story.tell("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
+    story.step("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
     let servers = DemoServers::start(&sample, &dir.path().join("download")).await?;
     let limit = speed(u64::from(servers::DOWNLOAD_BPS.get()));
     story.detail(&format!("the download is limited to {limit}, so that there is time to look"))?;
 
-    story.tell("Mounting the one that downloads")?;
+    story.step("Mounting the one that downloads")?;
     let mounts = MountRegistry::default();
     let settings = settings(dir.path(), servers.downloader());
     let mount = match RunningMount::start(settings, &mounts).await {
@@ -80,7 +80,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     if args.keep && matches!(shown, Some(Ok(_))) {
         keep(&story, &mountpoint, &mount, &mut signals).await?;
     }
-    story.tell("Unmounting")?;
+    story.step("Unmounting")?;
     let stopped = mount.stop().await;
     doors.close().await;
     stopped?;
@@ -132,7 +132,7 @@ async fn show(
     servers: &DemoServers,
     mountpoint: &Path,
 ) -> eyre::Result<()> {
-    story.tell("Looking into it")?;
+    story.step("Looking into it")?;
     let listing = blocking({
         let mountpoint = mountpoint.to_owned();
         move || Command::new("ls").args(["-g", "-o", "-h", "-R"]).current_dir(&mountpoint).output()
@@ -141,7 +141,7 @@ async fn show(
     .wrap_err("cannot run ls")?;
     story.quote(&String::from_utf8_lossy(&listing.stdout))?;
 
-    story.tell("Reading from the middle of the film while it downloads")?;
+    story.step("Reading from the middle of the film while it downloads")?;
     let film = mountpoint.join(sample.film());
     let middle = sample.files.first().map_or(0, |file| file.len / 2);
     let start = Instant::now();
@@ -158,7 +158,7 @@ async fn show(
         ),
     )?;
 
-    story.tell("Comparing every file with the original, still while it downloads")?;
+    story.step("Comparing every file with the original, still while it downloads")?;
     for file in &sample.files {
         let (mounted, original) = (mountpoint.join(&file.mounted), sample.dir.join(&file.path));
         let digests = blocking(move || -> std::io::Result<(Digest, Digest)> {
@@ -178,7 +178,7 @@ async fn keep(
     mount: &RunningMount,
     signals: &mut Signals,
 ) -> eyre::Result<()> {
-    story.tell("The mount stays until Ctrl-C. In another terminal, try:")?;
+    story.step("The mount stays until Ctrl-C. In another terminal, try:")?;
     let film = mountpoint.join(sample::film_path());
     for command in [
         format!("ls -lR {}", mountpoint.display()),

@@ -20,8 +20,8 @@ impl Story {
     }
 
     /// Begins a step.
-    pub(super) fn tell(&self, step: &str) -> io::Result<()> {
-        output::line(&format!("[{:5.2} s] {step}", self.start.elapsed().as_secs_f64()))
+    pub(super) fn step(&self, text: &str) -> io::Result<()> {
+        output::line(&format!("[{:5.2} s] {text}", self.start.elapsed().as_secs_f64()))
     }
 
     /// Adds a line to a step.
@@ -49,7 +49,7 @@ impl Story {
     /// Prints the summary, and returns the exit code.
     pub(super) fn end(&self) -> eyre::Result<u8> {
         let Self { passed_count, failed_count, .. } = self;
-        self.tell(&format!("Done: {passed_count} checks passed, {failed_count} failed"))?;
+        self.step(&format!("Done: {passed_count} checks passed, {failed_count} failed"))?;
         Ok(if *failed_count == 0 { exit::SUCCESS } else { exit::DEMO_FAILED })
     }
 }

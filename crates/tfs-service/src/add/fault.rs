@@ -156,7 +156,7 @@ impl AddFault {
             kind,
             ErrorKind::Timeout { phase: TimeoutPhase::Headers | TimeoutPhase::Total }
         );
-        if is_late || refusal.is_some_and(|refusal| says(refusal, TIME_IS_OVER)) {
+        if is_late || refusal.is_some_and(|refusal| mentions(refusal, TIME_IS_OVER)) {
             match torrent.kind() {
                 SourceKind::Magnet => return Self::NoPeers { time_max },
                 SourceKind::Address => return Self::FetchTimedOut { time_max },
@@ -200,8 +200,8 @@ impl AddFault {
     }
 }
 
-fn says(refusal: &Refusal, text: &str) -> bool {
-    refusal.human_readable.as_deref().is_some_and(|said| said.contains(text))
+fn mentions(refusal: &Refusal, text: &str) -> bool {
+    refusal.human_readable.as_deref().is_some_and(|message| message.contains(text))
 }
 
 /// Returns the cause of an error response with a known meaning. rqbit answers in JSON with an
@@ -215,8 +215,8 @@ fn of_refusal(refusal: &Refusal) -> Option<AddFault> {
         status if !is_rqbit && PROXY_TIMEOUTS.contains(&status) => {
             Some(AddFault::ProxyTimedOut { status })
         }
-        _ if says(refusal, FILE_EXISTS) => Some(AddFault::FilesExist),
-        _ if NO_WAY_TO_PEERS.into_iter().any(|text| says(refusal, text)) => {
+        _ if mentions(refusal, FILE_EXISTS) => Some(AddFault::FilesExist),
+        _ if NO_WAY_TO_PEERS.into_iter().any(|text| mentions(refusal, text)) => {
             Some(AddFault::NoWayToPeers)
         }
         _ => None,

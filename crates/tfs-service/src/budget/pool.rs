@@ -184,7 +184,7 @@ impl PermitPool {
         let now = now();
         let mut state = self.lock();
         if demand.is_waiting() && now.duration_since(state.seen_at) > SEEN_TIME_MAX {
-            state.look(now);
+            state.refresh(now);
         }
         let peers = state.peers(id, now);
         let PoolState { members, slots, .. } = &mut *state;
@@ -229,7 +229,7 @@ impl PermitPool {
         let now = now();
         let mut state = self.lock();
         state.keep_dir(&self.key, &self.parent, now);
-        state.look(now);
+        state.refresh(now);
         state.write(now);
         state.warn_of_starved(now);
         let concerned = state.members.iter().filter(|member| {
@@ -242,7 +242,7 @@ impl PermitPool {
     pub(super) fn status(&self) -> BudgetStatus {
         let now = now();
         let mut state = self.lock();
-        state.look(now);
+        state.refresh(now);
         let own = ProcessRecord::new(now, state.records());
         let records = std::iter::once(&own).chain(&state.others.records);
         let holders: Vec<_> = records.flat_map(BudgetHolder::of_process).collect();
@@ -271,7 +271,7 @@ impl PoolState {
     }
 
     /// Reads the records of other processes.
-    fn look(&mut self, now: Timestamp) {
+    fn refresh(&mut self, now: Timestamp) {
         let Some(dir) = &self.slots.dir else { return };
         self.seen_at = now;
         match dir.others() {
@@ -317,7 +317,7 @@ impl PoolState {
                 self.trouble = None;
                 self.written = (Vec::new(), Timestamp::ZERO);
                 self.lock_again();
-                self.look(now);
+                self.refresh(now);
                 self.write(now);
             }
             Err(error) => {

@@ -86,7 +86,7 @@ impl SlotDir {
     ///
     /// # Errors
     /// [`RuntimeDirError`].
-    pub(super) fn look(parent: &Path, name: &str) -> Result<Others, RuntimeDirError> {
+    pub(super) fn scan(parent: &Path, name: &str) -> Result<Others, RuntimeDirError> {
         let path = parent.join(name);
         let Some(dir) = RuntimeDir::find_at(&path)? else { return Ok(Others::default()) };
         read_records(&dir, None, false).map_err(|source| RuntimeDirError::Io { path, source })

@@ -66,7 +66,7 @@ impl BudgetHolder {
 /// Returns the mounts of this user that share the streams of a server, for a process that does not
 /// take part. Reads a few files.
 pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
-    match SlotDir::look(&runtime_dir::path().join(DIR_NAME), key.as_file_name()) {
+    match SlotDir::scan(&runtime_dir::path().join(DIR_NAME), key.as_file_name()) {
         Ok(others) => {
             let holders = others.records.iter();
             let holders = holders.flat_map(BudgetHolder::of_process);

@@ -108,17 +108,18 @@ enum MountProbe {
 /// Probes these mounts without their processes. Returns the results in the order of their paths.
 /// Takes a few seconds at most.
 pub(super) async fn look_at(entries: Vec<MountEntry>) -> Vec<UnreachedMount> {
-    let looks = entries.into_iter().take(ASKED_MAX).map(|entry| blocking(move || look(entry)));
-    let mut mounts = join_all(looks).await;
+    let probes =
+        entries.into_iter().take(ASKED_MAX).map(|entry| blocking(move || probe_mount(entry)));
+    let mut mounts = join_all(probes).await;
     mounts.sort_by(|a, b| a.mountpoint.cmp(&b.mountpoint));
     mounts
 }
 
-fn look(entry: MountEntry) -> UnreachedMount {
+fn probe_mount(entry: MountEntry) -> UnreachedMount {
     let MountEntry { mount_point, device, user_id: owner_uid, .. } = entry;
     let probe = probe(&mount_point);
     let process = process_of(device);
-    let state = judge(&probe, process, owner_uid == Some(geteuid().as_raw()));
+    let state = classify(&probe, process, owner_uid == Some(geteuid().as_raw()));
     UnreachedMount {
         mountpoint: mount_point,
         device: device.to_string(),
@@ -129,7 +130,7 @@ fn look(entry: MountEntry) -> UnreachedMount {
     }
 }
 
-fn judge(probe: &MountProbe, process: MountProcess, is_own: bool) -> UnreachedState {
+fn classify(probe: &MountProbe, process: MountProcess, is_own: bool) -> UnreachedState {
     match (probe, process) {
         (MountProbe::Disconnected, _) | (MountProbe::Denied, MountProcess::Gone) => {
             UnreachedState::Dead
@@ -245,7 +246,7 @@ mod tests {
             (MountProbe::Silent, running, true, UnreachedState::Silent),
             (MountProbe::Silent, MountProcess::Unknown, false, UnreachedState::Silent),
         ] {
-            assert_eq!(judge(&probe, process, is_own), want, "{probe:?} {process:?} {is_own}");
+            assert_eq!(classify(&probe, process, is_own), want, "{probe:?} {process:?} {is_own}");
         }
     }
 

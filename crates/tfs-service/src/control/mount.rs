@@ -183,7 +183,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
         Box::pin(async move {
             let removed = removed(&request)?;
-            let looks = self.refresher.look_with(request.accept_removals, &removed).await;
+            let looks = self.refresher.poll_with(request.accept_removals, &removed).await;
             let mut refreshed = Refreshed {
                 torrents: self.vfs()?.counts().torrents as u64,
                 ..Refreshed::default()

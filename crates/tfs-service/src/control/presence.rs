@@ -24,10 +24,10 @@ impl MountPresence {
         let table = MountTable::read().unwrap_or_default();
         let is_seen = table.at(path).is_some_and(|entry| entry.device == device);
         let places = if is_seen { places_here(device) } else { places(device) };
-        Self::judge(path, is_seen, places)
+        Self::classify(path, is_seen, places)
     }
 
-    fn judge(path: &Path, is_seen: bool, places: Vec<MountPlace>) -> Self {
+    fn classify(path: &Path, is_seen: bool, places: Vec<MountPlace>) -> Self {
         let is_own = |place: &MountPlace| place.seen_by.is_none() && place.mount_point == path;
         let is_covered = !is_seen && places.iter().any(is_own);
         let also_mounted: Vec<_> =
@@ -59,7 +59,7 @@ mod tests {
 
     #[track_caller]
     fn check(is_seen: bool, places: Vec<MountPlace>, trouble: Option<&str>, also: &[&str]) {
-        let found = MountPresence::judge(Path::new("/m"), is_seen, places);
+        let found = MountPresence::classify(Path::new("/m"), is_seen, places);
         assert_eq!(found.trouble, trouble);
         let paths: Vec<_> = found.also_mounted.iter().map(|place| &place.mountpoint).collect();
         assert_eq!(paths, also);

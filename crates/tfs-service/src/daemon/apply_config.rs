@@ -38,7 +38,7 @@ impl Daemon {
         let loaded = match loaded.await {
             Ok(loaded) => loaded,
             Err(error) => {
-                let message = error.problems.iter().map(said).collect::<Vec<_>>().join("; ");
+                let message = error.problems.iter().map(render).collect::<Vec<_>>().join("; ");
                 tracing::error!("the configuration is invalid, nothing was changed: {message}");
                 if let Some(asker) = asker {
                     drop(asker.send(Err(FailureBody::new(FailureKind::ConfigInvalid, message))));
@@ -57,8 +57,8 @@ impl Daemon {
         let listens = self.monitoring.is_some() == settings.monitoring.listen.is_some();
         if !listens || before.settings.monitoring != settings.monitoring {
             match self.listen().await {
-                Ok(()) => self.tell_of("monitoring", SectionOutcome::Applied, None),
-                Err(why) => self.tell_of("monitoring", SectionOutcome::Failed, Some(why)),
+                Ok(()) => self.record("monitoring", SectionOutcome::Applied, None),
+                Err(why) => self.record("monitoring", SectionOutcome::Failed, Some(why)),
             }
         }
         self.waiting.extend(asker);
@@ -76,13 +76,13 @@ impl Daemon {
         if (logging.format, &logging.file) != (self.logging.format, &self.logging.file) {
             tracing::warn!("[logging] has another format or file, which needs a restart");
             let why = is_another_level.then(|| "except for its level, which is applied".to_owned());
-            self.tell_of("logging", SectionOutcome::NeedsRestart, why);
+            self.record("logging", SectionOutcome::NeedsRestart, why);
         } else if is_another_level {
-            self.tell_of("logging", SectionOutcome::Applied, None);
+            self.record("logging", SectionOutcome::Applied, None);
         }
     }
 
-    fn tell_of(&mut self, section: &str, outcome: SectionOutcome, why: Option<String>) {
+    fn record(&mut self, section: &str, outcome: SectionOutcome, why: Option<String>) {
         self.reloaded.sections.push(ReloadedSection { section: section.to_owned(), outcome, why });
     }
 
@@ -137,7 +137,7 @@ impl Daemon {
 }
 
 /// Returns a problem and its hint in one line.
-fn said(problem: &Problem) -> String {
+fn render(problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{problem} ({hint})"),
         None => problem.to_string(),

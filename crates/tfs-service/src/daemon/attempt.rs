@@ -112,9 +112,9 @@ pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
+        let description = error.to_string();
+        if !text.ends_with(&description) {
+            text = format!("{text}: {description}");
         }
         cause = error.source();
     }

@@ -17,7 +17,7 @@ impl ReloadReport {
     }
 
     /// Sets the result of a mount, and logs it.
-    pub(super) fn tell(&mut self, path: &Path, outcome: MountOutcome, why: Option<String>) {
+    pub(super) fn record(&mut self, path: &Path, outcome: MountOutcome, why: Option<String>) {
         let mount = path.display();
         match outcome {
             MountOutcome::Failed => {

@@ -124,7 +124,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 Some(MountAction::Stop(path.to_owned()))
             }
             TaskState::Up { .. } if is_same => {
-                self.news.tell(path, MountOutcome::Unchanged, None);
+                self.news.record(path, MountOutcome::Unchanged, None);
                 None
             }
             TaskState::Up { since } => {
@@ -145,7 +145,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
             entry.state = TaskState::Up { since: now };
             let is_new = self.news.of(path) != Some(MountOutcome::Remounted);
             let outcome = if is_new { MountOutcome::Mounted } else { MountOutcome::Remounted };
-            self.news.tell(path, outcome, None);
+            self.news.record(path, outcome, None);
         }
     }
 
@@ -156,7 +156,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
             entry.state = TaskState::Up { since };
             let is_same = entry.wanted.as_ref() == Some(&entry.started);
             let outcome = if is_same { MountOutcome::Unchanged } else { MountOutcome::Kept };
-            self.news.tell(path, outcome, (!is_same).then_some(why));
+            self.news.record(path, outcome, (!is_same).then_some(why));
         }
     }
 
@@ -170,7 +170,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         let entry = self.entries.get_mut(path)?;
         if self.is_ending || entry.wanted.is_none() {
             self.entries.remove(path);
-            self.news.tell(path, MountOutcome::Removed, None);
+            self.news.record(path, MountOutcome::Removed, None);
             return None;
         }
         if matches!(entry.state, TaskState::Leaving { .. } | TaskState::Stopping) {
@@ -187,11 +187,11 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 entry.failure_count = entry.failure_count.saturating_add(1);
                 let pause = RETRY_PAUSES.delay(entry.failure_count);
                 entry.state = TaskState::Waiting { until: now + pause };
-                self.news.tell(path, MountOutcome::Failed, Some(why));
+                self.news.record(path, MountOutcome::Failed, Some(why));
             }
             TaskExit::Unmounted | TaskExit::Stopped => {
                 entry.state = TaskState::Unmounted;
-                self.news.tell(path, MountOutcome::Unmounted, None);
+                self.news.record(path, MountOutcome::Unmounted, None);
             }
         }
         None
@@ -225,7 +225,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         let entry = self.entries.get_mut(path)?;
         let Some(wanted) = entry.wanted.clone() else {
             self.entries.remove(path);
-            self.news.tell(path, MountOutcome::Removed, None);
+            self.news.record(path, MountOutcome::Removed, None);
             return None;
         };
         if wanted != entry.started {

@@ -229,11 +229,11 @@ impl Daemon {
             let attempt = tokio::spawn({
                 let (path, events) = (path.clone(), events.clone());
                 attempt::run(spec, mounts, stop, async move |pulse, mountpoint| {
-                    tell(&events, path, MountEvent::Up { pulse, mountpoint }).await;
+                    send(&events, path, MountEvent::Up { pulse, mountpoint }).await;
                 })
             });
             let end = attempt.await.unwrap_or_else(|error| TaskExit::Broken(error.to_string()));
-            tell(&events, path, MountEvent::Ended(end)).await;
+            send(&events, path, MountEvent::Ended(end)).await;
         }));
     }
 
@@ -254,7 +254,7 @@ impl Daemon {
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = unmounted {
-                tell(&events, path, MountEvent::Kept(failure.message)).await;
+                send(&events, path, MountEvent::Kept(failure.message)).await;
             }
         }));
     }
@@ -297,7 +297,7 @@ async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
 }
 
 /// Sends an event to the owner. After the end of the daemon it is dropped.
-async fn tell(events: &mpsc::Sender<(PathBuf, MountEvent)>, path: PathBuf, event: MountEvent) {
+async fn send(events: &mpsc::Sender<(PathBuf, MountEvent)>, path: PathBuf, event: MountEvent) {
     drop(events.send((path, event)).await);
 }
 

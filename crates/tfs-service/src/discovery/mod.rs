@@ -57,7 +57,7 @@ pub const REMOVAL_DELAY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60
 
 /// Options of a poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LookOptions {
+pub(crate) struct PollOptions {
     /// Retry torrents that failed a moment ago: the user waits for the result.
     pub(crate) is_urgent: bool,
     /// All torrents missing from the listing count as removed.
@@ -205,7 +205,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// # Cancel safety
     /// Dropping the future leaves the tree unchanged or fully updated. Requests continue with the
     /// next call.
-    pub(crate) async fn look(&mut self, options: &LookOptions) -> Result<Changes, SourceError> {
+    pub(crate) async fn poll(&mut self, options: &PollOptions) -> Result<Changes, SourceError> {
         self.changes = Changes::default();
         self.absence.on_removed_by_tfs(&options.removed_by_tfs);
         let asked_at = Instant::now();

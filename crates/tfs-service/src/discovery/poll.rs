@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
 
-use super::{Discovery, LookOptions, chain};
+use super::{Discovery, PollOptions, chain};
 
 /// Capacity of the request queue; further callers wait for a place.
 const REQUESTS_MAX: usize = 16;
@@ -59,7 +59,7 @@ impl Refresher {
     /// # Cancel safety
     /// The polls continue.
     pub async fn look_now(&self) -> Vec<Result<Changes, RefreshError>> {
-        self.look_with(false, &[]).await
+        self.poll_with(false, &[]).await
     }
 
     /// Like [`look_now`](Self::look_now). Torrents that the lists lack count as removed: all of
@@ -68,17 +68,18 @@ impl Refresher {
     ///
     /// # Cancel safety
     /// The polls continue.
-    pub async fn look_with(
+    pub async fn poll_with(
         &self,
         accepts_removals: bool,
         removed: &[InfoHash],
     ) -> Vec<Result<Changes, RefreshError>> {
-        let looks = self.requests.iter().map(|it| look(it, accepts_removals, removed.to_vec()));
-        join_all(looks).await
+        let polls =
+            self.requests.iter().map(|it| request_poll(it, accepts_removals, removed.to_vec()));
+        join_all(polls).await
     }
 }
 
-async fn look(
+async fn request_poll(
     requests: &mpsc::Sender<PollRequest>,
     accepts_removals: bool,
     removed: Vec<InfoHash>,
@@ -115,13 +116,13 @@ impl<S: TorrentSource> Discovery<S> {
                 waiting.push(request);
             }
             let begun_at = Instant::now();
-            let options = LookOptions {
+            let options = PollOptions {
                 is_urgent: !waiting.is_empty(),
                 accepts_removals: waiting.iter().any(|request| request.accepts_removals),
                 removed_by_tfs: waiting.iter().flat_map(|it| &it.removed).copied().collect(),
             };
-            let result = self.look(&options).await;
-            failure_count = self.note(&result, failure_count);
+            let result = self.poll(&options).await;
+            failure_count = self.log_result(&result, failure_count);
             for PollRequest { result: sender, .. } in waiting {
                 // The receiver is gone if its caller has stopped waiting.
                 drop(sender.send(result.clone()));
@@ -134,7 +135,7 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Logs the result of a poll, and returns the number of consecutive failures. A server that is
     /// down for a day causes one line in the log.
-    fn note(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
+    fn log_result(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
         let server = self.vfs.source(self.server).and_then(TorrentSource::name);
         let server = server.as_deref().unwrap_or_default();
         match result {

@@ -62,7 +62,7 @@ mod tests {
     use tfs_testkit::fake::{FakeSource, directory};
     use vfs_core::{TorrentState, Vfs, VfsConfig};
 
-    use super::super::{Discovery, LookOptions};
+    use super::super::{Discovery, PollOptions};
     use crate::status::{FailedStatus, ServerWatch};
 
     // https://github.com/qbittorrent/qBittorrent/issues/13434: the disk is full, and no message
@@ -76,7 +76,7 @@ mod tests {
         let watch = ServerWatch::default();
         let mut discovery = Discovery::new(vfs, None).watched_by(watch.clone());
         let mut failed = async || {
-            discovery.look(&LookOptions::default()).await.unwrap();
+            discovery.poll(&PollOptions::default()).await.unwrap();
             watch.discovery().failed
         };
         assert_eq!(failed().await, FailedStatus::default());

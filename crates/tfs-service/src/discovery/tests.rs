@@ -200,8 +200,8 @@ impl Session {
         Self { vfs, discovery, state }
     }
 
-    async fn look(&mut self) -> Result<Changes, SourceError> {
-        self.discovery.look(&LookOptions::default()).await
+    async fn poll(&mut self) -> Result<Changes, SourceError> {
+        self.discovery.poll(&PollOptions::default()).await
     }
 
     async fn end(self) -> Flaky {
@@ -216,16 +216,16 @@ impl Session {
     }
 }
 
-fn patient() -> LookOptions {
-    LookOptions::default()
+fn patient() -> PollOptions {
+    PollOptions::default()
 }
 
 #[tokio::test]
 async fn details_are_asked_for_once_and_a_few_at_a_time() {
     let vfs = vfs_of(Flaky::new(100));
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
-    assert_eq!(discovery.look(&patient()).await.unwrap().added.len(), 100);
-    assert_eq!(discovery.look(&patient()).await.unwrap(), Changes::default());
+    assert_eq!(discovery.poll(&patient()).await.unwrap().added.len(), 100);
+    assert_eq!(discovery.poll(&patient()).await.unwrap(), Changes::default());
     assert_eq!(vfs.source(ServerId::FIRST).unwrap().details_count(), 100);
     assert_eq!(
         vfs.source(ServerId::FIRST).unwrap().details_now_max.load(Ordering::Relaxed),
@@ -247,7 +247,7 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
         vfs.source(ServerId::FIRST).unwrap().hide(2, Some(kind));
         let watch = ServerWatch::default();
         let mut discovery = Discovery::new(Arc::clone(&vfs), None).watched_by(watch.clone());
-        discovery.look(&patient()).await.unwrap();
+        discovery.poll(&patient()).await.unwrap();
         assert_eq!(names(&vfs), ["t1", "t3"], "{kind:?}");
         let left_out = watch.discovery().left_out;
         assert_eq!(
@@ -282,9 +282,9 @@ async fn silent_torrents_count_as_tried_after_two_seconds() {
             silent.iter().map(|id| hash(*id)).collect();
         let mut discovery = Discovery::new(Arc::clone(&vfs), None);
         let start = Instant::now();
-        let mut looked = discovery.look(&patient()).await;
+        let mut looked = discovery.poll(&patient()).await;
         while looked.is_err() {
-            looked = discovery.look(&patient()).await;
+            looked = discovery.poll(&patient()).await;
         }
         assert_eq!(names(&vfs).len(), 60 - silent.len());
         // Eight requests are concurrent.
@@ -305,7 +305,7 @@ async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
-        discovery.look(&patient()).await.unwrap_err();
+        discovery.poll(&patient()).await.unwrap_err();
         assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
         vfs.source(ServerId::FIRST).unwrap().set_down(true);
     }
@@ -313,7 +313,7 @@ async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     let asked = vfs.source(ServerId::FIRST).unwrap().details_count();
     (11..=30).for_each(|id| vfs.source(ServerId::FIRST).unwrap().hide(id, None));
     vfs.source(ServerId::FIRST).unwrap().set_down(false);
-    discovery.look(&patient()).await.unwrap();
+    discovery.poll(&patient()).await.unwrap();
     assert_eq!(names(&vfs).len(), 30);
     // Details that arrived before were kept.
     assert_eq!(vfs.source(ServerId::FIRST).unwrap().details_count() - asked, 20);
@@ -325,7 +325,7 @@ async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
-        discovery.look(&patient()).await.unwrap_err();
+        discovery.poll(&patient()).await.unwrap_err();
         assert!(!discovery.is_tree_known());
     }
 }
@@ -338,11 +338,11 @@ async fn details_that_came_before_a_kill_are_not_asked_for_again() {
         flaky.hide(id, Some(SourceErrorKind::Unreachable));
     }
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap_err();
+    session.poll().await.unwrap_err();
     assert!(!session.discovery.is_tree_known());
     let flaky = session.end().await;
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs).len(), 30);
     assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 20);
 }
@@ -354,7 +354,7 @@ async fn metadata_follows_and_is_kept() {
     flaky.has_separate_metadata.store(true, Ordering::Relaxed);
     flaky.without_metadata.lock().unwrap().insert(hash(3));
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     let before = view(&session.vfs);
     let status = session.discovery.watch.discovery();
     assert_eq!((status.metadata_pending, status.left_out.count), (20, 0));
@@ -376,7 +376,7 @@ async fn metadata_follows_and_is_kept() {
     flaky.has_separate_metadata.store(true, Ordering::Relaxed);
     let mut session = Session::start(dir.path(), flaky).await;
     assert_eq!(view(&session.vfs), before);
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     while session.vfs.source(ServerId::FIRST).unwrap().metadata_count.load(Ordering::Relaxed) == 0 {
         session.discovery.progress().await;
     }
@@ -399,7 +399,7 @@ async fn look_now(refresher: &Refresher) -> Result<Changes, RefreshError> {
 async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     let vfs = vfs_of(Flaky::new(2));
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
-    discovery.look(&patient()).await.unwrap();
+    discovery.poll(&patient()).await.unwrap();
     let (refresher, mut requests) = Refresher::new(1);
     let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false));
 
@@ -473,7 +473,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
         flaky.source.add(TorrentDetails { created, ..kept(single_file(id, "dated", 1)) });
     }
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     let before = view(&session.vfs);
     assert_eq!(before.len(), 2 + 9);
 
@@ -484,7 +484,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     }
     let mut session = Session::start(dir.path(), flaky).await;
     assert_eq!(view(&session.vfs), before);
-    assert_eq!(session.look().await.unwrap(), Changes::default());
+    assert_eq!(session.poll().await.unwrap(), Changes::default());
     assert_eq!(view(&session.vfs), before);
     assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 0);
     let summaries = session.vfs.summaries_not_in(ServerId::FIRST, &[]);
@@ -494,7 +494,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     let flaky = session.end().await;
     flaky.set_down(true);
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap_err();
+    session.poll().await.unwrap_err();
     assert_eq!(view(&session.vfs), before);
     let progress = session.vfs.summaries_not_in(ServerId::FIRST, &[]);
     assert_eq!(progress[0].file_progress.as_deref(), Some(&[1][..]));
@@ -509,17 +509,17 @@ async fn who_comes_back_has_its_name_and_its_time() {
         flaky.source.add(dated(id));
     }
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["same", "same [02020202]"]);
     let before = view(&session.vfs);
     session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]"]);
 
     let flaky = session.end().await;
     flaky.source.add(dated(1));
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]", "same"]);
     assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 0);
     let mut after = view(&session.vfs);
@@ -530,11 +530,11 @@ async fn who_comes_back_has_its_name_and_its_time() {
 
     // Another torrent takes the name meanwhile.
     session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     session.vfs.source(ServerId::FIRST).unwrap().source.add(dated(3));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     session.vfs.source(ServerId::FIRST).unwrap().source.add(dated(1));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]", "same", "same [01010101]"]);
     assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 1);
 }
@@ -546,7 +546,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = Session::start(dir.path(), Flaky::new(3)).await;
     session.vfs.source(ServerId::FIRST).unwrap().uptime.store(1000, Ordering::Relaxed);
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
 
     let flaky = session.end().await;
     // The uptime exceeds the settle time, but it is a new run.
@@ -556,7 +556,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     }
     let mut session = Session::start(dir.path(), flaky).await;
     let before = view(&session.vfs);
-    assert_eq!(session.look().await.unwrap(), Changes::default());
+    assert_eq!(session.poll().await.unwrap(), Changes::default());
     assert_eq!(view(&session.vfs), before);
     let missing = session.discovery.watch.discovery().missing;
     assert_eq!(missing.count, 3);
@@ -564,26 +564,26 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let since = missing.since;
     // One is listed again, and then removed by the run that listed it.
     session.vfs.source(ServerId::FIRST).unwrap().source.add(kept(single_file(1, "t1", 1)));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
 
     // A restart of tfs keeps this state.
     let flaky = session.end().await;
     flaky.uptime.store(500, Ordering::Relaxed);
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
     assert_eq!(session.discovery.watch.discovery().missing.since, since);
 
     // tfs itself removed one, and the user accepts the other removals.
     let removed_by_tfs = vec![hash(2)];
-    let options = LookOptions { removed_by_tfs, ..patient() };
-    assert_eq!(session.discovery.look(&options).await.unwrap().removed.len(), 1);
+    let options = PollOptions { removed_by_tfs, ..patient() };
+    assert_eq!(session.discovery.poll(&options).await.unwrap().removed.len(), 1);
     assert_eq!(names(&session.vfs), ["t3"]);
-    let options = LookOptions { accepts_removals: true, ..patient() };
-    assert_eq!(session.discovery.look(&options).await.unwrap().removed.len(), 1);
+    let options = PollOptions { accepts_removals: true, ..patient() };
+    assert_eq!(session.discovery.poll(&options).await.unwrap().removed.len(), 1);
     assert_eq!(names(&session.vfs), [] as [&str; 0]);
     assert_eq!(session.discovery.watch.discovery().missing.count, 0);
 
@@ -591,9 +591,9 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let flaky = session.end().await;
     flaky.set_down(true);
     let mut session = Session::start(dir.path(), flaky).await;
-    session.look().await.unwrap_err();
+    session.poll().await.unwrap_err();
     assert!(!session.discovery.is_tree_known());
     session.vfs.source(ServerId::FIRST).unwrap().set_down(false);
-    session.look().await.unwrap();
+    session.poll().await.unwrap();
     assert_eq!(names(&session.vfs), [] as [&str; 0]);
 }

@@ -48,16 +48,16 @@ pub(super) fn state() -> CheckResult {
 /// Checks the directory of control sockets: the one that mounts of this user would use now.
 pub(super) fn runtime() -> CheckResult {
     let dir = runtime_dir::path();
-    let state = look(&dir);
+    let state = probe(&dir);
     let variable = env::var_os(RUNTIME_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    judge_runtime(&dir, state, variable.as_deref())
+    assess_runtime(&dir, state, variable.as_deref())
 }
 
 /// An unusable value of the variable is reported, since programs with and without the variable do
 /// not find each other.
-fn judge_runtime(dir: &Path, state: DirState, variable: Option<&Path>) -> CheckResult {
+fn assess_runtime(dir: &Path, state: DirState, variable: Option<&Path>) -> CheckResult {
     const CHECK: &str = "runtime-dir";
-    let finding = judge(CHECK, dir, state);
+    let finding = assess(CHECK, dir, state);
     match variable {
         Some(given) if finding.verdict == Severity::Ok && !dir.starts_with(given) => {
             let (given, dir) = (given.display(), dir.display());
@@ -79,13 +79,13 @@ fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> Ch
         None => CheckResult::warning(check, "this user has no such directory").fix(set_variable),
         Some(base) => {
             let dir = base.join(OWN_NAME);
-            let state = look(&dir);
-            judge(check, &dir, state)
+            let state = probe(&dir);
+            assess(check, &dir, state)
         }
     }
 }
 
-fn look(dir: &Path) -> DirState {
+fn probe(dir: &Path) -> DirState {
     let metadata = match fs::metadata(dir) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -114,7 +114,7 @@ fn look(dir: &Path) -> DirState {
     }
 }
 
-fn judge(check: &'static str, dir: &Path, state: DirState) -> CheckResult {
+fn assess(check: &'static str, dir: &Path, state: DirState) -> CheckResult {
     let (shown, path) = (dir.display(), quoted(dir));
     match state {
         DirState::Usable { exists: true } => {
@@ -155,14 +155,14 @@ mod tests {
         fs::create_dir(path("open")).unwrap();
         set_mode("open", 0o755);
         fs::write(path("file"), "").unwrap();
-        assert_eq!(look(&path("private")), DirState::Usable { exists: true });
-        assert_eq!(look(&path("open")), DirState::Open(0o755));
-        assert_eq!(look(&path("file")), DirState::NotDirectory);
-        assert_eq!(look(&path("a/b/c")), DirState::Usable { exists: false });
-        assert_eq!(look(Path::new("/proc/1/nowhere/tfs")), DirState::NotWritable);
+        assert_eq!(probe(&path("private")), DirState::Usable { exists: true });
+        assert_eq!(probe(&path("open")), DirState::Open(0o755));
+        assert_eq!(probe(&path("file")), DirState::NotDirectory);
+        assert_eq!(probe(&path("a/b/c")), DirState::Usable { exists: false });
+        assert_eq!(probe(Path::new("/proc/1/nowhere/tfs")), DirState::NotWritable);
         // For every user, root included, one of these directories belongs to another user.
         let foreign = if geteuid().is_root() { DirState::Open(0o755) } else { DirState::Foreign };
-        assert_eq!(look(Path::new("/usr")), foreign);
+        assert_eq!(probe(Path::new("/usr")), foreign);
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             Warning state-dir: /var/lib/my tfs is open to others (mode 755)
                 $ chmod 700 '/var/lib/my tfs'
         "#]]
-        .assert_eq(&render(&states.map(|state| judge("state-dir", dir, state))));
+        .assert_eq(&render(&states.map(|state| assess("state-dir", dir, state))));
         expect![[r#"
             Warning state-dir: this user has no such directory
                 $ export X=1
@@ -208,9 +208,9 @@ mod tests {
             Ok runtime-dir: /run/user/7/tfs does not exist; tfs creates it when needed
         "#]]
         .assert_eq(&render(&[
-            judge_runtime(dir, usable, None),
-            judge_runtime(dir, usable, Some(gone)),
-            judge_runtime(Path::new("/run/user/7/tfs"), usable, Some(gone)),
+            assess_runtime(dir, usable, None),
+            assess_runtime(dir, usable, Some(gone)),
+            assess_runtime(Path::new("/run/user/7/tfs"), usable, Some(gone)),
         ]));
     }
 }

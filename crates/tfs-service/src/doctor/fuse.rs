@@ -26,10 +26,10 @@ const SETUID: u32 = 0o4000;
 /// Checks `/dev/fuse` by opening it, as a mount does.
 pub(super) fn device() -> CheckResult {
     let opened = File::options().read(true).write(true).open(DEVICE).map(drop);
-    judge_device(opened, MachineFacts::look())
+    assess_device(opened, MachineFacts::detect())
 }
 
-fn judge_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResult {
+fn assess_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "fuse-device";
     let Err(error) = opened else {
         return CheckResult::ok(CHECK, format!("{DEVICE} can be opened"));
@@ -58,10 +58,10 @@ fn judge_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResu
 
 /// Checks whether the kernel aborts mounts with slow requests.
 pub(super) fn request_timeout() -> CheckResult {
-    judge_request_timeout(KernelTimeout::of_this_machine())
+    assess_request_timeout(KernelTimeout::of_this_machine())
 }
 
-fn judge_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
+fn assess_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     const CHECK: &str = "fuse-timeout";
     match timeout {
         None => {
@@ -89,7 +89,7 @@ pub(super) fn may_mount() -> CheckResult {
         version: version(&path),
         path: quoted(&path),
     });
-    judge_may_mount(fusermount.as_ref(), MachineFacts::look())
+    assess_may_mount(fusermount.as_ref(), MachineFacts::detect())
 }
 
 fn version(program: &Path) -> Option<String> {
@@ -99,7 +99,7 @@ fn version(program: &Path) -> Option<String> {
     Some(text.trim().rsplit(' ').next()?.to_owned())
 }
 
-fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: MachineFacts) -> CheckResult {
+fn assess_may_mount(fusermount: Option<&Fusermount>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "may-mount";
     if surroundings.is_root {
         if surroundings.has_sys_admin {
@@ -131,10 +131,10 @@ fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: MachineFacts) 
 
 /// Checks whether mounts can be opened to other users.
 pub(super) fn allow_other() -> CheckResult {
-    judge_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), MachineFacts::look())
+    assess_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), MachineFacts::detect())
 }
 
-fn judge_allow_other(fuse_conf: Option<&str>, surroundings: MachineFacts) -> CheckResult {
+fn assess_allow_other(fuse_conf: Option<&str>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "allow-other";
     let is_set =
         fuse_conf.is_some_and(|text| text.lines().any(|it| it.trim() == "user_allow_other"));
@@ -178,12 +178,12 @@ mod tests {
         let boxed = MachineFacts { in_container: true, ..ROOT };
         check(
             &[
-                judge_device(Ok(()), USER),
-                judge_device(failed(Errno::NOENT), USER),
-                judge_device(failed(Errno::NOENT), boxed),
-                judge_device(failed(Errno::PERM), boxed),
-                judge_device(failed(Errno::ACCESS), USER),
-                judge_device(failed(Errno::IO), USER),
+                assess_device(Ok(()), USER),
+                assess_device(failed(Errno::NOENT), USER),
+                assess_device(failed(Errno::NOENT), boxed),
+                assess_device(failed(Errno::PERM), boxed),
+                assess_device(failed(Errno::ACCESS), USER),
+                assess_device(failed(Errno::IO), USER),
             ],
             &expect![[r#"
                 Ok fuse-device: /dev/fuse can be opened
@@ -209,12 +209,12 @@ mod tests {
         };
         check(
             &[
-                judge_may_mount(None, ROOT),
-                judge_may_mount(None, MachineFacts { has_sys_admin: false, ..ROOT }),
-                judge_may_mount(None, USER),
-                judge_may_mount(Some(&fusermount(false)), USER),
-                judge_may_mount(Some(&fusermount(true)), USER),
-                judge_may_mount(
+                assess_may_mount(None, ROOT),
+                assess_may_mount(None, MachineFacts { has_sys_admin: false, ..ROOT }),
+                assess_may_mount(None, USER),
+                assess_may_mount(Some(&fusermount(false)), USER),
+                assess_may_mount(Some(&fusermount(true)), USER),
+                assess_may_mount(
                     Some(&fusermount(true)),
                     MachineFacts { no_new_privs: true, ..USER },
                 ),
@@ -240,10 +240,10 @@ mod tests {
     fn other_users() {
         check(
             &[
-                judge_allow_other(None, ROOT),
-                judge_allow_other(None, USER),
-                judge_allow_other(Some("# comment\n#user_allow_other\n"), USER),
-                judge_allow_other(Some("mount_max = 9\n user_allow_other\n"), USER),
+                assess_allow_other(None, ROOT),
+                assess_allow_other(None, USER),
+                assess_allow_other(Some("# comment\n#user_allow_other\n"), USER),
+                assess_allow_other(Some("mount_max = 9\n user_allow_other\n"), USER),
             ],
             &expect![[r#"
                 Ok allow-other: root may use --allow-other

@@ -21,10 +21,10 @@ const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
 
 /// Checks the limit of open files of this process.
 pub(super) fn open_files() -> CheckResult {
-    judge_open_files(getrlimit(Resource::Nofile).current)
+    assess_open_files(getrlimit(Resource::Nofile).current)
 }
 
-fn judge_open_files(limit: Option<u64>) -> CheckResult {
+fn assess_open_files(limit: Option<u64>) -> CheckResult {
     const CHECK: &str = "open-files";
     let fixes = |finding: CheckResult| {
         finding
@@ -89,7 +89,7 @@ mod tests {
                 $ ulimit -n 1024
                 $ sudo systemctl edit tfs@   # [Service] LimitNOFILE=1024
         "#]]
-        .assert_eq(&render(&limits.map(judge_open_files)));
+        .assert_eq(&render(&limits.map(assess_open_files)));
     }
 
     #[test]

@@ -33,17 +33,17 @@ pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<CheckResult> {
         Some(location) => Site::Tfs(liveness(&location)),
         None => Site::Other(check_mountpoint(path, false)),
     };
-    vec![judge_mount_point(path, site)]
+    vec![assess_mount_point(path, site)]
 }
 
-fn judge_mount_point(path: &Path, site: Site) -> CheckResult {
+fn assess_mount_point(path: &Path, site: Site) -> CheckResult {
     const CHECK: &str = "mount-point";
     let shown = quoted(path);
     let error = match site {
         Site::Tfs(Liveness::Alive) => {
             return CheckResult::ok(CHECK, format!("tfs is already mounted on {}", path.display()));
         }
-        Site::Tfs(liveness) => return judge_liveness_of(CHECK, path, liveness),
+        Site::Tfs(liveness) => return assess_liveness_of(CHECK, path, liveness),
         Site::Other(Ok(())) => {
             return CheckResult::ok(CHECK, format!("{} can be mounted on", path.display()));
         }
@@ -71,7 +71,7 @@ pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<CheckResult> {
         Some(path) => vec![locate(path).unwrap_or_else(|_missing| PathBuf::from("/"))],
         None => table.tfs().map(|entry| entry.mount_point.clone()).collect(),
     };
-    let surroundings = MachineFacts::look();
+    let surroundings = MachineFacts::detect();
     let stands_on: BTreeMap<_, _> = paths
         .iter()
         .filter_map(|path| stands_on(&table, path))
@@ -80,9 +80,9 @@ pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     if stands_on.is_empty() {
         let root = table.at(Path::new("/"));
         let root = root.map(|entry| (entry.mount_point.as_path(), entry.is_shared));
-        return vec![judge_propagation(root, surroundings)];
+        return vec![assess_propagation(root, surroundings)];
     }
-    stands_on.into_iter().map(|found| judge_propagation(Some(found), surroundings)).collect()
+    stands_on.into_iter().map(|found| assess_propagation(Some(found), surroundings)).collect()
 }
 
 /// Returns the mount that contains the path of a new one. For an existing mount of tfs this is the
@@ -92,7 +92,7 @@ fn stands_on<'a>(table: &'a MountTable, path: &Path) -> Option<&'a MountEntry> {
     here.or_else(|| table.of(path.parent()?))
 }
 
-fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFacts) -> CheckResult {
+fn assess_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "propagation";
     let Some((mount_point, is_shared)) = stands_on else {
         return CheckResult::fault(CHECK, "the table of mounts cannot be read")
@@ -133,19 +133,19 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
         .into_iter()
         .filter_map(|(path, thread)| Some((path, thread.ok()?.join().ok()?)))
         .collect();
-    judge_liveness(&answers)
+    assess_liveness(&answers)
 }
 
-fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
+fn assess_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
     const CHECK: &str = "mounts";
     if answers.is_empty() {
         return vec![CheckResult::ok(CHECK, "tfs is not mounted")];
     }
-    answers.iter().map(|(path, liveness)| judge_liveness_of(CHECK, path, *liveness)).collect()
+    answers.iter().map(|(path, liveness)| assess_liveness_of(CHECK, path, *liveness)).collect()
 }
 
 /// Evaluates one mount of tfs, for every check that probes mounts.
-fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> CheckResult {
+fn assess_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> CheckResult {
     let shown = path.display();
     match liveness {
         Liveness::Alive => CheckResult::ok(check, format!("{shown} answers")),
@@ -180,16 +180,16 @@ mod tests {
     #[test]
     fn mount_points() {
         let path = PathBuf::from("/mnt/my films");
-        let judge = |site| judge_mount_point(&path, site);
+        let assess = |site| assess_mount_point(&path, site);
         check(
             &[
-                judge(Site::Other(Ok(()))),
-                judge(Site::Other(Err(MountpointError::Missing { path: path.clone() }))),
-                judge(Site::Other(Err(MountpointError::NotEmpty { path: path.clone() }))),
-                judge(Site::Other(Err(MountpointError::NotDirectory { path: path.clone() }))),
-                judge(Site::Other(Err(MountpointError::Permission { path: path.clone() }))),
-                judge(Site::Tfs(Liveness::Alive)),
-                judge(Site::Tfs(Liveness::Dead)),
+                assess(Site::Other(Ok(()))),
+                assess(Site::Other(Err(MountpointError::Missing { path: path.clone() }))),
+                assess(Site::Other(Err(MountpointError::NotEmpty { path: path.clone() }))),
+                assess(Site::Other(Err(MountpointError::NotDirectory { path: path.clone() }))),
+                assess(Site::Other(Err(MountpointError::Permission { path: path.clone() }))),
+                assess(Site::Tfs(Liveness::Alive)),
+                assess(Site::Tfs(Liveness::Dead)),
             ],
             &expect![[r#"
                 Ok mount-point: /mnt/my films can be mounted on
@@ -220,11 +220,11 @@ mod tests {
         let root = Path::new("/");
         check(
             &[
-                judge_propagation(Some((root, true)), host),
-                judge_propagation(Some((root, false)), host),
-                judge_propagation(Some((Path::new("/mnt"), true)), container),
-                judge_propagation(Some((root, false)), container),
-                judge_propagation(None, host),
+                assess_propagation(Some((root, true)), host),
+                assess_propagation(Some((root, false)), host),
+                assess_propagation(Some((Path::new("/mnt"), true)), container),
+                assess_propagation(Some((root, false)), container),
+                assess_propagation(None, host),
             ],
             &expect![[r#"
                 Ok propagation: / is shared: containers see new mounts
@@ -243,13 +243,13 @@ mod tests {
     fn mounts_that_answer_or_do_not() {
         let mount = |path: &str, liveness| (PathBuf::from(path), liveness);
         check(
-            &judge_liveness(&[]),
+            &assess_liveness(&[]),
             &expect![[r#"
             Ok mounts: tfs is not mounted
         "#]],
         );
         check(
-            &judge_liveness(&[
+            &assess_liveness(&[
                 mount("/mnt/a", Liveness::Alive),
                 mount("/mnt/b c", Liveness::Dead),
                 mount("/mnt/d", Liveness::Silent),

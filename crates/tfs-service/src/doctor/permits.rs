@@ -88,7 +88,7 @@ pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option
     if streams_max + PERMITS_FOR_RQBIT <= PERMITS_DEFAULT {
         return None;
     }
-    let finding = judge(&permits_at(url).await, streams_max);
+    let finding = assess(&permits_at(url).await, streams_max);
     if finding.verdict == Severity::Ok {
         return None;
     }
@@ -109,10 +109,10 @@ pub(super) async fn shares(url: &BaseUrl, streams_max: usize) -> Vec<CheckResult
     };
     let unshared = timeout(CHECK_TIME_MAX, unshared_mounts(&key, &status.holders)).await;
     let warning = BudgetWarning::of_unshared(&unshared.unwrap_or_default(), streams_max);
-    judge_shares(&status, warning)
+    assess_shares(&status, warning)
 }
 
-fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<CheckResult> {
+fn assess_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<CheckResult> {
     const CHECK: &str = "streams";
     let mut findings = Vec::new();
     for warning in BudgetWarning::of_status(status).into_iter().chain(unshared) {
@@ -139,7 +139,7 @@ fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<C
 }
 
 /// Compares the streams that tfs may open with the permits; the smallest number counts.
-pub(super) fn judge(permits: &[usize], streams_max: usize) -> CheckResult {
+pub(super) fn assess(permits: &[usize], streams_max: usize) -> CheckResult {
     const CHECK: &str = "permits";
     let wanted = streams_max + PERMITS_FOR_RQBIT;
     let start = format!("rqbit {FLAG} {} server start ...", wanted.max(2 * PERMITS_DEFAULT));
@@ -229,13 +229,13 @@ mod tests {
             Warning streams: /mnt/b holds 3 streams, and its process 8 is stopped
                 $ kill -CONT 8
             Ok streams: 4 of 4 held: 1 (/mnt/a, process 7), 3 (/mnt/b, process 8)
-        "#]].assert_eq(&render(&judge_shares(&status, unshared)));
+        "#]].assert_eq(&render(&assess_shares(&status, unshared)));
         let error = Some("use the runtime directory /run/tfs: Read-only file system".to_owned());
         let status = BudgetStatus { error, ..BudgetStatus::default() };
         expect![[r#"
             Warning streams: streams are not shared with other processes: failed to use the runtime directory /run/tfs: Read-only file system; make the runtime directory writable, or split the streams between all mounts of the server with --max-streams
             Ok streams: no mount of this user shows the server
-        "#]].assert_eq(&render(&judge_shares(&status, None)));
+        "#]].assert_eq(&render(&assess_shares(&status, None)));
     }
 
     #[test]
@@ -254,12 +254,12 @@ mod tests {
                 $ rqbit --max-blocking-threads 16 server start ...
                 $ tfs mount --max-streams 1 ...
         "#]].assert_eq(&render(&[
-            judge(&[], 4),
-            judge(&[], 8),
-            judge(&[8], 4),
-            judge(&[32, 5], 4),
-            judge(&[4], 4),
-            judge(&[1], 4),
+            assess(&[], 4),
+            assess(&[], 8),
+            assess(&[8], 4),
+            assess(&[32, 5], 4),
+            assess(&[4], 4),
+            assess(&[1], 4),
         ]));
     }
 }

@@ -9,8 +9,8 @@ use tfs_config::ServerSettings;
 use tokio::time::timeout;
 
 use super::machine::clock;
-use super::permits::{judge as judge_permits, permits_at, shares};
-use super::torrents::judge_listing;
+use super::permits::{assess as assess_permits, permits_at, shares};
+use super::torrents::assess_listing;
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
 use crate::{ConnectError, RqbitServer, ServerFailure, rqbit_version};
 
@@ -25,22 +25,22 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     let url = &server.connection.url;
     let answer = match timeout(CHECK_TIME_MAX, ask(&server.connection)).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return vec![judge_error(&error), clock(SystemTime::now(), None)],
-        Err(_elapsed) => return vec![judge_silence(url), clock(SystemTime::now(), None)],
+        Ok(Err(error)) => return vec![assess_error(&error), clock(SystemTime::now(), None)],
+        Err(_elapsed) => return vec![assess_silence(url), clock(SystemTime::now(), None)],
     };
     let ServerReply { version, time, client } = answer;
-    let mut findings = vec![judge_version(url, &version)];
-    findings.push(judge_permits(&permits_at(url).await, server.streams_max));
+    let mut findings = vec![assess_version(url, &version)];
+    findings.push(assess_permits(&permits_at(url).await, server.streams_max));
     // An embedded server has one mount, so its streams are not shared.
     if !server.is_embedded {
         findings.extend(shares(url, server.streams_max).await);
     }
     let listing = list(&client).await;
-    findings.extend(judge_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
+    findings.extend(assess_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
     let is_own = client.is_on_this_machine().unwrap_or(false);
     let is_expected = is_own || matches!(server.local_paths, LocalPaths::Mapped(_));
     let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths, listing)).await;
-    findings.push(judge_local(tried.ok(), is_expected));
+    findings.push(assess_local(tried.ok(), is_expected));
     findings.push(clock(SystemTime::now(), time));
     findings
 }
@@ -116,13 +116,13 @@ async fn try_local(
     Tried::Torrents { count, proven, cause }
 }
 
-fn judge_silence(url: &BaseUrl) -> CheckResult {
+fn assess_silence(url: &BaseUrl) -> CheckResult {
     let seconds = CHECK_TIME_MAX.as_secs();
     CheckResult::fault("server", format!("rqbit at {url} does not answer in {seconds} s"))
         .fix(format!("curl -m 20 -sS {url}   # find out whether the server or the network is slow"))
 }
 
-fn judge_error(error: &ConnectError) -> CheckResult {
+fn assess_error(error: &ConnectError) -> CheckResult {
     let finding = CheckResult::fault("server", error.to_string());
     let url = &error.url;
     match error.fault() {
@@ -152,7 +152,7 @@ fn judge_error(error: &ConnectError) -> CheckResult {
     }
 }
 
-fn judge_version(url: &BaseUrl, version: &str) -> CheckResult {
+fn assess_version(url: &BaseUrl, version: &str) -> CheckResult {
     const CHECK: &str = "server";
     let found = format!("rqbit {} answers at {url}", rqbit_version::shown(version));
     if let Some(untested) = rqbit_version::untested(version) {
@@ -169,7 +169,7 @@ fn judge_version(url: &BaseUrl, version: &str) -> CheckResult {
 
 /// Evaluates the search for local files; `None` means that it timed out. `is_expected` means that
 /// the files should be found.
-fn judge_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
+fn assess_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
     const CHECK: &str = "local-paths";
     let Some(tried) = tried else {
         return CheckResult::warning(
@@ -238,7 +238,7 @@ mod tests {
             Warning server: rqbit 9[31m.1 answers at http://h:3030/; rqbit 9[31m.1 is not tested; tested: 8.1, 9.1
                 $ cargo install rqbit
         "#]]
-        .assert_eq(&render(&versions.map(|version| judge_version(&url, version))));
+        .assert_eq(&render(&versions.map(|version| assess_version(&url, version))));
     }
 
     #[test]
@@ -262,14 +262,14 @@ mod tests {
             Warning local-paths: the server, or the disk with its files, was too slow to check it
                 $ dmesg | tail -n 20   # look for a lost disk or network share
         "#]].assert_eq(&render(&[
-            judge_local(Some(Tried::Off), true),
-            judge_local(Some(Tried::Elsewhere), false),
-            judge_local(tried(0, 0, ""), true),
-            judge_local(tried(0, 0, "cannot list the torrents"), true),
-            judge_local(tried(3, 3, ""), true),
-            judge_local(tried(3, 1, absent), true),
-            judge_local(tried(3, 0, absent), false),
-            judge_local(None, true),
+            assess_local(Some(Tried::Off), true),
+            assess_local(Some(Tried::Elsewhere), false),
+            assess_local(tried(0, 0, ""), true),
+            assess_local(tried(0, 0, "cannot list the torrents"), true),
+            assess_local(tried(3, 3, ""), true),
+            assess_local(tried(3, 1, absent), true),
+            assess_local(tried(3, 0, absent), false),
+            assess_local(None, true),
         ]));
     }
 

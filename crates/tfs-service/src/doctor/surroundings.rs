@@ -28,7 +28,7 @@ pub(super) struct MachineFacts {
 
 impl MachineFacts {
     /// Collects the facts. What cannot be read gets the value of an ordinary machine.
-    pub(super) fn look() -> Self {
+    pub(super) fn detect() -> Self {
         let status = ProcessStatus::of_this_process().ok();
         let status = status.as_ref();
         let groups = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();

@@ -21,12 +21,12 @@ pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<CheckResult> {
         return Vec::new();
     };
     let asked: Vec<_> = servers.iter().map(|server| server.connection.url.to_string()).collect();
-    statuses.mounts.iter().flat_map(|mount| judge(&mount.status, &asked)).collect()
+    statuses.mounts.iter().flat_map(|mount| assess(&mount.status, &asked)).collect()
 }
 
 /// Returns a fault for each torrent in state `error`. Up to a limit they are named, the others are
 /// counted. `flag` is the value of `--server` for suggested commands.
-pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<CheckResult> {
+pub(super) fn assess_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<CheckResult> {
     let failed = listing.iter().filter(|torrent| torrent.stats.state == TorrentState::Error);
     let named: Vec<_> = failed
         .clone()
@@ -37,10 +37,10 @@ pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> 
             why: stats.error.as_deref().map(failure_reason).filter(|why| !why.is_empty()),
         })
         .collect();
-    judge_failed(&FailedStatus { count: failed.count(), torrents: named }, flag)
+    assess_failed(&FailedStatus { count: failed.count(), torrents: named }, flag)
 }
 
-fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<CheckResult> {
+fn assess_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<CheckResult> {
     let FailedStatus { count, torrents } = failed;
     let finding = |torrent: &NamedTorrent| {
         let found = format!("{} has failed: {}", torrent.label(), torrent.reason());
@@ -58,7 +58,7 @@ fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<CheckResult> {
 }
 
 /// Evaluates the status of a mount. Skips failed torrents of the servers with these URLs.
-fn judge(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
+fn assess(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
     let mountpoint = &status.mountpoint;
     let shown = quoted(std::path::Path::new(mountpoint));
     let mut findings = Vec::new();
@@ -79,7 +79,7 @@ fn judge(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
             )));
         }
         if !asked.contains(&server.url) {
-            findings.extend(judge_failed(&discovery.failed, server.flag()));
+            findings.extend(assess_failed(&discovery.failed, server.flag()));
         }
         if let Some(text) = discovery.left_out_text() {
             let finding = CheckResult::warning(CHECK, format!("{mountpoint}: {text}"));
@@ -124,7 +124,7 @@ mod tests {
                 "f".repeat(40)
             ),
         ];
-        let findings = judge_listing(&listing(&torrents.join(",")), Some("home"));
+        let findings = assess_listing(&listing(&torrents.join(",")), Some("home"));
         expect![[r#"
             Fault torrents: film 2.mkv has failed: write: No space left on device (os error 28)
                 $ tfs start 'film 2.mkv' --server home   # before that: make room on the disk of the server
@@ -134,7 +134,7 @@ mod tests {
                 $ tfs start ffffffffffffffffffffffffffffffffffffffff --server home   # before that: check the log of rqbit
         "#]].assert_eq(&render(&findings));
         let many: Vec<_> = (0..30).map(|id| torrent(id, full)).collect();
-        let findings = judge_listing(&listing(&many.join(",")), None);
+        let findings = assess_listing(&listing(&many.join(",")), None);
         assert_eq!(findings.len(), TORRENTS_NAMED_MAX + 1);
         expect![[r#"
             Fault torrents: 10 more torrents have failed

@@ -61,7 +61,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
             query
                 .inspect_err(|error| {
                     tracing::warn!(pattern, %error,
-                "no files are preloaded")
+                "no files are preloaded");
                 })
                 .ok()
         });
@@ -80,12 +80,12 @@ impl<S: TorrentSource> PatternPreloads<S> {
         let mut batch =
             PreloadBatch::new(Arc::clone(&self.vfs), self.parts, &report, &self.preloads);
         let mut retry_at = None;
-        self.look().await.into_iter().for_each(|file| batch.push(file));
+        self.find_new().await.into_iter().for_each(|file| batch.push(file));
         loop {
             let added = Arc::clone(&self.added);
             tokio::select! {
                 Some((file, ended)) = batch.next(), if !batch.is_empty() => {
-                    if !self.note(&file, &ended) {
+                    if !self.record(&file, &ended) {
                         retry_at.get_or_insert(Instant::now() + RETRY_INTERVAL);
                     }
                     continue;
@@ -96,13 +96,13 @@ impl<S: TorrentSource> PatternPreloads<S> {
                     self.fates.retain(|_, fate| *fate == Fate::Seen);
                 }
             }
-            self.look().await.into_iter().for_each(|file| batch.push(file));
+            self.find_new().await.into_iter().for_each(|file| batch.push(file));
         }
     }
 
     /// Returns the files to preload that were not seen before. Removes the files of removed
     /// torrents, so that they are preloaded when they come back.
-    async fn look(&mut self) -> Vec<TorrentFile> {
+    async fn find_new(&mut self) -> Vec<TorrentFile> {
         let (vfs, queries) = (Arc::clone(&self.vfs), Arc::clone(&self.queries));
         let hits = blocking(move || {
             let hits = queries.iter().flat_map(|query| vfs.search(query, usize::MAX));
@@ -124,7 +124,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
     }
 
     /// Records the result of a file. Returns false if it is to be retried later.
-    fn note(&mut self, file: &TorrentFile, ended: &Result<(), PreloadError>) -> bool {
+    fn record(&mut self, file: &TorrentFile, ended: &Result<(), PreloadError>) -> bool {
         let path = &file.path;
         match ended {
             Ok(()) => tracing::debug!(path, "preloaded"),

@@ -107,7 +107,7 @@ impl Preloads {
 impl Noted {
     /// Records a queued file with this number of requested bytes.
     pub(super) fn on_wait(&self, bytes: u64) {
-        self.note(|files| {
+        self.update(|files| {
             files.waiting += 1;
             files.waiting_bytes = files.waiting_bytes.saturating_add(bytes);
         });
@@ -117,7 +117,7 @@ impl Noted {
     pub(super) fn on_start(&self, file: &TorrentFile, bytes: u64) {
         let path = file.path.clone();
         let status = PreloadStatus { path, total_bytes: bytes, there_bytes: 0, waits_for: None };
-        self.note(|files| {
+        self.update(|files| {
             files.waiting = files.waiting.saturating_sub(1);
             files.waiting_bytes = files.waiting_bytes.saturating_sub(bytes);
             files.running.insert(file.id, status);
@@ -126,7 +126,7 @@ impl Noted {
 
     /// Records the progress of a file.
     pub(super) fn on_progress(&self, file: FileId, progress: PreloadProgress) {
-        self.note(|files| {
+        self.update(|files| {
             if let Some(status) = files.running.get_mut(&file) {
                 status.there_bytes = progress.bytes_there;
                 status.waits_for = progress.wait.map(PreloadReason::from);
@@ -136,10 +136,10 @@ impl Noted {
 
     /// Records the end of a file, with any result.
     pub(super) fn on_end(&self, file: FileId) {
-        self.note(|files| drop(files.running.remove(&file)));
+        self.update(|files| drop(files.running.remove(&file)));
     }
 
-    fn note(&self, change: impl FnOnce(&mut Files)) {
+    fn update(&self, change: impl FnOnce(&mut Files)) {
         if let Some(files) = self.preloads.batches().by_id.get_mut(&self.id) {
             change(files);
         }

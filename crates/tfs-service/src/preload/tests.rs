@@ -34,11 +34,11 @@ fn add(source: &FakeSource, id: u8, name: &str) {
 
 fn vfs_of(source: &FakeSource) -> Arc<Vfs<FakeSource>> {
     let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), VfsConfig::default()));
-    look(source, &vfs);
+    refresh(source, &vfs);
     vfs
 }
 
-fn look(source: &FakeSource, vfs: &Vfs<FakeSource>) {
+fn refresh(source: &FakeSource, vfs: &Vfs<FakeSource>) {
     vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 1);
 }
 
@@ -48,7 +48,7 @@ fn request(paths: &[&str]) -> PreloadRequest {
 }
 
 /// Returns all events of a preload except progress.
-async fn told(vfs: &Arc<Vfs<FakeSource>>, request: &PreloadRequest) -> Vec<String> {
+async fn events_of(vfs: &Arc<Vfs<FakeSource>>, request: &PreloadRequest) -> Vec<String> {
     let events = preload(Arc::clone(vfs), request, &Preloads::default()).unwrap();
     let events =
         events.filter(|event| std::future::ready(!matches!(event, PreloadEvent::Progress { .. })));
@@ -80,7 +80,7 @@ async fn each_file_of_the_paths_is_preloaded_once_and_told_of() {
         ..request(&["t/b.txt", "t", "/t/b.txt"])
     };
     assert_eq!(
-        told(&vfs, &wanted).await,
+        events_of(&vfs, &wanted).await,
         [
             r#"{"event":"began","files":2,"total_bytes":2097154}"#,
             r#"{"event":"done","path":"t/b.txt","total_bytes":1048577}"#,
@@ -161,11 +161,11 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     add(&source, 2, "u");
     let paused = file_id(2, 0).torrent;
     source.update(paused, |it| it.state = TorrentState::Paused);
-    look(&source, &vfs);
+    refresh(&source, &vfs);
     added.notify_one();
     pass(Duration::from_secs(5)).await;
     source.update(paused, |it| it.state = TorrentState::Live);
-    look(&source, &vfs);
+    refresh(&source, &vfs);
     added.notify_one();
     pass(Duration::from_secs(5)).await;
     assert_eq!(opened(&source).len(), 1);
@@ -175,7 +175,7 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     // The bitfield of a complete torrent is not even requested.
     source.set_haves(paused, Bitfield::from_fn(8, |_| true).unwrap());
     source.update(paused, |it| it.file_progress = Some([4 * MIB, 4 * MIB].into()));
-    look(&source, &vfs);
+    refresh(&source, &vfs);
     let asked = source.bitfield_requests();
     added.notify_one();
     pass(Duration::from_secs(5)).await;
@@ -229,8 +229,8 @@ async fn transmission_1001_a_failed_torrent_says_why_and_what_to_do() {
     let source = source();
     source.fail(file_id(1, 0).torrent, "No space left on device (os error 28)");
     let vfs = vfs_of(&source);
-    let told = told(&vfs, &request(&["t/a.mkv"])).await;
+    let events = events_of(&vfs, &request(&["t/a.mkv"])).await;
     let want = "failed to get missing data: the torrent has failed: No space left on device \
         (os error 28); make room on the disk of the server, then start it as tfs status shows";
-    assert!(told[1].contains(&format!("\"message\":\"{want}\"")), "{told:?}");
+    assert!(events[1].contains(&format!("\"message\":\"{want}\"")), "{events:?}");
 }

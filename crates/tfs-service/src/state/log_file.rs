@@ -146,7 +146,7 @@ impl StateLogFile {
         let mut places = std::mem::take(&mut self.places);
         let end = self.each(self.end, |found| {
             if let Some(record) = &found.record {
-                places.note(record, found.place)?;
+                places.record(record, found.place)?;
             }
             each(found)
         });
@@ -189,7 +189,7 @@ impl StateLogFile {
         self.end += new.len() as u64;
         notes
             .iter()
-            .try_for_each(|(record, place)| self.places.note(record, *place))
+            .try_for_each(|(record, place)| self.places.record(record, *place))
             .map_err(refused)
     }
 

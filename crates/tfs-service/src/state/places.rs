@@ -34,7 +34,7 @@ impl Places {
     ///
     /// # Errors
     /// [`BadRecord::Newer`], if the record has another format.
-    pub(super) fn note(
+    pub(super) fn record(
         &mut self,
         record: &LogRecord<'_>,
         place: RecordLocation,

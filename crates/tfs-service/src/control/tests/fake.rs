@@ -56,7 +56,7 @@ impl FakeMount {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
-    fn note(&self, text: String) {
+    fn record(&self, text: String) {
         self.asked.lock().unwrap().push(text);
     }
 
@@ -93,7 +93,7 @@ impl ControlTarget for FakeMount {
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
         let accepts = if request.accept_removals { " accepts removals" } else { "" };
         let removed = request.removed.iter().map(|it| format!(" without {it}"));
-        self.note(format!("refresh{accepts}{}", removed.collect::<String>()));
+        self.record(format!("refresh{accepts}{}", removed.collect::<String>()));
         Box::pin(async {
             let _given_up = Tell(Arc::clone(&self.refresh_given_up));
             self.refresh_begins.notify_one();
@@ -109,12 +109,12 @@ impl ControlTarget for FakeMount {
     }
 
     fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, FailureBody>> {
-        self.note(format!("clear {parts:?}"));
+        self.record(format!("clear {parts:?}"));
         Box::pin(async { Ok(Cleared { memory_bytes: 7, ..Cleared::default() }) })
     }
 
     fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>> {
-        self.note(format!("unmount {mode:?}"));
+        self.record(format!("unmount {mode:?}"));
         Box::pin(async move {
             if mode != UnmountMode::Clean {
                 return Ok(Unmounted::default());
@@ -126,7 +126,7 @@ impl ControlTarget for FakeMount {
     }
 
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody> {
-        self.note(format!("search {:?} {}", request.query, request.limit));
+        self.record(format!("search {:?} {}", request.query, request.limit));
         Ok(SearchAnswer::default())
     }
 
@@ -134,7 +134,7 @@ impl ControlTarget for FakeMount {
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
-        self.note(format!("preload {:?} {:?}", request.paths, request.head_bytes));
+        self.record(format!("preload {:?} {:?}", request.paths, request.head_bytes));
         if request.paths == ["nothing"] {
             return Err(FailureBody::new(FailureKind::UnknownFile, "failed to find nothing"));
         }
