@@ -50,7 +50,7 @@ use crate::logging::Audience;
 
 fn main() -> ExitCode {
     // The command can run with an allocator that keeps too much memory.
-    _ = tfs_service::bound_free_memory();
+    _ = tfs_sys::memory::bound_free_memory();
     let command_line: Vec<_> = env::args_os().collect();
     if mount_helper::is_called(&command_line) {
         return ExitCode::from(mount_helper::exit_code(run_as_mount_helper(&command_line)));

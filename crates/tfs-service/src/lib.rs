@@ -21,7 +21,6 @@ mod embedded;
 pub mod failed;
 mod kernel_timeout;
 mod limit_text;
-mod memory;
 mod mount;
 mod mounted_server;
 mod preload;
@@ -54,7 +53,6 @@ pub use fuse_adapter::{
     SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
-pub use memory::bound_free_memory;
 pub use mount::{MountSettings, RunningMount, StartError};
 pub use mounted_server::{MountServer, ServerChoice};
 pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};

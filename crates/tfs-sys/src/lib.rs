@@ -12,6 +12,7 @@ pub mod clock;
 mod detached;
 pub mod mountinfo;
 pub mod process;
+pub mod memory;
 pub mod runtime_dir;
 pub mod shell;
 

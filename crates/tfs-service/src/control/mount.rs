@@ -10,8 +10,8 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use tfs_sys::blocking;
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::{blocking, memory};
 use tokio::time::timeout;
 use vfs_core::{
     InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, TorrentSource, Vfs,
@@ -27,7 +27,6 @@ use super::wire::{
     UnmountMode, Unmounted, WaitStatus, WayStatus,
 };
 use crate::discovery::chain;
-use crate::memory;
 use crate::preload::preload;
 use crate::status::{MountInfo, StatusReport};
 use crate::{RefreshError, Refresher};

@@ -22,6 +22,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tfs_sys::memory;
 use tfs_sys::clock::now;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -35,7 +36,6 @@ use self::details::DetailsQueue;
 use self::metadata::MetadataQueue;
 pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
-use crate::memory;
 use crate::state::{Absences, KnownTree, StateRecorder, WriteTimes};
 use crate::status::ServerWatch;
 

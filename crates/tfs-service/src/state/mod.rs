@@ -36,6 +36,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tfs_sys::memory;
 use rqbit_source::{VerificationStore, VerifiedFileRecord};
 use tfs_sys::clock::now;
 use tokio::sync::Notify;
@@ -47,7 +48,6 @@ use self::batch::WriteBatch;
 use self::index::TorrentEvent;
 use self::proofs::ProofEvent;
 use self::store::StateStore;
-use crate::memory;
 
 pub(crate) use self::absences::Absences;
 #[cfg(feature = "embedded")]

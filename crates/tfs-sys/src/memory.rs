@@ -21,7 +21,7 @@ const MAPPED_BYTES_MIN: libc::c_int = 4 << 20;
 
 /// Number of torrents that have to appear or disappear at once before all free memory is trimmed. A
 /// hundred torrents are about a megabyte of text in transit.
-pub(crate) const TORRENTS_MIN: usize = 100;
+pub const TORRENTS_MIN: usize = 100;
 
 /// Limits the free memory that the allocator keeps, for the rest of the process. Must be called
 /// before any thread starts. Does nothing on systems without glibc.
@@ -49,7 +49,7 @@ pub fn bound_free_memory() -> bool {
 /// Returns free memory to the system. Loading ten thousand torrents leaves tens of megabytes of
 /// free blocks, which glibc keeps although the process never needs them again. Other allocators
 /// return memory by themselves. It takes milliseconds, during which threads that allocate wait.
-pub(crate) fn give_back() {
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     {
         #[expect(unsafe_code, reason = "no safe crate has malloc_trim")]
