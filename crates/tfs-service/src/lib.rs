@@ -31,7 +31,6 @@ mod select;
 mod server;
 pub mod service_manager;
 mod start;
-mod state;
 pub mod status;
 mod targets;
 mod torrent_sizes;

@@ -10,6 +10,7 @@ use fuse_adapter::{
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
+use tfs_state::user_state_dir;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
@@ -25,7 +26,6 @@ use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registrat
 use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};
 use crate::preload::PatternPreloads;
 use crate::start::ServerDown;
-use crate::state::user_state_dir;
 use crate::status::{MountInfo, StatusReport, control_files};
 use crate::{
     AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rqbit_source::{LocalPaths, RqbitSource};
 use tfs_config::ServerSettings;
+use tfs_state::{KnownTree, ServerIdentity, ServerState};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tokio::sync::{Notify, mpsc};
@@ -21,7 +22,6 @@ use crate::doctor::permits_warning;
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::resolving::MagnetResolution;
 use crate::start::{ServerDown, first_look};
-use crate::state::{KnownTree, ServerIdentity, ServerState};
 #[cfg(feature = "embedded")]
 use crate::status::EMBEDDED_NAME;
 use crate::status::{ServerDescription, ServerWatch};

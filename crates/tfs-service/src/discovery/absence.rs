@@ -22,10 +22,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tfs_state::Absences;
 use tokio::time::Instant;
 use vfs_core::InfoHash;
-
-use crate::state::Absences;
 
 /// How long after its start a server may take to list all of its torrents. Scripts that add them
 /// again take seconds. The price is that a removed torrent is shown for another minute.

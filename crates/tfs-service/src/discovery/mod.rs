@@ -22,8 +22,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tfs_sys::memory;
+use tfs_state::{Absences, KnownTree, StateRecorder, WriteTimes};
 use tfs_sys::clock::now;
+use tfs_sys::memory;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use vfs_core::{
@@ -36,7 +37,6 @@ use self::details::DetailsQueue;
 use self::metadata::MetadataQueue;
 pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
-use crate::state::{Absences, KnownTree, StateRecorder, WriteTimes};
 use crate::status::ServerWatch;
 
 /// Interval at which download progress is persisted. It is only used by `du` while the server is

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tfs_state::{ServerIdentity, ServerState};
 use tfs_testkit::fake::{FakeSource, FakeStream, directory, single_file};
 use tokio::time::sleep_until;
 use vfs_core::{Bitfield, ByteRange, FileId, Ino, SourceLimits, VfsConfig, VfsError};
 
 use super::details::DETAILS_AT_A_TIME;
 use super::*;
-use crate::state::{ServerIdentity, ServerState};
 
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -140,6 +140,12 @@ pub(super) const ABSENCES: &[Absence] = &[
         reason: "settings are values; what is done with them is decided elsewhere",
     },
     Absence {
+        package: "tfs-state",
+        reach: Reach::Anywhere,
+        banned: &["fuser", "fuse-adapter", "librqbit", "tfs-config", "tfs-service"],
+        reason: "the state is files, which are read and written without a mount",
+    },
+    Absence {
         package: "tfs-service",
         reach: Reach::Direct,
         banned: &["clap"],

@@ -6,13 +6,13 @@ use vfs_core::InfoHash;
 /// The torrents missing from a server's listing. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Absences {
+pub struct Absences {
     /// Start of the server run that lacks them, if the server reported its uptime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) run_began_at: Option<i64>,
+    pub run_began_at: Option<i64>,
     /// The torrents, each with the start of its absence.
     #[serde(default, with = "hashes")]
-    pub(crate) missing: Vec<(InfoHash, i64)>,
+    pub missing: Vec<(InfoHash, i64)>,
 }
 
 /// Serialization as pairs of an info hash (40 hexadecimal digits) and a time.

@@ -65,7 +65,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`make_private`], and if the directory cannot be created.
-pub(crate) fn make_private_below(state_dir: &Path, dir: &Path) -> io::Result<()> {
+pub fn make_private_below(state_dir: &Path, dir: &Path) -> io::Result<()> {
     make_dir(dir)?;
     let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
     ours.try_for_each(make_private)

@@ -9,6 +9,10 @@
 //!
 //! Only the end of a mount waits for writes. A failed write causes a warning. `docs/state.md`
 //! documents the files.
+//!
+//! # Invariants
+//! The crate writes below the state directory and nowhere else. It sees no mount, no FUSE and no
+//! network, and prints nothing.
 
 mod absences;
 mod batch;
@@ -36,9 +40,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tfs_sys::memory;
 use rqbit_source::{VerificationStore, VerifiedFileRecord};
 use tfs_sys::clock::now;
+use tfs_sys::memory;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
@@ -49,11 +53,10 @@ use self::index::TorrentEvent;
 use self::proofs::ProofEvent;
 use self::store::StateStore;
 
-pub(crate) use self::absences::Absences;
-#[cfg(feature = "embedded")]
-pub(crate) use self::file::make_private_below;
-pub(crate) use self::known::KnownTree;
-pub(crate) use self::place::{ServerIdentity, user_state_dir};
+pub use self::file::make_private_below;
+pub use self::known::KnownTree;
+pub use self::place::{ServerIdentity, user_state_dir};
+pub use absences::Absences;
 
 /// How long a change waits for further ones before it is written: a feed adds torrents by the
 /// dozen. After a crash within this time, their details are requested again.
@@ -67,23 +70,23 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The state of one server, and the task that writes it. Dropping it discards pending changes.
 #[derive(Debug)]
-pub(crate) struct ServerState {
+pub struct ServerState {
     shared: Arc<StateShared>,
     writer: JoinHandle<()>,
 }
 
 /// Times of a change, in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WriteTimes {
+pub struct WriteTimes {
     /// The time of the additions and removals.
-    pub(crate) at: i64,
+    pub at: i64,
     /// The new modification time of the root directory.
-    pub(crate) changed_at: i64,
+    pub changed_at: i64,
 }
 
 /// Records changes for the task to write. Never waits for the disk.
 #[derive(Debug, Clone)]
-pub(crate) struct StateRecorder {
+pub struct StateRecorder {
     shared: Arc<StateShared>,
 }
 
@@ -109,10 +112,7 @@ impl ServerState {
     /// # Errors
     /// If the directory cannot be created or read, and [`io::ErrorKind::Unsupported`] if a later
     /// version wrote the state.
-    pub(crate) async fn open(
-        state_dir: &Path,
-        identity: ServerIdentity,
-    ) -> io::Result<(Self, KnownTree)> {
+    pub async fn open(state_dir: &Path, identity: ServerIdentity) -> io::Result<(Self, KnownTree)> {
         let state_dir = state_dir.to_owned();
         let opened = spawn_blocking(move || {
             let store = StateStore::open(&state_dir, identity)?;
@@ -127,12 +127,12 @@ impl ServerState {
     }
 
     /// Returns a recorder for it.
-    pub(crate) fn recorder(&self) -> StateRecorder {
+    pub fn recorder(&self) -> StateRecorder {
         StateRecorder { shared: Arc::clone(&self.shared) }
     }
 
     /// Writes all pending changes. Takes ten seconds at most.
-    pub(crate) async fn close(mut self) {
+    pub async fn close(mut self) {
         self.shared.pending().is_closing = true;
         self.shared.wake.notify_one();
         if timeout(CLOSE_TIME_MAX, &mut self.writer).await.is_err() {
@@ -152,12 +152,7 @@ impl Drop for ServerState {
 
 impl StateRecorder {
     /// Records a change of the set of torrents, with the details of new ones.
-    pub(crate) fn record(
-        &self,
-        changes: &Changes,
-        details: Vec<TorrentDetails>,
-        times: WriteTimes,
-    ) {
+    pub fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: WriteTimes) {
         let WriteTimes { at, changed_at } = times;
         let event = |info_hash: InfoHash, at, name: Option<&String>| TorrentEvent {
             info_hash,
@@ -186,19 +181,19 @@ impl StateRecorder {
     ///
     /// Never waits for the disk. If a write fails, the details are dropped and the failure is
     /// logged: the server has them too.
-    pub(crate) fn record_details(&self, details: Vec<TorrentDetails>) {
+    pub fn record_details(&self, details: Vec<TorrentDetails>) {
         self.shared.pending().batch.details.extend(details);
         self.shared.wake.notify_one();
     }
 
     /// Replaces the persisted set of missing torrents. Never waits for the disk.
-    pub(crate) fn record_absences(&self, absences: Absences) {
+    pub fn record_absences(&self, absences: Absences) {
         self.shared.pending().batch.absences = Some(absences);
         self.shared.wake.notify_one();
     }
 
     /// Records the last listing of all torrents.
-    pub(crate) fn record_progress(&self, progress: Vec<TorrentSummary>) {
+    pub fn record_progress(&self, progress: Vec<TorrentSummary>) {
         self.shared.pending().batch.progress = Some(progress);
         self.shared.wake.notify_one();
     }
@@ -207,7 +202,7 @@ impl StateRecorder {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn details(&self, torrents: Vec<InfoHash>) -> Vec<TorrentDetails> {
+    pub async fn details(&self, torrents: Vec<InfoHash>) -> Vec<TorrentDetails> {
         let shared = Arc::clone(&self.shared);
         let read = spawn_blocking(move || {
             torrents.into_iter().filter_map(|torrent| shared.store.details(torrent)).collect()

@@ -12,17 +12,16 @@ const LABEL_CHARS_MAX: usize = 64;
 
 /// Identity of a server. The same server at two addresses has two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ServerIdentity(String);
+pub struct ServerIdentity(String);
 
 impl ServerIdentity {
     /// The identity of a server at an address, independent of credentials.
-    pub(crate) fn of_url(url: &BaseUrl) -> Self {
+    pub fn of_url(url: &BaseUrl) -> Self {
         Self(url.to_string())
     }
 
     /// The identity of an embedded server with this download directory, independent of its port.
-    #[cfg(any(feature = "embedded", test))]
-    pub(crate) fn of_dir(dir: &Path) -> Self {
+    pub fn of_dir(dir: &Path) -> Self {
         let dir = dir.canonicalize().unwrap_or_else(|_missing| dir.to_owned());
         // Formatted as a literal, so that different paths give different texts.
         Self(format!("embedded {dir:?}"))
@@ -47,7 +46,7 @@ impl ServerIdentity {
 
 /// Returns the user's state directory of tfs: `$XDG_STATE_HOME/tfs`, else `~/.local/state/tfs`.
 /// `None` if the user has no home directory.
-pub(crate) fn user_state_dir() -> Option<PathBuf> {
+pub fn user_state_dir() -> Option<PathBuf> {
     Some(BaseDirs::new()?.state_dir()?.join("tfs"))
 }
 
