@@ -5,13 +5,14 @@ use std::time::Duration;
 use comfy_table::Cell;
 use nix::unistd::{Uid, User};
 use tfs_config::Loaded;
+use tfs_service::control::wire::PreloadStatus;
 use tfs_service::control::wire::{MissingMount, MountStatus, PlaceInfo, ReaderStatus, WayStatus};
 use tfs_service::control::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
 use tfs_service::status::{
     BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, StatusReport,
     TreeStatus,
 };
-use tfs_service::{BudgetHolder, PreloadStatus, PreloadTotals};
+use tfs_service::status::{BudgetHolder, PreloadTotals};
 use tfs_sys::shell::quoted;
 
 use crate::args::StatusArgs;

@@ -20,7 +20,6 @@ pub mod doctor;
 mod embedded;
 pub mod failed;
 mod kernel_timeout;
-mod limit_text;
 mod mount;
 mod mounted_server;
 mod preload;
@@ -43,7 +42,7 @@ pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
     RESOLVE_TIME_MAX, TorrentInput, add,
 };
-pub use budget::{BudgetHolder, BudgetStatus, BudgetWarning};
+pub use budget::BudgetWarning;
 pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::{EmbeddedDirError, EmbeddedSettings};
@@ -54,7 +53,7 @@ pub use fuse_adapter::{
 pub use kernel_timeout::KernelTimeout;
 pub use mount::{MountSettings, RunningMount, StartError};
 pub use mounted_server::{MountServer, ServerChoice};
-pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};
+pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
@@ -64,11 +63,11 @@ pub use select::{SelectError, select};
 pub use server::{ConnectError, RqbitServer, ServerFailure};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{
-    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessUsage, ReadStatus, ServerStatus,
-    StatusReport, TreeStatus,
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessUsage, ReadStatus, SILENCE_MIN,
+    ServerStatus, StatusReport, TreeStatus,
 };
 pub use targets::{examined_servers, target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{ServerSet, TorrentListing};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};
-pub use watched_servers::{SILENCE_MIN, WatchedList, WatchedServer, WatchedServers};
+pub use watched_servers::{WatchedList, WatchedServer, WatchedServers};

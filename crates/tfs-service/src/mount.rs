@@ -26,7 +26,7 @@ use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registrat
 use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};
 use crate::preload::PatternPreloads;
 use crate::start::ServerDown;
-use crate::status::{MountInfo, StatusReport, control_files};
+use crate::status::{MountInfo, StatusReport, control_files, status_of};
 use crate::{
     AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,
     Refresher, SessionError,
@@ -272,7 +272,7 @@ impl RunningMount {
     /// Returns the status that `.tfs/status.json` contains. Does not block.
     #[must_use]
     pub fn status(&self) -> StatusReport {
-        StatusReport::of(&self.vfs, &self.about)
+        status_of(&self.vfs, &self.about)
     }
 
     /// Resolves when the mount has ended, by any unmount, or when an authorized client requests a

@@ -15,7 +15,7 @@ use vfs_core::{ServerId, Vfs};
 
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
-use crate::control::shown;
+use crate::control::wire::shown;
 use crate::discovery::{Discovery, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use tfs_sys::clock::limit_text;
 use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
 use crate::discovery::{Discovery, PollOptions, chain};
-use crate::limit_text::limit_text;
 use crate::{BaseUrl, ConnectError, RqbitServer, StartError, rqbit_version};
 
 /// How long a mount waits for its servers at the start, unless a shorter limit applies. A working

@@ -7,12 +7,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use crate::status::SILENCE_MIN;
 use crate::union::{ListedServer, union};
 use crate::{BaseUrl, ConnectError, TorrentRow};
-
-/// Duration of a request after which the shown data counts as old: rqbit lists a few thousand
-/// torrents in less.
-pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 
 /// Servers that are being polled. Dropping it ends that.
 #[derive(Debug)]

@@ -37,9 +37,9 @@ use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits};
 pub(crate) use self::key::ServerKey;
 use self::pool::PermitPool;
 pub(crate) use self::status::holders_of;
-pub use self::status::{BudgetHolder, BudgetStatus};
 pub use self::unshared::BudgetWarning;
 pub(crate) use self::unshared::unshared_mounts;
+use crate::status::BudgetStatus;
 
 /// The directory with the slot directories of all servers, below the runtime directory.
 const DIR_NAME: &str = "streams";

@@ -14,7 +14,8 @@ use vfs_core::{
 use super::ServerKey;
 use super::record::{MemberRecord, ProcessRecord, member_id};
 use super::slot_dir::{Others, SlotDir};
-use super::status::{BudgetHolder, BudgetStatus};
+use super::status::holders_of_process;
+use crate::status::BudgetStatus;
 
 /// Interval of the check for a slot that another process has released, while a reader waits.
 const WAIT_INTERVAL: Duration = Duration::from_millis(50);
@@ -245,7 +246,7 @@ impl PermitPool {
         state.refresh(now);
         let own = ProcessRecord::new(now, state.records());
         let records = std::iter::once(&own).chain(&state.others.records);
-        let holders: Vec<_> = records.flat_map(BudgetHolder::of_process).collect();
+        let holders: Vec<_> = records.flat_map(holders_of_process).collect();
         BudgetStatus::new(holders, state.trouble.clone())
     }
 
@@ -367,7 +368,7 @@ impl PoolState {
         let mount = member.mountpoint.clone();
         let holders = self.others.records.iter().filter(|record| !record.is_fresh(now));
         let holders: Vec<_> = holders
-            .flat_map(BudgetHolder::of_process)
+            .flat_map(holders_of_process)
             .filter(|holder| holder.held > 0)
             .map(|holder| format!("process {} with {}", holder.pid, holder.mountpoint))
             .collect();

@@ -3,64 +3,25 @@
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use tfs_sys::runtime_dir;
 
 use super::record::ProcessRecord;
 use super::slot_dir::SlotDir;
 use super::{DIR_NAME, ServerKey};
+use crate::status::{BudgetHolder, BudgetStatus};
 
-/// The stream budget of a server that all mounts of this user share.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct BudgetStatus {
-    /// Maximum number of open streams: the smallest `max_streams` of the mounts.
-    pub streams_max: usize,
-    /// Number of permits that the mounts hold.
-    pub held: usize,
-    /// The mounts, those of this process first.
-    pub holders: Vec<BudgetHolder>,
-    /// Why mounts of other processes are not included; `null` if they are.
-    pub error: Option<String>,
-}
-
-/// One mount of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetHolder {
-    /// Its process id.
-    pub pid: u32,
-    /// Its mount point.
-    pub mountpoint: String,
-    /// Its `max_streams`.
-    pub streams_max: usize,
-    /// Number of permits that it holds.
-    pub held: usize,
-    /// Whether its readers wait for another permit.
-    pub waiting: bool,
-    /// Whether its process is stopped, and keeps its permits until it is resumed.
-    pub stopped: bool,
-}
-
-impl BudgetStatus {
-    pub(super) fn new(holders: Vec<BudgetHolder>, error: Option<String>) -> Self {
-        let streams_max = holders.iter().map(|holder| holder.streams_max).min().unwrap_or(0);
-        let held = holders.iter().map(|holder| holder.held).sum();
-        Self { streams_max, held, holders, error }
-    }
-}
-
-impl BudgetHolder {
-    pub(super) fn of_process(record: &ProcessRecord) -> Vec<Self> {
-        let is_stopped = record.pid != std::process::id() && is_stopped(record.pid);
-        let holders = record.members.iter().map(|member| Self {
-            pid: record.pid,
-            mountpoint: member.mountpoint.clone(),
-            streams_max: member.streams_max,
-            held: member.held,
-            waiting: member.waits_here_millis.is_some() || member.waits_missing_millis.is_some(),
-            stopped: is_stopped,
-        });
-        holders.collect()
-    }
+/// Returns the mounts of a process.
+pub(super) fn holders_of_process(record: &ProcessRecord) -> Vec<BudgetHolder> {
+    let is_stopped = record.pid != std::process::id() && is_stopped(record.pid);
+    let holders = record.members.iter().map(|member| BudgetHolder {
+        pid: record.pid,
+        mountpoint: member.mountpoint.clone(),
+        streams_max: member.streams_max,
+        held: member.held,
+        waiting: member.waits_here_millis.is_some() || member.waits_missing_millis.is_some(),
+        stopped: is_stopped,
+    });
+    holders.collect()
 }
 
 /// Returns the mounts of this user that share the streams of a server, for a process that does not
@@ -69,7 +30,7 @@ pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
     match SlotDir::scan(&runtime_dir::path().join(DIR_NAME), key.as_file_name()) {
         Ok(others) => {
             let holders = others.records.iter();
-            let holders = holders.flat_map(BudgetHolder::of_process);
+            let holders = holders.flat_map(holders_of_process);
             BudgetStatus::new(holders.collect(), None)
         }
         Err(error) => BudgetStatus::new(Vec::new(), Some(super::with_cause(&error))),

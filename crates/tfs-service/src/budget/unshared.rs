@@ -10,7 +10,8 @@ use rustix::process::geteuid;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountEntry, MountTable};
 
-use super::{BudgetHolder, BudgetStatus, ServerKey};
+use super::ServerKey;
+use crate::status::{BudgetHolder, BudgetStatus};
 
 /// Maximum number of servers to compare: each name is a query to the resolver.
 const SERVERS_MAX: usize = 64;

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tfs_sys::clock::limit_text;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -24,7 +25,6 @@ use super::wire::{
     FailureKind, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
     Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, UnmountRequest, Unmounted,
 };
-use crate::limit_text::limit_text;
 
 /// Timeout for an answer from memory. It takes milliseconds; a stopped process never answers.
 const QUICK_TIME_MAX: Duration = Duration::from_secs(5);

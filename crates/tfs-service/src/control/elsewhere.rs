@@ -23,8 +23,8 @@ use tfs_sys::run_detached;
 use tfs_sys::runtime_dir::is_socket_name;
 
 use super::client::ControlClient;
-use super::mount::shown;
 use super::wire::MountStatus;
+use super::wire::shown;
 use crate::status::StatusReport;
 
 /// Sockets of this network namespace (`proc_net(5)`).

@@ -13,7 +13,7 @@ use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 use super::client::{ControlClient, ControlError};
 use super::elsewhere::{self, UnreachedState};
-use super::socket::remove_stale;
+use super::stale::remove_stale;
 use super::wire::{MountId, ProcessMounts};
 
 /// A mount whose process answers.
@@ -146,7 +146,7 @@ pub async fn clients() -> Result<Vec<ControlClient>, FindError> {
 ///
 /// # Errors
 /// As for [`clients`].
-pub(crate) async fn daemons() -> Result<Vec<ControlClient>, FindError> {
+pub async fn daemons() -> Result<Vec<ControlClient>, FindError> {
     let processes = ask(clients().await?).await;
     let daemons = processes.answered.into_iter().filter(|(_, process)| process.is_daemon);
     Ok(daemons.map(|(client, _)| client).collect())

@@ -32,6 +32,7 @@ mod resolve;
 mod routes;
 mod server;
 mod socket;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod unmounting;
@@ -46,7 +47,7 @@ pub(crate) use ending::{Ending, EndingGuard};
 pub(crate) use find::daemons;
 pub use find::{FindError, FoundMount, clients, find_mount};
 pub use monitoring::{MonitoringError, MonitoringServer};
-pub(crate) use mount::{MountControl, search, shown};
+pub(crate) use mount::{MountControl, search};
 pub use notify::notify_of_change;
 pub use process::{Statuses, statuses};
 pub use resolve::{PathInMount, find_mounts_of};

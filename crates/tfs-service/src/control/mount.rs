@@ -1,6 +1,6 @@
 //! A running mount as a target of the control API.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ use super::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
     RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
-    UnmountMode, Unmounted, WaitStatus, WayStatus,
+    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
 use crate::discovery::chain;
 use crate::preload::preload;
-use crate::status::{MountInfo, StatusReport};
+use crate::status::{MountInfo, status_of};
 use crate::{RefreshError, Refresher};
 
 /// How long a mount namespace may have a transient copy of a mount. A container's namespace is
@@ -155,7 +155,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let vfs = self.vfs()?;
         let MountPresence { trouble, also_mounted } = MountPresence::of(&self.path, self.device);
-        let mut status = StatusReport::of(&vfs, &self.about);
+        let mut status = status_of(&vfs, &self.about);
         if let Some(trouble) = trouble {
             status.trouble = Some(match status.trouble {
                 Some(more) => format!("{trouble}; {more}"),
@@ -378,9 +378,4 @@ fn unmount_failure(error: UnmountError) -> FailureBody {
 
 fn holder_info(Holder { pid, command, path }: Holder) -> HolderInfo {
     HolderInfo { pid, command, path: shown(&path) }
-}
-
-/// Returns a path for JSON; invalid UTF-8 is replaced.
-pub(crate) fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use fuse_adapter::{MountPlace, Witness, places, places_here};
 use tfs_sys::mountinfo::{Device, MountTable};
 
-use super::mount::shown;
 use super::wire::PlaceInfo;
+use super::wire::shown;
 
 /// Places where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,20 +9,9 @@ use tfs_sys::mountinfo::{MountEntry, MountTable, locate};
 use tokio::time::timeout;
 
 use super::client::{ControlClient, ControlError};
-use super::controlled::MountRegistry;
 use super::elsewhere::{self, UnreachedMount, mounts_in};
 use super::find::{FindError, FoundMount, clients, find_mount};
 use super::wire::{MissingMount, MountStatus, StatusReply};
-
-/// Returns the status of the mounts of this process. Reads `/proc`.
-pub(super) fn status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
-    StatusReply {
-        pid: std::process::id(),
-        // A mount that ends meanwhile is skipped.
-        mounts: mounts.all().iter().filter_map(|mount| mount.status().ok()).collect(),
-        missing,
-    }
-}
 
 /// The status of the processes of a user, and of mounts without a reachable process.
 #[derive(Debug, Default)]

@@ -8,11 +8,10 @@ use tfs_sys::blocking;
 
 use super::controlled::MountRegistry;
 use super::http::{self, ResponseBody, read_json};
-use super::process;
 use super::wire::{
     API_VERSION, Acknowledged, ClearRequest, EmbeddedServers, FailureBody, FailureKind,
-    MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest, SearchRequest,
-    UnmountRequest,
+    MissingMount, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
+    SearchRequest, StatusReply, UnmountRequest,
 };
 use crate::daemon::Reloader;
 
@@ -41,7 +40,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
             // Blocking: names of processes are read from `/proc`.
             let mounts = mounts.clone();
             let missing = process.reloader.as_ref().map(Reloader::missing).unwrap_or_default();
-            http::json(&Ok(blocking(move || process::status(&mounts, missing)).await))
+            http::json(&Ok(blocking(move || process_status(&mounts, missing)).await))
         }
         "refresh" if wants(&Method::POST) => http::json(&refresh(mounts, body).await),
         "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(mounts, body).await),
@@ -135,4 +134,14 @@ fn unknown_path(path: &str) -> FailureBody {
 
 fn wrong_method(method: &str) -> Result<Acknowledged, FailureBody> {
     Err(FailureBody::new(FailureKind::WrongMethod, format!("the path requires {method}")))
+}
+
+/// Returns the status of the mounts of this process. Reads `/proc`.
+fn process_status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
+    StatusReply {
+        pid: std::process::id(),
+        // A mount that ends meanwhile is skipped.
+        mounts: mounts.all().iter().filter_map(|mount| mount.status().ok()).collect(),
+        missing,
+    }
 }

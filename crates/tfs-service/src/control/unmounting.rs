@@ -8,8 +8,8 @@ use tfs_sys::mountinfo::{MountTable, locate};
 
 use super::client::ControlError;
 use super::find::{FoundMount, find_mount};
-use super::mount::shown;
 use super::presence::place_info;
+use super::wire::shown;
 use super::wire::{FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted};
 
 /// Result of an unmount.

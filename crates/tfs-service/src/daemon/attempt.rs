@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::TaskExit;
 use super::spec::Spec;
-use crate::control::{MountRegistry, shown};
+use crate::control::MountRegistry;
+use crate::control::wire::shown;
 use crate::{RunningMount, StartError};
 
 /// How long a mount may stay in the tree after its session ended before it counts as lost:

@@ -18,12 +18,12 @@ use std::time::Duration;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tfs_types::Backoff;
+use tfs_sys::clock::limit_text;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSummary};
 
 use super::chain;
 use super::retry_timer::RetryTimer;
-use crate::limit_text::limit_text;
 
 /// Maximum number of concurrent requests for details: enough to hide the latency for a thousand
 /// torrents, and a low load for a server.

@@ -14,9 +14,8 @@ use rqbit_client::BaseUrl;
 use tokio::time::timeout;
 
 use super::{CHECK_TIME_MAX, CheckResult, Severity, in_thread};
-use crate::budget::{
-    BudgetHolder, BudgetStatus, BudgetWarning, ServerKey, holders_of, unshared_mounts,
-};
+use crate::budget::{BudgetWarning, ServerKey, holders_of, unshared_mounts};
+use crate::status::{BudgetHolder, BudgetStatus};
 
 /// The default of rqbit 9.
 const PERMITS_DEFAULT: usize = 8;

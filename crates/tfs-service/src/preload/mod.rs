@@ -15,4 +15,3 @@ pub(crate) use patterns::PatternPreloads;
 pub use patterns::PreloadSettings;
 pub(crate) use request::preload;
 pub(crate) use running::Preloads;
-pub use running::{PreloadStatus, PreloadTotals};

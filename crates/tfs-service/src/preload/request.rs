@@ -11,8 +11,8 @@ use vfs_core::{
 };
 
 use super::batch::PreloadBatch;
-use super::running::Preloads;
-use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
+use super::running::{Preloads, reason};
+use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadRequest};
 use crate::failed::remedy;
 
 /// Capacity of the event queue. Progress events that find it full are dropped, as the next one
@@ -90,7 +90,7 @@ async fn run<S: TorrentSource>(
                 path: file.path.clone(),
                 there_bytes: progress.bytes_there,
                 total_bytes: progress.bytes_total,
-                waits_for: progress.wait.map(PreloadReason::from),
+                waits_for: progress.wait.map(reason),
             };
             // See EVENTS_MAX. A missing receiver is detected by the next event that waits.
             drop(events.try_send(event));

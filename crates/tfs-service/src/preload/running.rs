@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use vfs_core::{FileId, PreloadProgress, TorrentFile};
+use vfs_core::{FileId, PreloadProgress, PreloadWait, TorrentFile};
 
-use crate::control::wire::PreloadReason;
+use crate::control::wire::{PreloadReason, PreloadStatus};
+use crate::status::PreloadTotals;
 
 /// All preloads of a mount. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -28,33 +28,6 @@ struct Files {
     waiting_bytes: u64,
     /// A few, see [`PreloadBatch`](super::batch::PreloadBatch).
     running: HashMap<FileId, PreloadStatus>,
-}
-
-/// Totals of the active preloads of a mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct PreloadTotals {
-    /// Files that are being preloaded.
-    pub running: u64,
-    /// Files that are queued.
-    pub waiting: u64,
-    /// Requested bytes of all of them.
-    pub total_bytes: u64,
-    /// The part of these bytes that is known to be on the server.
-    pub there_bytes: u64,
-}
-
-/// A file that is being preloaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreloadStatus {
-    /// The path from the root of the mount, without a leading slash.
-    pub path: String,
-    /// Requested bytes.
-    pub total_bytes: u64,
-    /// The part of these bytes that is known to be on the server.
-    pub there_bytes: u64,
-    /// The reason for waiting; absent while data arrives.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<PreloadReason>,
 }
 
 /// Records the progress of one batch. Dropping it removes the batch.
@@ -129,7 +102,7 @@ impl Noted {
         self.update(|files| {
             if let Some(status) = files.running.get_mut(&file) {
                 status.there_bytes = progress.bytes_there;
-                status.waits_for = progress.wait.map(PreloadReason::from);
+                status.waits_for = progress.wait.map(reason);
             }
         });
     }
@@ -149,5 +122,19 @@ impl Noted {
 impl Drop for Noted {
     fn drop(&mut self) {
         self.preloads.batches().by_id.remove(&self.id);
+    }
+}
+
+/// Returns the reason for waiting, as the control API has it.
+pub(super) fn reason(wait: PreloadWait) -> PreloadReason {
+    match wait {
+        PreloadWait::Server => PreloadReason::Server,
+        PreloadWait::Check => PreloadReason::Check,
+        PreloadWait::Bitfield => PreloadReason::Bitfield,
+        PreloadWait::Readers => PreloadReason::Readers,
+        PreloadWait::Stream => PreloadReason::Stream,
+        PreloadWait::Turn => PreloadReason::Turn,
+        PreloadWait::Piece => PreloadReason::Piece,
+        PreloadWait::Peers => PreloadReason::Peers,
     }
 }

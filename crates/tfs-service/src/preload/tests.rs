@@ -11,7 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use vfs_core::{Bitfield, ServerId, TorrentState, Vfs, VfsConfig};
 
 use super::*;
-use crate::control::wire::{FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
+use crate::control::wire::{
+    FailureKind, PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus,
+};
+use crate::status::PreloadTotals;
 
 const MIB: u64 = 1 << 20;
 

@@ -93,7 +93,8 @@ impl NamedTorrent {
 
 impl DiscoveryStatus {
     /// Returns a warning about missing torrents, if there are any.
-    pub(crate) fn missing_text(&self) -> Option<String> {
+    #[must_use]
+    pub fn missing_text(&self) -> Option<String> {
         let count = self.missing.count;
         (count > 0).then(|| {
             let since = self.missing.since.map(since_text).unwrap_or_default();
@@ -103,7 +104,8 @@ impl DiscoveryStatus {
     }
 
     /// Returns a warning about failed torrents, if there are any.
-    pub(crate) fn failed_text(&self) -> Option<String> {
+    #[must_use]
+    pub fn failed_text(&self) -> Option<String> {
         let FailedStatus { count, torrents } = &self.failed;
         let first = torrents.first()?;
         let (have, more) =
@@ -112,7 +114,8 @@ impl DiscoveryStatus {
     }
 
     /// Returns a note about skipped torrents, if there are any.
-    pub(crate) fn left_out_text(&self) -> Option<String> {
+    #[must_use]
+    pub fn left_out_text(&self) -> Option<String> {
         let LeftOutStatus { count, torrents } = &self.left_out;
         let first = torrents.first()?;
         let why = first.why.as_deref().unwrap_or("no answer");

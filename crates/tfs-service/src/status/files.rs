@@ -10,6 +10,7 @@ use tfs_sys::clock::now;
 use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
+use super::collect::status_of;
 use super::metrics::metrics;
 use super::report::StatusReport;
 use super::watch::ServerWatch;
@@ -73,7 +74,7 @@ pub(crate) fn control_files<S: TorrentSource>(
         // Weak, since the filesystem owns its control files.
         let (vfs, about) = (Weak::clone(vfs), about.clone());
         let render = move || match vfs.upgrade() {
-            Some(vfs) => text(&StatusReport::of(&vfs, &about)).into(),
+            Some(vfs) => text(&status_of(&vfs, &about)).into(),
             None => Bytes::new(),
         };
         ControlFile { name, render: Arc::new(render) }

@@ -1,23 +1,21 @@
 //! The status of a mount as one value, for users, scripts and monitoring.
 
-use fuse_adapter::KernelHandle;
-use serde::{Deserialize, Serialize};
-use tfs_sys::process::ProcessStatus;
-use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
-use super::files::{MountInfo, ServerDescription};
-use super::process::ProcessUsage;
-use super::watch::{Ages, Reached};
-use crate::budget::BudgetStatus;
-use crate::preload::PreloadTotals;
-use crate::watched_servers::SILENCE_MIN;
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
-pub(crate) const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 /// The name of an embedded server.
 pub const EMBEDDED_NAME: &str = "embedded";
+
+/// Duration of a request after which the shown data counts as old: rqbit lists a few thousand
+/// torrents in less.
+pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 
 /// The status of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,81 +177,34 @@ pub struct MemoryStatus {
     pub search_bytes: usize,
 }
 
-impl StatusReport {
-    /// Collects the status of a mount. Does not block.
-    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> Self {
-        let counters = vfs.counters();
-        let ReadCounters {
-            reads,
-            hits,
-            failures,
-            opens,
-            retries,
-            bytes_fetched,
-            bytes_given,
-            direct_reads,
-            direct_misses,
-            local_reads,
-            bytes_local,
-            ..
-        } = counters.total;
-        let (counts, stats) = (vfs.counts(), vfs.stats());
-        let servers = about.servers.iter().zip(&counters.servers);
-        let servers: Vec<_> =
-            servers.map(|(about, counters)| ServerStatus::of(about, counters)).collect();
-        let streams_max = servers.iter().map(|server| server.streams_max).sum();
-        let mut status = Self {
-            version: VERSION,
-            tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            mountpoint: about.mountpoint.to_string_lossy().into_owned(),
-            started_at: about.started_at,
-            uptime_seconds: about.started.elapsed().as_secs(),
-            trouble: None,
-            server: servers.first().cloned().expect("a mount has a server"),
-            servers,
-            tree: TreeStatus {
-                known: counts.is_known,
-                torrents: counts.torrents,
-                files: counts.files,
-                total_bytes: stats.total_bytes,
-                have_bytes: stats.have_bytes,
-            },
-            reads: ReadStatus {
-                open_files: vfs.open_count(),
-                waiting: counters.reads_waiting,
-                streams_open: counters.streams_open,
-                streams_max,
-                reads,
-                hits,
-                failures,
-                streams_opened: opens,
-                retries,
-                bytes_fetched,
-                bytes_given,
-                direct_reads,
-                direct_misses,
-                local_reads,
-                bytes_local,
-                bytes_unused: counters.bytes_unused,
-                reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
-            },
-            memory: MemoryStatus {
-                resident_bytes: resident_bytes(),
-                buffered_bytes: counters.buffered_bytes,
-                cached_bytes: counters.cached_bytes,
-                limit_bytes: counters.memory_bytes_max,
-                search_bytes: vfs.search_memory_bytes(),
-            },
-            process: ProcessUsage::of(&about.runtime),
-            preloads: about.preloads.totals(),
-        };
-        status.trouble = status.find_trouble();
-        status
-    }
+/// Resources of the process, for all of its mounts together. A number that only grows is a leak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProcessUsage {
+    /// Live tasks of the runtime.
+    pub tasks: usize,
+    /// Threads; `null` if the system does not report them.
+    pub threads: Option<u64>,
+    /// Open file descriptors; `null` if the system does not report them.
+    pub descriptors: Option<u64>,
+}
 
+/// Totals of the active preloads of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PreloadTotals {
+    /// Files that are being preloaded.
+    pub running: u64,
+    /// Files that are queued.
+    pub waiting: u64,
+    /// Requested bytes of all of them.
+    pub total_bytes: u64,
+    /// The part of these bytes that is known to be on the server.
+    pub there_bytes: u64,
+}
+
+impl StatusReport {
     /// Returns the problem that keeps the mount from showing its servers' data, if there is one.
-    fn find_trouble(&self) -> Option<String> {
+    #[must_use]
+    pub fn find_trouble(&self) -> Option<String> {
         let why = |server: &ServerStatus| {
             server.error.as_ref().map_or_else(String::new, |error| format!(": {error}"))
         };
@@ -305,36 +256,4 @@ impl ServerStatus {
         let is_late = self.silent_seconds.is_some_and(|seconds| seconds >= SILENCE_MIN.as_secs());
         !self.reachable || is_late
     }
-
-    fn of(about: &ServerDescription, counters: &ServerCounters) -> Self {
-        let Reached { is_reachable, since, error } = about.watch.reached();
-        let Ages { list, request } = about.watch.ages();
-        Self {
-            name: about.name.clone(),
-            url: about.url.clone(),
-            reachable: is_reachable,
-            since,
-            error,
-            list_age_seconds: list.map(|age| age.as_secs()),
-            silent_seconds: request.map(|age| age.as_secs()),
-            breaker: match counters.breaker {
-                BreakerState::Closed => BreakerStatus::Closed,
-                BreakerState::Open => BreakerStatus::Open,
-                BreakerState::HalfOpen => BreakerStatus::HalfOpen,
-            },
-            streams_open: counters.streams_open,
-            streams_max: counters.streams_max,
-            bytes_fetched: counters.bytes_fetched,
-            discovery: about.watch.discovery(),
-            budget: about.budget.upgrade().map(|budget| budget.status()),
-        }
-    }
-}
-
-/// Returns the resident memory of this process from `/proc`.
-fn resident_bytes() -> Option<u64> {
-    let status = ProcessStatus::of_this_process().ok()?;
-    let value = status.field("VmRSS")?;
-    let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
 }

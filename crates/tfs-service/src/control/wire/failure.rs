@@ -16,7 +16,9 @@ pub struct FailureBody {
 }
 
 impl FailureBody {
-    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+    /// Returns a failure without holders.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), holders: Vec::new() }
     }
 }

@@ -12,12 +12,14 @@ mod reload;
 mod search;
 mod status;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
 pub use failure::{FailureBody, FailureKind, HolderInfo};
-pub use preload::{PreloadEvent, PreloadReason, PreloadRequest};
+pub use preload::{PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult};
 pub use status::{MissingMount, MountStatus, ReaderStatus, StatusReply, WaitStatus, WayStatus};
@@ -157,3 +159,9 @@ pub struct PlaceInfo {
 /// An answer without content: the request succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Acknowledged {}
+
+/// Returns a path for JSON; invalid UTF-8 is replaced.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

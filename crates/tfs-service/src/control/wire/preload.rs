@@ -1,7 +1,6 @@
 //! Preloads and their events.
 
 use serde::{Deserialize, Serialize};
-use vfs_core::PreloadWait;
 
 /// `POST /v1/preload`. The answer is lines of [`PreloadEvent`], a few per second for each active
 /// file. Closing the connection cancels the preload.
@@ -45,21 +44,6 @@ pub enum PreloadReason {
     /// A reason that this client does not know.
     #[serde(other)]
     Unknown,
-}
-
-impl From<PreloadWait> for PreloadReason {
-    fn from(wait: PreloadWait) -> Self {
-        match wait {
-            PreloadWait::Server => Self::Server,
-            PreloadWait::Check => Self::Check,
-            PreloadWait::Bitfield => Self::Bitfield,
-            PreloadWait::Readers => Self::Readers,
-            PreloadWait::Stream => Self::Stream,
-            PreloadWait::Turn => Self::Turn,
-            PreloadWait::Piece => Self::Piece,
-            PreloadWait::Peers => Self::Peers,
-        }
-    }
 }
 
 /// An event of a preload.
@@ -116,4 +100,18 @@ pub enum PreloadEvent {
     /// An event that this client does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// A file that is being preloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreloadStatus {
+    /// The path from the root of the mount, without a leading slash.
+    pub path: String,
+    /// Requested bytes.
+    pub total_bytes: u64,
+    /// The part of these bytes that is known to be on the server.
+    pub there_bytes: u64,
+    /// The reason for waiting; absent while data arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<PreloadReason>,
 }

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PlaceInfo;
-use crate::PreloadStatus;
+use super::{PlaceInfo, PreloadStatus};
 use crate::status::StatusReport;
 
 /// `GET /v1/status`: the status of a process and its mounts.

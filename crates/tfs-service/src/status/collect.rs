@@ -1,0 +1,115 @@
+//! Collects the status of a mount from its parts.
+
+use fuse_adapter::KernelHandle;
+use tfs_sys::process::ProcessStatus;
+use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
+
+use super::files::{MountInfo, ServerDescription};
+use super::process::process_usage;
+use super::report::{
+    BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, StatusReport, TreeStatus, VERSION,
+};
+use super::watch::{Ages, Reached};
+
+/// Collects the status of a mount. Does not block.
+pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> StatusReport {
+    let counters = vfs.counters();
+    let ReadCounters {
+        reads,
+        hits,
+        failures,
+        opens,
+        retries,
+        bytes_fetched,
+        bytes_given,
+        direct_reads,
+        direct_misses,
+        local_reads,
+        bytes_local,
+        ..
+    } = counters.total;
+    let (counts, stats) = (vfs.counts(), vfs.stats());
+    let servers = about.servers.iter().zip(&counters.servers);
+    let servers: Vec<_> = servers.map(|(about, counters)| server_status(about, counters)).collect();
+    let streams_max = servers.iter().map(|server| server.streams_max).sum();
+    let mut status = StatusReport {
+        version: VERSION,
+        tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        mountpoint: about.mountpoint.to_string_lossy().into_owned(),
+        started_at: about.started_at,
+        uptime_seconds: about.started.elapsed().as_secs(),
+        trouble: None,
+        server: servers.first().cloned().expect("a mount has a server"),
+        servers,
+        tree: TreeStatus {
+            known: counts.is_known,
+            torrents: counts.torrents,
+            files: counts.files,
+            total_bytes: stats.total_bytes,
+            have_bytes: stats.have_bytes,
+        },
+        reads: ReadStatus {
+            open_files: vfs.open_count(),
+            waiting: counters.reads_waiting,
+            streams_open: counters.streams_open,
+            streams_max,
+            reads,
+            hits,
+            failures,
+            streams_opened: opens,
+            retries,
+            bytes_fetched,
+            bytes_given,
+            direct_reads,
+            direct_misses,
+            local_reads,
+            bytes_local,
+            bytes_unused: counters.bytes_unused,
+            reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
+        },
+        memory: MemoryStatus {
+            resident_bytes: resident_bytes(),
+            buffered_bytes: counters.buffered_bytes,
+            cached_bytes: counters.cached_bytes,
+            limit_bytes: counters.memory_bytes_max,
+            search_bytes: vfs.search_memory_bytes(),
+        },
+        process: process_usage(&about.runtime),
+        preloads: about.preloads.totals(),
+    };
+    status.trouble = status.find_trouble();
+    status
+}
+
+fn server_status(about: &ServerDescription, counters: &ServerCounters) -> ServerStatus {
+    let Reached { is_reachable, since, error } = about.watch.reached();
+    let Ages { list, request } = about.watch.ages();
+    ServerStatus {
+        name: about.name.clone(),
+        url: about.url.clone(),
+        reachable: is_reachable,
+        since,
+        error,
+        list_age_seconds: list.map(|age| age.as_secs()),
+        silent_seconds: request.map(|age| age.as_secs()),
+        breaker: match counters.breaker {
+            BreakerState::Closed => BreakerStatus::Closed,
+            BreakerState::Open => BreakerStatus::Open,
+            BreakerState::HalfOpen => BreakerStatus::HalfOpen,
+        },
+        streams_open: counters.streams_open,
+        streams_max: counters.streams_max,
+        bytes_fetched: counters.bytes_fetched,
+        discovery: about.watch.discovery(),
+        budget: about.budget.upgrade().map(|budget| budget.status()),
+    }
+}
+
+/// Returns the resident memory of this process from `/proc`.
+fn resident_bytes() -> Option<u64> {
+    let status = ProcessStatus::of_this_process().ok()?;
+    let value = status.field("VmRSS")?;
+    let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
