@@ -1,7 +1,7 @@
 //! `tfs cache stats` and `tfs cache clear`.
 
-use tfs_service::control::find_mount;
-use tfs_service::control::wire::{CacheParts, CacheStats, ClearRequest, Cleared};
+use tfs_api::find_mount;
+use tfs_api::wire::{CacheParts, CacheStats, ClearRequest, Cleared};
 
 use crate::args::{CacheArgs, CacheCommand, ClearArgs, MountedArgs};
 use crate::figures::{NO_READS, counted, percent, size};

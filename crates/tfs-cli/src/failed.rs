@@ -1,7 +1,7 @@
 //! Failed torrents in `tfs list` and `tfs status`: the reasons, and what to do.
 
+use tfs_api::status::TORRENTS_NAMED_MAX;
 use tfs_service::failed::{remedy, start_command};
-use tfs_service::status::TORRENTS_NAMED_MAX;
 
 use crate::output::visible;
 

@@ -5,12 +5,14 @@ use std::path::absolute;
 use std::process::Stdio;
 
 use eyre::WrapErr as _;
+#[cfg(feature = "embedded")]
+use tfs_api::status::EMBEDDED_NAME;
 use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
-#[cfg(feature = "embedded")]
-use tfs_service::{EMBEDDED_NAME, ServerChoice, TorrentInput};
 use tfs_service::{MountServer, MountSettings, RunningMount};
+#[cfg(feature = "embedded")]
+use tfs_service::{ServerChoice, TorrentInput};
 use tokio::sync::Notify;
 
 use crate::args::MountArgs;

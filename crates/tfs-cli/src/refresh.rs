@@ -1,7 +1,7 @@
 //! `tfs refresh`: makes a mount poll its servers now.
 
-use tfs_service::control::find_mount;
-use tfs_service::control::wire::{FailedServer, RefreshRequest, Refreshed};
+use tfs_api::find_mount;
+use tfs_api::wire::{FailedServer, RefreshRequest, Refreshed};
 
 use crate::args::{MountedArgs, RefreshArgs};
 use crate::output::{self, visible};

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tfs_service::control::wire::{
-    MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome,
-};
+use tfs_api::wire::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 use tfs_service::daemon::reload_daemons;
 
 use crate::output::{self, visible};

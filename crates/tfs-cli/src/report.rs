@@ -3,11 +3,11 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tfs_api::wire::{FailureBody, FailureKind};
+use tfs_api::{ControlError, FindError};
 use tfs_config::{Problem, SettingsError};
 #[cfg(feature = "embedded")]
 use tfs_service::EmbeddedDirError;
-use tfs_service::control::wire::{FailureBody, FailureKind};
-use tfs_service::control::{ControlError, FindError};
 use tfs_service::{
     AddError, AddFault, BaseUrl, ConnectError, KernelTimeout, MountError, MountpointError,
     SearchError, SelectError, ServerDown, ServerDownCause, ServerFailure, SourceErrorKind,

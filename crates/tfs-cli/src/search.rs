@@ -2,9 +2,9 @@
 //! servers.
 
 use comfy_table::Cell;
+use tfs_api::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
+use tfs_api::{FindError, FoundMount, find_mount};
 use tfs_config::Loaded;
-use tfs_service::control::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
-use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::{RqbitServer, search_servers, target_servers};
 
 use crate::args::SearchArgs;

@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 use nix::unistd::{Uid, User};
-use tfs_config::Loaded;
-use tfs_service::control::wire::PreloadStatus;
-use tfs_service::control::wire::{MissingMount, MountStatus, PlaceInfo, ReaderStatus, WayStatus};
-use tfs_service::control::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
-use tfs_service::status::{
-    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, StatusReport,
-    TreeStatus,
+use tfs_api::status::{
+    BreakerStatus, BudgetHolder, DetailsStatus, DiscoveryStatus, PreloadTotals, ReadStatus,
+    ServerStatus, StatusReport, TreeStatus,
 };
-use tfs_service::status::{BudgetHolder, PreloadTotals};
+use tfs_api::wire::{MissingMount, MountStatus, PlaceInfo, PreloadStatus, ReaderStatus, WayStatus};
+use tfs_api::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
+use tfs_config::Loaded;
 use tfs_sys::shell::quoted;
 
 use crate::args::StatusArgs;
@@ -485,7 +483,7 @@ fn waits(reader: &ReaderStatus) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use tfs_service::control::wire::{PreloadReason, WaitStatus};
+    use tfs_api::wire::{PreloadReason, WaitStatus};
 
     use super::*;
 

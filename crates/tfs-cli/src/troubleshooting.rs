@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use nix::libc;
 use rqbit_client::{ErrorKind, ServerError, TlsError};
+use tfs_api::wire::{FailureBody, FailureKind};
+use tfs_api::{ControlError, FindError};
 use tfs_config::Sources;
-use tfs_service::control::wire::{FailureBody, FailureKind};
-use tfs_service::control::{ControlError, FindError, RuntimeDirError};
 use tfs_service::daemon::DaemonRuns;
 use tfs_service::{
     AddError, AddFault, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
     StartError, TorrentRow, UnmountError,
 };
+use tfs_sys::runtime_dir::RuntimeDirError;
 
 use crate::background::too_late;
 use crate::daemon::runs_already;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use tfs_api::wire::PlaceInfo;
 use tfs_service::Unmount;
-use tfs_service::control::wire::PlaceInfo;
 use tfs_service::control::{EndedMount, end_mount};
 use tfs_sys::shell::quoted;
 

@@ -5,9 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tfs_sys::spawn_detached;
+use tfs_api::status::SILENCE_MIN;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-
-use tfs_service::SILENCE_MIN;
 
 use crate::figures::age;
 use crate::output::{self, Frames, visible};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
+use tfs_api::wire::ServerAccess;
 use tfs_config::ServerSettings;
 use tfs_state::make_private_below;
 use tfs_sys::blocking;
@@ -12,7 +13,6 @@ use tfs_sys::mountinfo::locate;
 
 use crate::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};
-use crate::control::wire::ServerAccess;
 
 /// The user name of the server's API. The password is what protects it.
 const USER: &str = "tfs";

@@ -30,7 +30,7 @@ mod select;
 mod server;
 pub mod service_manager;
 mod start;
-pub mod status;
+mod status;
 mod targets;
 mod torrent_sizes;
 mod torrents;
@@ -62,10 +62,6 @@ pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{ConnectError, RqbitServer, ServerFailure};
 pub use start::{ServerDown, ServerDownCause};
-pub use status::{
-    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessUsage, ReadStatus, SILENCE_MIN,
-    ServerStatus, StatusReport, TreeStatus,
-};
 pub use targets::{examined_servers, target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{ServerSet, TorrentListing};

@@ -10,6 +10,7 @@ use fuse_adapter::{
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
+use tfs_api::status::StatusReport;
 use tfs_state::user_state_dir;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
@@ -26,7 +27,7 @@ use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registrat
 use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};
 use crate::preload::PatternPreloads;
 use crate::start::ServerDown;
-use crate::status::{MountInfo, StatusReport, control_files, status_of};
+use crate::status::{MountInfo, control_files, status_of};
 use crate::{
     AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,
     Refresher, SessionError,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_source::{LocalPaths, RqbitSource};
+use tfs_api::wire::shown;
 use tfs_config::ServerSettings;
 use tfs_state::{KnownTree, ServerIdentity, ServerState};
 use tfs_sys::blocking;
@@ -15,17 +16,16 @@ use vfs_core::{ServerId, Vfs};
 
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
-use crate::control::wire::shown;
 use crate::discovery::{Discovery, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::resolving::MagnetResolution;
 use crate::start::{ServerDown, first_look};
-#[cfg(feature = "embedded")]
-use crate::status::EMBEDDED_NAME;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer, StartError};
+#[cfg(feature = "embedded")]
+use tfs_api::status::EMBEDDED_NAME;
 
 /// Kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

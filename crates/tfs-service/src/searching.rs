@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use rqbit_source::RqbitSource;
+use tfs_api::wire::{SearchAnswer, SearchRequest};
 use vfs_core::{QueryError, SourceError, Vfs, VfsConfig};
 
 use crate::RqbitServer;
 use crate::control::search;
-use crate::control::wire::{SearchAnswer, SearchRequest};
 use crate::discovery::{Discovery, PollOptions};
 
 /// Why a search failed. The message fits after "failed to".

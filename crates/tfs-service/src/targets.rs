@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tfs_api::status::EMBEDDED_NAME;
+use tfs_api::{ControlClient, clients, statuses};
 use tfs_config::{ChosenServer, Loaded, Problem, ServerArg};
 use tokio::time::timeout;
 
-use crate::control::{ControlClient, FoundServer, clients, embedded_servers, statuses};
-use crate::status::EMBEDDED_NAME;
+use crate::control::{FoundServer, embedded_servers};
 use crate::{BaseUrl, RqbitServer};
 
 /// How long to wait for an answer of the default server. If it is not running, this machine refuses

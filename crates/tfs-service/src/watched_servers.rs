@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tfs_api::status::SILENCE_MIN;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::status::SILENCE_MIN;
 use crate::union::{ListedServer, union};
 use crate::{BaseUrl, ConnectError, TorrentRow};
 

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
-use tfs_service::control::wire::{PreloadEvent, PreloadReason};
+use tfs_api::wire::{PreloadEvent, PreloadReason};
 
 use super::reason;
 use super::speed::SpeedMeter;

@@ -6,8 +6,8 @@ mod speed;
 
 use std::io::{self, IsTerminal as _};
 
-use tfs_service::control::wire::{PreloadEvent, PreloadReason, PreloadRequest};
-use tfs_service::control::{PathInMount, find_mounts_of};
+use tfs_api::wire::{PreloadEvent, PreloadReason, PreloadRequest};
+use tfs_api::{PathInMount, find_mounts_of};
 
 use self::bars::Bars;
 use self::notices::ReasonNotices;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tfs_service::control::wire::{PreloadEvent, PreloadReason};
+use tfs_api::wire::{PreloadEvent, PreloadReason};
 
 use super::reason;
 

@@ -29,6 +29,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use tfs_api::status::BudgetStatus;
 use tfs_sys::blocking;
 use tfs_sys::runtime_dir::{self, RuntimeDirError};
 use tokio::time::timeout;
@@ -39,7 +40,6 @@ use self::pool::PermitPool;
 pub(crate) use self::status::holders_of;
 pub use self::unshared::BudgetWarning;
 pub(crate) use self::unshared::unshared_mounts;
-use crate::status::BudgetStatus;
 
 /// The directory with the slot directories of all servers, below the runtime directory.
 const DIR_NAME: &str = "streams";

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tfs_api::status::BudgetStatus;
 use tokio::sync::Notify;
 use vfs_core::{
     BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots, Timestamp,
@@ -15,7 +16,6 @@ use super::ServerKey;
 use super::record::{MemberRecord, ProcessRecord, member_id};
 use super::slot_dir::{Others, SlotDir};
 use super::status::holders_of_process;
-use crate::status::BudgetStatus;
 
 /// Interval of the check for a slot that another process has released, while a reader waits.
 const WAIT_INTERVAL: Duration = Duration::from_millis(50);

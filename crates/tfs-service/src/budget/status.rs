@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use tfs_api::status::{BudgetHolder, BudgetStatus};
 use tfs_sys::runtime_dir;
 
 use super::record::ProcessRecord;
 use super::slot_dir::SlotDir;
 use super::{DIR_NAME, ServerKey};
-use crate::status::{BudgetHolder, BudgetStatus};
 
 /// Returns the mounts of a process.
 pub(super) fn holders_of_process(record: &ProcessRecord) -> Vec<BudgetHolder> {

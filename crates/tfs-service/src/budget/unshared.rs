@@ -7,11 +7,11 @@ use fuse_adapter::{Liveness, liveness};
 use futures_util::future::join_all;
 use rqbit_client::BaseUrl;
 use rustix::process::geteuid;
+use tfs_api::status::{BudgetHolder, BudgetStatus};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountEntry, MountTable};
 
 use super::ServerKey;
-use crate::status::{BudgetHolder, BudgetStatus};
 
 /// Maximum number of servers to compare: each name is a query to the resolver.
 const SERVERS_MAX: usize = 64;

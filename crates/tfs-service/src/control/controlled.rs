@@ -5,12 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-
-use super::wire::{
+use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailureBody, FailureKind, MountId,
     MountStatus, PreloadEvent, PreloadRequest, RefreshRequest, Refreshed, SearchAnswer,
     SearchRequest, UnmountMode, Unmounted,
 };
+
 use crate::budget::Budgets;
 
 /// A mount, as the API uses it. Methods that return no future answer from memory.

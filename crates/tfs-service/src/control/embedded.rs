@@ -2,13 +2,10 @@
 
 use futures_util::future::join_all;
 use rqbit_client::Credentials;
+use tfs_api::wire::EmbeddedServerInfo;
+use tfs_api::{ControlClient, PROBE_TIME_MAX, clients};
 use tfs_config::ServerSettings;
 use tokio::time::timeout;
-
-use super::client::ControlClient;
-use super::elsewhere::PROBE_TIME_MAX;
-use super::find::clients;
-use super::wire::EmbeddedServerInfo;
 
 /// A running embedded server.
 #[derive(Debug, Clone, PartialEq, Eq)]

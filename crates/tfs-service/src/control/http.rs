@@ -15,11 +15,10 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tfs_api::wire::{FailureBody, FailureKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-
-use super::wire::{FailureBody, FailureKind};
 
 /// Timeout for the head of a request, also of the next one on a kept connection. Clients are on
 /// this machine.

@@ -8,13 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
+use tfs_api::status::StatusReport;
 use tfs_sys::blocking;
 use tokio::net::TcpListener;
 
 use super::controlled::MountRegistry;
 use super::http::{self, ResponseBody, text};
 use super::listening::{Listener, Listening};
-use crate::status::{StatusReport, healthy, metrics_of_all};
+use crate::status::{healthy, metrics_of_all};
 
 /// The content type of the Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

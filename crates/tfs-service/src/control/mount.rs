@@ -11,6 +11,12 @@ use fuse_adapter::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_api::wire::{
+    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
+    HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
+    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
+    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
+};
 use tfs_sys::{blocking, memory};
 use tokio::time::timeout;
 use vfs_core::{
@@ -20,12 +26,6 @@ use vfs_core::{
 use super::controlled::ControlTarget;
 use super::ending::Ending;
 use super::presence::{MountPresence, place_info};
-use super::wire::{
-    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
-    HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
-    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
-    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
-};
 use crate::discovery::chain;
 use crate::preload::preload;
 use crate::status::{MountInfo, status_of};

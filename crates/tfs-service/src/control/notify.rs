@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tfs_sys::blocking;
-use tfs_sys::mountinfo::MountTable;
+use tfs_api::status::StatusReport;
+use tfs_api::wire::RefreshRequest;
+use tfs_api::{ControlClient, PROBE_TIME_MAX, all_clients};
 use tokio::time::timeout;
 use vfs_core::InfoHash;
 
-use super::client::ControlClient;
-use super::elsewhere;
-use super::find::clients;
-use super::wire::RefreshRequest;
 use crate::BaseUrl;
 use crate::budget::ServerKey;
-use crate::status::StatusReport;
 
 /// How long a command waits for the mounts. Otherwise they see the change with their next poll.
 const NOTIFY_TIME_MAX: Duration = Duration::from_secs(5);
@@ -29,13 +25,7 @@ const NOTIFY_TIME_MAX: Duration = Duration::from_secs(5);
 /// # Cancel safety
 /// Mounts that were notified continue.
 pub async fn notify_of_change(server: &BaseUrl, removed: &[InfoHash]) {
-    let Ok(mut clients) = clients().await else { return };
-    let known = clients.clone();
-    let further = blocking(move || {
-        let table = MountTable::read().unwrap_or_default();
-        elsewhere::clients(&table, &known)
-    });
-    clients.extend(further.await);
+    let Ok(clients) = all_clients().await else { return };
     if clients.is_empty() {
         return;
     }
@@ -48,7 +38,7 @@ pub async fn notify_of_change(server: &BaseUrl, removed: &[InfoHash]) {
 
 async fn notify(client: &ControlClient, server: &BaseUrl, key: &ServerKey, removed: &[InfoHash]) {
     // A stopped process must not delay the command for long.
-    let Ok(Ok(process)) = timeout(elsewhere::PROBE_TIME_MAX, client.status()).await else { return };
+    let Ok(Ok(process)) = timeout(PROBE_TIME_MAX, client.status()).await else { return };
     for mount in process.mounts {
         if !shows(&mount.status, server, key).await {
             continue;

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use fuse_adapter::{MountPlace, Witness, places, places_here};
 use tfs_sys::mountinfo::{Device, MountTable};
-
-use super::wire::PlaceInfo;
-use super::wire::shown;
+use tfs_api::wire::{PlaceInfo, shown};
 
 /// Places where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]

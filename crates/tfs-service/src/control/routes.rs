@@ -4,15 +4,15 @@ use futures_util::stream::BoxStream;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
-use tfs_sys::blocking;
-
-use super::controlled::MountRegistry;
-use super::http::{self, ResponseBody, read_json};
-use super::wire::{
+use tfs_api::wire::{
     API_VERSION, Acknowledged, ClearRequest, EmbeddedServers, FailureBody, FailureKind,
     MissingMount, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
     SearchRequest, StatusReply, UnmountRequest,
 };
+use tfs_sys::blocking;
+
+use super::controlled::MountRegistry;
+use super::http::{self, ResponseBody, read_json};
 use crate::daemon::Reloader;
 
 /// The parts of this process that accept commands.

@@ -11,9 +11,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use tfs_api::remove_stale;
 use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError, close_to_others};
-
-use super::stale::remove_stale;
 
 /// Maximum number of names to try. Containers that share a directory may have processes with the
 /// same id.

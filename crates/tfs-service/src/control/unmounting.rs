@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use fuse_adapter::{Holder, Unmount, UnmountError, places, places_left, unmount};
+use tfs_api::wire::{
+    FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted, shown,
+};
+use tfs_api::{ControlError, FoundMount, find_mount};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountTable, locate};
 
-use super::client::ControlError;
-use super::find::{FoundMount, find_mount};
 use super::presence::place_info;
-use super::wire::shown;
-use super::wire::{FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted};
 
 /// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

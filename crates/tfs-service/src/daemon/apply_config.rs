@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuse_adapter::check_mountpoint;
+use tfs_api::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
 use tfs_config::{Loaded, Problem, SettingsError};
 use tfs_sys::blocking;
 use tokio::sync::oneshot;
@@ -15,7 +16,6 @@ use super::attempt::chain;
 use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::control::MonitoringServer;
-use crate::control::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
 use crate::service_manager::{ManagerNotice, notify};
 
 /// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use tfs_api::wire::shown;
 use tfs_sys::blocking;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::plan::TaskExit;
 use super::spec::Spec;
 use crate::control::MountRegistry;
-use crate::control::wire::shown;
 use crate::{RunningMount, StartError};
 
 /// How long a mount may stay in the tree after its session ended before it counts as lost:

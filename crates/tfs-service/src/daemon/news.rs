@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::control::wire::{MountOutcome, ReloadedMount};
+use tfs_api::wire::{MountOutcome, ReloadedMount};
 
 /// The last result of each mount.
 #[derive(Debug, Default)]

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tfs_types::Backoff;
+use tfs_api::wire::{MissingMount, MountOutcome, ReloadedMount};
 use tokio::time::Instant;
 
 use super::news::ReloadReport;
-use crate::control::wire::{MissingMount, MountOutcome, ReloadedMount};
 
 /// Pauses before retries of a mount. At the first retry a transient problem has passed, and readers
 /// need the mount soon. With the longest pause, a user who has repaired the cause does not wait for

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use futures_util::future::join_all;
+use tfs_api::wire::{FailureBody, FailureKind, MissingMount, Reloaded};
+use tfs_api::{ControlError, FindError, daemons};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attempt::LivenessQuery;
-use crate::control::wire::{FailureBody, FailureKind, MissingMount, Reloaded};
-use crate::control::{ControlError, FindError, daemons};
 
 /// Capacity of the request queue. The daemon takes each request at once. A signal that finds it
 /// full is dropped, since the queued requests have the same effect.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tfs_api::wire::{FailureBody, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode};
 use tfs_config::{Loaded, LoggingSection, SettingsError, Sources};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -17,9 +18,6 @@ use super::log::LogLevelControl;
 use super::plan::{MountAction, MountPlan, TaskExit};
 use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
-use crate::control::wire::{
-    FailureBody, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode,
-};
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
 

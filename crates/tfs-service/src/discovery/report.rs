@@ -1,13 +1,13 @@
 //! Reports of discovery for `status`, `status.json`, `healthy` and `doctor`.
 
+use tfs_api::status::{
+    AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
+    TORRENTS_NAMED_MAX,
+};
 use vfs_core::{InfoHash, TorrentSource};
 
 use super::Discovery;
 use super::details::LeftOutTorrent;
-use crate::status::{
-    AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
-    TORRENTS_NAMED_MAX,
-};
 
 impl<S: TorrentSource> Discovery<S> {
     /// Updates the watch with the completeness of the tree.
@@ -63,7 +63,8 @@ mod tests {
     use vfs_core::{TorrentState, Vfs, VfsConfig};
 
     use super::super::{Discovery, PollOptions};
-    use crate::status::{FailedStatus, ServerWatch};
+    use crate::status::ServerWatch;
+    use tfs_api::status::FailedStatus;
 
     // https://github.com/qbittorrent/qBittorrent/issues/13434: the disk is full, and no message
     // reports it.

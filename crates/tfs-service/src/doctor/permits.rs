@@ -11,11 +11,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rqbit_client::BaseUrl;
+use tfs_api::status::{BudgetHolder, BudgetStatus};
 use tokio::time::timeout;
 
 use super::{CHECK_TIME_MAX, CheckResult, Severity, in_thread};
 use crate::budget::{BudgetWarning, ServerKey, holders_of, unshared_mounts};
-use crate::status::{BudgetHolder, BudgetStatus};
 
 /// The default of rqbit 9.
 const PERMITS_DEFAULT: usize = 8;

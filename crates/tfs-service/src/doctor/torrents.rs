@@ -3,13 +3,15 @@
 
 use rqbit_client::wire::{TorrentProgress, TorrentState};
 use rqbit_source::failure_reason;
+use tfs_api::status::{
+    DetailsStatus, FailedStatus, NamedTorrent, StatusReport, TORRENTS_NAMED_MAX,
+};
+use tfs_api::statuses;
 use tfs_sys::shell::quoted;
 use tokio::time::timeout;
 
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
-use crate::control::statuses;
 use crate::failed::{remedy, start_command};
-use crate::status::{DetailsStatus, FailedStatus, NamedTorrent, StatusReport, TORRENTS_NAMED_MAX};
 
 const CHECK: &str = "torrents";
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tfs_api::wire::{FailureBody, FailureKind, PreloadEvent, PreloadRequest};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{
@@ -12,7 +13,6 @@ use vfs_core::{
 
 use super::batch::PreloadBatch;
 use super::running::{Preloads, reason};
-use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadRequest};
 use crate::failed::remedy;
 
 /// Capacity of the event queue. Progress events that find it full are dropped, as the next one

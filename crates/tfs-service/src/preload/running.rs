@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tfs_api::status::PreloadTotals;
+use tfs_api::wire::{PreloadReason, PreloadStatus};
 use vfs_core::{FileId, PreloadProgress, PreloadWait, TorrentFile};
-
-use crate::control::wire::{PreloadReason, PreloadStatus};
-use crate::status::PreloadTotals;
 
 /// All preloads of a mount. Clones share them.
 #[derive(Debug, Clone, Default)]

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::StreamExt as _;
+use tfs_api::status::PreloadTotals;
+use tfs_api::wire::{FailureKind, PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
 use tfs_testkit::fake::{FakeSource, directory, file_id};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Bitfield, ServerId, TorrentState, Vfs, VfsConfig};
 
 use super::*;
-use crate::control::wire::{
-    FailureKind, PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus,
-};
-use crate::status::PreloadTotals;
 
 const MIB: u64 = 1 << 20;
 

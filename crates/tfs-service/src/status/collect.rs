@@ -1,14 +1,14 @@
 //! Collects the status of a mount from its parts.
 
 use fuse_adapter::KernelHandle;
+use tfs_api::status::{
+    BreakerStatus, MemoryStatus, ReadStatus, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
+};
 use tfs_sys::process::ProcessStatus;
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
 use super::files::{MountInfo, ServerDescription};
 use super::process::process_usage;
-use super::report::{
-    BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, StatusReport, TreeStatus, VERSION,
-};
 use super::watch::{Ages, Reached};
 
 /// Collects the status of a mount. Does not block.
@@ -33,7 +33,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
     let servers: Vec<_> = servers.map(|(about, counters)| server_status(about, counters)).collect();
     let streams_max = servers.iter().map(|server| server.streams_max).sum();
     let mut status = StatusReport {
-        version: VERSION,
+        version: STATUS_VERSION,
         tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         mountpoint: about.mountpoint.to_string_lossy().into_owned(),

@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fuse_adapter::KernelHandle;
+use tfs_api::status::StatusReport;
+use tfs_api::wire::ServerAccess;
 use tfs_sys::clock::now;
 use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
 use super::collect::status_of;
 use super::metrics::metrics;
-use super::report::StatusReport;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
-use crate::control::wire::ServerAccess;
 use crate::preload::Preloads;
 
 /// Constant properties of a mount, and handles to its running parts.
@@ -106,8 +106,8 @@ mod tests {
     use tfs_testkit::fake::{FakeSource, directory};
     use vfs_core::{Ino, ServerId, VfsConfig};
 
-    use super::super::{DiscoveryStatus, FailedStatus, NamedTorrent};
     use super::*;
+    use tfs_api::status::{DiscoveryStatus, FailedStatus, NamedTorrent};
 
     struct Fixture {
         vfs: Arc<Vfs<FakeSource>>,

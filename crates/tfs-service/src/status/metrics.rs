@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{BreakerStatus, ServerStatus, StatusReport};
+use tfs_api::status::{BreakerStatus, ServerStatus, StatusReport};
 
 /// Type of a metric.
 #[derive(Debug, Clone, Copy)]

@@ -3,9 +3,8 @@
 use std::fs;
 
 use tfs_sys::process::ProcessStatus;
+use tfs_api::status::ProcessUsage;
 use tokio::runtime::Handle;
-
-use super::report::ProcessUsage;
 
 /// Measures this process and the runtime of its mounts.
 pub(super) fn process_usage(runtime: &Handle) -> ProcessUsage {

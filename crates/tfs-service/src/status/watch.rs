@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tfs_api::status::DiscoveryStatus;
 use tokio::time::Instant;
-
-use super::discovery::DiscoveryStatus;
 
 /// Results of the last requests to a server. Clones share them.
 #[derive(Debug, Clone, Default)]

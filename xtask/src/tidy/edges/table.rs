@@ -134,6 +134,12 @@ pub(super) const ABSENCES: &[Absence] = &[
         reason: "the embedded server is a server like any other, reached over HTTP",
     },
     Absence {
+        package: "tfs-api",
+        reach: Reach::Anywhere,
+        banned: &["rqbit-client", "rqbit-source", "librqbit", "tfs-config", "tfs-service"],
+        reason: "a client of the control API needs no server, neither of rqbit nor of the API",
+    },
+    Absence {
         package: "tfs-config",
         reach: Reach::Anywhere,
         banned: &["clap", "fuser", "fuse-adapter", "librqbit", "tfs-service"],

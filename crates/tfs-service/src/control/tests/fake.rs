@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tempfile::TempDir;
+use tfs_api::ControlClient;
+use tfs_api::wire::*;
 use tokio::sync::Notify;
 
+use super::super::ControlServer;
 use super::super::controlled::{ControlTarget, MountRegistry, Registration};
-use super::super::wire::*;
-use super::super::{ControlClient, ControlServer};
 
 /// Content of the mount's `.tfs/status.json`.
 const STATUS: &str = r#"{

@@ -9,11 +9,11 @@ use std::time::Duration;
 use rustix::process::Uid;
 use rustix::process::geteuid;
 use rustix::thread::set_thread_res_uid;
+use tfs_api::ControlClient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
-use super::super::ControlClient;
 use super::fake::{FakeMount, Served};
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -1,11 +1,11 @@
 //! Requests of the API, and refused ones.
 
 use expect_test::{Expect, expect};
+use tfs_api::wire::*;
+use tfs_api::{ControlClient, ControlError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::super::wire::*;
-use super::super::{ControlClient, ControlError};
 use super::fake::{FakeMount, Served};
 
 #[tokio::test]

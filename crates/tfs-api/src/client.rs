@@ -125,7 +125,7 @@ impl ControlClient {
 
     /// Also trusts the processes of these users. For root, who queries the mounts of other users.
     #[must_use]
-    pub(super) fn trusting(self, uids: BTreeSet<u32>) -> Self {
+    pub fn trusting(self, uids: BTreeSet<u32>) -> Self {
         Self { trusted_uids: uids, ..self }
     }
 

@@ -8,7 +8,7 @@ use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
-pub const VERSION: u32 = 1;
+pub const STATUS_VERSION: u32 = 1;
 
 /// The name of an embedded server.
 pub const EMBEDDED_NAME: &str = "embedded";

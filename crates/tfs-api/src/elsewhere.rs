@@ -23,9 +23,9 @@ use tfs_sys::run_detached;
 use tfs_sys::runtime_dir::is_socket_name;
 
 use super::client::ControlClient;
+use super::status::StatusReport;
 use super::wire::MountStatus;
 use super::wire::shown;
-use crate::status::StatusReport;
 
 /// Sockets of this network namespace (`proc_net(5)`).
 const SOCKETS: &str = "/proc/net/unix";
@@ -37,7 +37,7 @@ const LISTENING: u32 = 1 << 16;
 const ASKED_MAX: usize = 64;
 
 /// Timeout for the status of a mount, or of a process elsewhere. Both create it from memory.
-pub(super) const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
+pub const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Maximum size of a status. A few servers and counters take a few KiB.
 const STATUS_BYTES_MAX: u64 = 1 << 20;

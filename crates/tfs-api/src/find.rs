@@ -142,6 +142,21 @@ pub async fn clients() -> Result<Vec<ControlClient>, FindError> {
     .await
 }
 
+/// Returns a client for each process of this user, for root for those of all users.
+///
+/// # Errors
+/// As for [`clients`].
+pub async fn all_clients() -> Result<Vec<ControlClient>, FindError> {
+    let mut all = clients().await?;
+    let known = all.clone();
+    let further = blocking(move || {
+        let table = MountTable::read().unwrap_or_default();
+        elsewhere::clients(&table, &known)
+    });
+    all.extend(further.await);
+    Ok(all)
+}
+
 /// Returns a client for each daemon of this user that answers.
 ///
 /// # Errors

@@ -1,0 +1,15 @@
+//! The status of a mount: the content of `.tfs/status.json` and a part of `tfs status --json`.
+
+mod budget;
+mod discovery;
+mod report;
+
+pub use budget::{BudgetHolder, BudgetStatus};
+pub use discovery::{
+    AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
+    TORRENTS_NAMED_MAX,
+};
+pub use report::{
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, PreloadTotals, ProcessUsage, ReadStatus,
+    SILENCE_MIN, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
+};
