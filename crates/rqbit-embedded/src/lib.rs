@@ -49,5 +49,6 @@ mod source_files;
 
 pub use crate::config::{ApiCredentials, EmbeddedConfig, MIN_LIMIT_BPS, Network};
 pub use crate::error::{EmbeddedError, EmbeddedErrorKind};
-pub use crate::seed::{SeedOptions, SeededTorrent};
+pub use crate::metainfo::SeedOptions;
+pub use crate::seed::SeededTorrent;
 pub use crate::server::EmbeddedServer;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::bencode::{info_dict, put_file, torrent_dict};
 use crate::piece_hasher::{PieceHasher, sha1};
-use crate::seed::SeedOptions;
 use crate::source_files::{self, SourceFile};
 
 /// Size of the blocks that rqbit requests from peers; pieces are a multiple of it.
@@ -22,6 +21,20 @@ const PIECES_WANTED_MAX: u64 = 2000;
 
 /// Size of one read.
 const READ_BYTES: usize = 256 * 1024;
+
+/// Options of a new torrent. The default suits everything but tests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeedOptions {
+    /// Piece length in bytes, a multiple of 16 KiB. `None` selects it automatically: from 64 KiB up
+    /// to 16 MiB, so that there are at most 2000 pieces if possible.
+    pub piece_length: Option<u32>,
+    /// Put padding files (BEP 47) between files, so that each starts at a piece boundary. They are
+    /// entries of the torrent like any other, and never on disk.
+    pub pad_files: bool,
+    /// Creation date in seconds since 1970. `None` omits it, so that the same files give the same
+    /// .torrent file.
+    pub creation_date: Option<u64>,
+}
 
 /// A torrent and the location of its files.
 #[derive(Debug)]

@@ -8,21 +8,7 @@ use bytes::Bytes;
 use librqbit::{AddTorrent, AddTorrentOptions, Session};
 
 use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
-use crate::metainfo::{self, TorrentFiles};
-
-/// Options of a new torrent. The default suits everything but tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SeedOptions {
-    /// Piece length in bytes, a multiple of 16 KiB. `None` selects it automatically: from 64 KiB up
-    /// to 16 MiB, so that there are at most 2000 pieces if possible.
-    pub piece_length: Option<u32>,
-    /// Put padding files (BEP 47) between files, so that each starts at a piece boundary. They are
-    /// entries of the torrent like any other, and never on disk.
-    pub pad_files: bool,
-    /// Creation date in seconds since 1970. `None` omits it, so that the same files give the same
-    /// .torrent file.
-    pub creation_date: Option<u64>,
-}
+use crate::metainfo::{self, SeedOptions, TorrentFiles};
 
 /// A torrent that is being seeded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,9 @@ use tokio::task::{AbortHandle, JoinError};
 use crate::config::{ApiCredentials, EmbeddedConfig};
 use crate::dir::{self, SessionLock};
 use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
+use crate::metainfo::SeedOptions;
 use crate::runtime::ServerRuntime;
-use crate::seed::{self, SeedOptions, SeededTorrent};
+use crate::seed::{self, SeededTorrent};
 use crate::session;
 
 /// How long [`EmbeddedServer::stop`] waits for tasks to end by themselves. They write the

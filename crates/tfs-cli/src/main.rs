@@ -4,6 +4,7 @@
 //! This crate has no filesystem logic, and names no type of FUSE or HTTP. Only [`output`] prints.
 
 mod add;
+mod add_hint;
 mod args;
 mod background;
 mod cache;

@@ -215,7 +215,7 @@ fn add(AddError { fault, .. }: &AddError) -> ErrorReport {
     ErrorReport {
         code: exit::ADD_FAILED,
         prefix: "",
-        hint: crate::add::hint(fault).map(str::to_owned),
+        hint: crate::add_hint::hint(fault).map(str::to_owned),
     }
 }
 

@@ -5,7 +5,6 @@ mod body;
 mod call;
 mod connection;
 mod dial;
-mod elements;
 mod pool;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -29,11 +28,11 @@ pub(crate) use self::body::{AnswerBody, BodyEnd, hyper_failure, is_early_end};
 pub(crate) use self::call::HttpRequest;
 use self::connection::HttpConnection;
 use self::dial::DialTarget;
-pub(crate) use self::elements::Elements;
 use self::pool::ConnectionPool;
 use self::tls::Tls;
 use crate::direct::{DirectError, InlineClient};
 use crate::error::CallFailure;
+use crate::json::Elements;
 use crate::{
     BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
 };

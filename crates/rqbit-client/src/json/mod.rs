@@ -1,7 +1,10 @@
 //! Parses the JSON of answers, with the position of errors.
 
+mod elements;
+
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::elements::Elements;
 use crate::ErrorKind;
 use crate::error::CallFailure;
 

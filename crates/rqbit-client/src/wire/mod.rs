@@ -15,7 +15,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::ErrorKind;
-use crate::http::Elements;
+use crate::json::Elements;
 
 pub use self::session::{
     ConnectionStats, Limits, PerFamily, ServerInfo, SessionCounters, SessionStats, SingleStat,

@@ -1,31 +1,16 @@
 //! An open verified file.
 
-use std::io::{self, IoSliceMut};
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use rustix::fs::fstat;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use vfs_core::{ByteRange, LocalError, LocalFile};
 
-use super::verification_store::FileIdentity;
+use super::identity::FileIdentity;
 use crate::buffers::{Buffers, len_of};
-
-impl FileIdentity {
-    /// Returns the current identity of an open file.
-    pub(super) fn of(fd: &OwnedFd) -> io::Result<Self> {
-        let stat = fstat(fd)?;
-        Ok(Self {
-            dev: stat.st_dev,
-            ino: stat.st_ino,
-            len: u64::try_from(stat.st_size).map_err(io::Error::other)?,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
-        })
-    }
-}
 
 /// A file of the server on the local disk, verified to be the right one.
 #[derive(Debug)]

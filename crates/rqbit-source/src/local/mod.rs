@@ -15,6 +15,7 @@
 
 mod confirm;
 mod file;
+mod identity;
 mod layout;
 mod memory;
 mod place;
@@ -40,11 +41,12 @@ use vfs_core::{
 };
 
 use self::file::ProvenFile;
+pub use self::identity::FileIdentity;
 use self::layout::{PieceLayout, SpanKind};
 use self::memory::VerifiedFiles;
 pub use self::place::LocalPaths;
 use self::place::OutputFolder;
-pub use self::verification_store::{FileIdentity, VerificationStore, VerifiedFileRecord};
+pub use self::verification_store::{VerificationStore, VerifiedFileRecord};
 use self::verify::Verifier;
 use crate::buffers::Buffers;
 use crate::error::to_source_error;
@@ -123,7 +125,7 @@ pub(crate) struct LocalFiles {
     keeper: Option<Arc<dyn VerificationStore>>,
     /// Tasks that wait for recently changed files, whose verifications are persisted afterwards. At
     /// most one for each verification within
-    /// [`SETTLED_AGE_MIN`](verification_store::SETTLED_AGE_MIN).
+    /// [`SETTLED_AGE_MIN`](identity::SETTLED_AGE_MIN).
     settling: Mutex<JoinSet<()>>,
     /// Renewals of verifications, one at a time: see [`renew`].
     renewing: Mutex<JoinSet<()>>,

@@ -7,7 +7,7 @@ use rqbit_client::{ClientConfig, wire};
 use tokio::sync::mpsc;
 use vfs_core::{Bitfield, ByteRange, FileIndex, Geometry};
 
-use super::verification_store::SETTLED_AGE_MIN;
+use super::identity::SETTLED_AGE_MIN;
 use super::*;
 use crate::TORRENT_TTL_DEFAULT;
 

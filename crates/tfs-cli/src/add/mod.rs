@@ -1,8 +1,6 @@
 //! `tfs add`: checks all inputs, adds files in their order, then waits for the magnet links
 //! concurrently. A torrent that cannot be added does not stop the others.
 
-mod hint;
-
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -14,7 +12,6 @@ use tfs_service::{
     target_server,
 };
 
-pub(crate) use self::hint::hint;
 use crate::args::AddArgs;
 use crate::background::{self, ProcessRole};
 use crate::list::CHUNK_TIME_MAX;

@@ -1,21 +1,17 @@
 //! The calls of rqbit's API that a mount makes.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, RANGE};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::PermitShared;
 use super::state::{PermitServerTorrent, PermitState};
 use super::stream::{self, StreamTarget};
-
-pub(super) type Body = BoxBody<Bytes, Infallible>;
+use super::{Body, PermitShared};
 
 /// The header of `haves` with the number of valid bits.
 const BITFIELD_LEN: HeaderName = HeaderName::from_static("x-bitfield-len");

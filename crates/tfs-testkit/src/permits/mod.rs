@@ -21,6 +21,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -33,6 +35,9 @@ use self::state::PermitState;
 pub use self::state::{Census, PermitStep};
 use crate::connections::serve_all;
 use crate::content::Content;
+
+/// The body of an answer.
+type Body = BoxBody<Bytes, Infallible>;
 
 /// A torrent that is not downloaded at first: a folder of generated files.
 #[derive(Debug, Clone)]

@@ -9,9 +9,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::PermitShared;
-use super::answer::Body;
 use super::state::PermitState;
+use super::{Body, PermitShared};
 use crate::content::Content;
 
 /// The longest chunk, as in rqbit.

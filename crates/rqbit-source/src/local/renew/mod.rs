@@ -18,8 +18,9 @@ use tokio::time::sleep;
 use vfs_core::{FileId, Geometry, InfoHash, LocalPieces, LocalWanted, TorrentSummary};
 
 use super::file::ProvenFile;
+use super::identity::FileIdentity;
 use super::place::{LocalPaths, OutputFolder};
-use super::verification_store::{FileIdentity, VerifiedFileRecord};
+use super::verification_store::VerifiedFileRecord;
 use super::{LocalFiles, NoLocalFile, open};
 
 /// Pause after a verification, as a multiple of its duration: the disk is left to readers.
