@@ -20,6 +20,7 @@ pub mod doctor;
 mod embedded;
 pub mod failed;
 mod kernel_timeout;
+mod merge;
 mod mount;
 mod mounted_server;
 mod preload;

@@ -4,6 +4,7 @@ mod fault;
 mod file;
 mod input;
 mod magnet;
+mod refusal;
 
 use std::time::Duration;
 

@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tfs_api::status::BudgetStatus;
 use tokio::sync::Notify;
 use vfs_core::{
     BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots, Timestamp,
 };
 
-use super::ServerKey;
 use super::record::{MemberRecord, ProcessRecord, member_id};
 use super::slot_dir::{Others, SlotDir};
 use super::status::holders_of_process;
+use super::{ServerKey, now};
 
 /// Interval of the check for a slot that another process has released, while a reader waits.
 const WAIT_INTERVAL: Duration = Duration::from_millis(50);
@@ -389,12 +388,4 @@ impl std::fmt::Debug for PoolMember {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Member").field("policy", &self.policy).finish_non_exhaustive()
     }
-}
-
-/// Returns the time since boot: one clock for all processes, independent of the wall clock.
-pub(super) fn now() -> Timestamp {
-    let time = clock_gettime(ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let since_boot = Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0));
-    Timestamp::from_start(since_boot)
 }

@@ -243,5 +243,5 @@ fn is_record(path: &Path) -> bool {
 /// the same id in two containers.
 fn unique_name() -> String {
     let nth = RECORD_COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{}-{nth}", super::pool::now().since_start().as_nanos())
+    format!("{}-{nth}", super::now().since_start().as_nanos())
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tfs_api::wire::{
-    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailureBody, FailureKind, MountId,
-    MountStatus, PreloadEvent, PreloadRequest, RefreshRequest, Refreshed, SearchAnswer,
-    SearchRequest, UnmountMode, Unmounted,
+    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailureBody, FailureKind, MissingMount,
+    MountId, MountStatus, PreloadEvent, PreloadRequest, RefreshRequest, Refreshed, Reloaded,
+    SearchAnswer, SearchRequest, UnmountMode, Unmounted,
 };
 
 use crate::budget::Budgets;
@@ -49,6 +49,16 @@ pub(crate) trait ControlTarget: Send + Sync {
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody>;
+}
+
+/// A daemon, as the API uses it.
+pub(crate) trait ReloadTarget: Send + Sync + fmt::Debug {
+    /// Returns the configured mounts that do not exist at the moment, without waiting for the
+    /// daemon.
+    fn missing(&self) -> Vec<MissingMount>;
+
+    /// Applies the current configuration files, and returns the result.
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, FailureBody>>;
 }
 
 /// Registry of the mounts of this process that accept commands. Clones share the registry.

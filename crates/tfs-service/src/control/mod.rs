@@ -28,7 +28,7 @@ mod tests;
 mod unmounting;
 
 pub use controlled::MountRegistry;
-pub(crate) use controlled::{ControlTarget, Registration};
+pub(crate) use controlled::{ControlTarget, Registration, ReloadTarget};
 pub use embedded::{FoundServer, embedded_servers};
 pub(crate) use ending::{Ending, EndingGuard};
 pub use monitoring::{MonitoringError, MonitoringServer};

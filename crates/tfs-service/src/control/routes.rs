@@ -1,5 +1,7 @@
 //! Routes a request to its mount, and converts the result to a response.
 
+use std::sync::Arc;
+
 use futures_util::stream::BoxStream;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
@@ -11,16 +13,15 @@ use tfs_api::wire::{
 };
 use tfs_sys::blocking;
 
-use super::controlled::MountRegistry;
+use super::controlled::{MountRegistry, ReloadTarget};
 use super::http::{self, ResponseBody, read_json};
-use crate::daemon::Reloader;
 
 /// The parts of this process that accept commands.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
     pub(super) mounts: MountRegistry,
     /// Set in a daemon.
-    pub(super) reloader: Option<Reloader>,
+    pub(super) reloader: Option<Arc<dyn ReloadTarget>>,
 }
 
 /// Answers one request.
@@ -39,7 +40,8 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "status" if wants(&Method::GET) => {
             // Blocking: names of processes are read from `/proc`.
             let mounts = mounts.clone();
-            let missing = process.reloader.as_ref().map(Reloader::missing).unwrap_or_default();
+            let missing =
+                process.reloader.as_ref().map(|daemon| daemon.missing()).unwrap_or_default();
             http::json(&Ok(blocking(move || process_status(&mounts, missing)).await))
         }
         "refresh" if wants(&Method::POST) => http::json(&refresh(mounts, body).await),

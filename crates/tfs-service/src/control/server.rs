@@ -1,13 +1,13 @@
 //! The control server: serves the API on the socket of this process.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::controlled::MountRegistry;
+use super::controlled::{MountRegistry, ReloadTarget};
 use super::kept_socket::{KeptSocket, SocketPlace};
 use super::listening::{Listener, Listening};
 use super::routes::{self, Process};
 use super::socket::SocketError;
-use crate::daemon::Reloader;
 
 /// Serves the control API of this process until it is dropped.
 #[derive(Debug)]
@@ -24,7 +24,10 @@ impl ControlServer {
     }
 
     /// Serves the mounts of a daemon, which also accepts reload requests.
-    pub(crate) async fn start_of_daemon(mounts: MountRegistry, reloader: Reloader) -> Self {
+    pub(crate) async fn start_of_daemon(
+        mounts: MountRegistry,
+        reloader: Arc<dyn ReloadTarget>,
+    ) -> Self {
         Self::start_with(Process { mounts, reloader: Some(reloader) }).await
     }
 

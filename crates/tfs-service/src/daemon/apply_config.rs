@@ -1,18 +1,17 @@
 //! Applies a configuration: at the start, and at each reload.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuse_adapter::check_mountpoint;
 use tfs_api::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
-use tfs_config::{Loaded, Problem, SettingsError};
+use tfs_config::{Problem, SettingsError};
 use tfs_sys::blocking;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::chain;
+use super::checks::{check, clean_up};
 use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::control::MonitoringServer;
@@ -142,25 +141,4 @@ fn render(problem: &Problem) -> String {
         Some(hint) => format!("{problem} ({hint})"),
         None => problem.to_string(),
     }
-}
-
-/// Unmounts dead mounts that were lost, if they are still in the tree.
-pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
-    for path in paths {
-        let checked = blocking(move || check_mountpoint(&path, true)).await;
-        if let Err(error) = checked {
-            tracing::debug!(%error, "cannot clean up a dead mount");
-        }
-    }
-}
-
-/// Refuses a configuration without mounts. Otherwise removing all mounts from the file by mistake
-/// would unmount them all.
-pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
-    if !loaded.settings.mounts.is_empty() {
-        return Ok(());
-    }
-    let message = "the configuration has no [[mount]]".to_owned();
-    let hint = "add one with a `path`; `tfs config path` says to which files".to_owned();
-    Err(Problem { place: None, message, hint: Some(hint) }.into())
 }

@@ -24,6 +24,7 @@
 
 mod apply_config;
 mod attempt;
+mod checks;
 mod claim;
 mod log;
 mod news;
@@ -36,6 +37,5 @@ mod tests;
 
 pub use claim::{DaemonClaim, DaemonRuns};
 pub use log::LogLevelControl;
-pub(crate) use reload::Reloader;
 pub use reload::{DaemonHandle, reload_daemons};
 pub use supervisor::Daemon;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tfs_api::wire::{FailureBody, FailureKind, MissingMount, Reloaded};
 use tfs_api::{ControlError, FindError, daemons};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attempt::LivenessQuery;
+use crate::control::ReloadTarget;
 
 /// Capacity of the request queue. The daemon takes each request at once. A signal that finds it
 /// full is dropped, since the queued requests have the same effect.
@@ -72,8 +73,7 @@ impl DaemonHandle {
 }
 
 /// The parts of a daemon that the control API uses.
-#[derive(Clone)]
-pub(crate) struct Reloader {
+pub(super) struct Reloader {
     daemon: DaemonHandle,
     /// The missing mounts. The daemon replaces the list; readers take the latest one.
     missing: watch::Receiver<Vec<MissingMount>>,
@@ -83,20 +83,21 @@ impl Reloader {
     pub(super) fn new(daemon: DaemonHandle, missing: watch::Receiver<Vec<MissingMount>>) -> Self {
         Self { daemon, missing }
     }
+}
 
-    /// Returns the configured mounts that do not exist at the moment, without waiting for the
-    /// daemon.
-    pub(crate) fn missing(&self) -> Vec<MissingMount> {
+impl ReloadTarget for Reloader {
+    fn missing(&self) -> Vec<MissingMount> {
         self.missing.borrow().clone()
     }
 
-    /// Reloads, and returns the result.
-    pub(crate) async fn reload(&self) -> Result<Reloaded, FailureBody> {
-        let ended = || FailureBody::new(FailureKind::Failed, "the daemon is shutting down");
-        let (sender, receiver) = oneshot::channel();
-        let request = DaemonRequest::Reload(Some(sender));
-        self.daemon.requests.send(request).await.map_err(|_ended| ended())?;
-        receiver.await.map_err(|_ended| ended())?
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, FailureBody>> {
+        Box::pin(async move {
+            let ended = || FailureBody::new(FailureKind::Failed, "the daemon is shutting down");
+            let (sender, receiver) = oneshot::channel();
+            let request = DaemonRequest::Reload(Some(sender));
+            self.daemon.requests.send(request).await.map_err(|_ended| ended())?;
+            receiver.await.map_err(|_ended| ended())?
+        })
     }
 }
 

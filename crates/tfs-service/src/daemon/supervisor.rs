@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::apply_config::{check, clean_up};
 use super::attempt::{self, LivenessQuery};
+use super::checks::{check, clean_up};
 use super::log::LogLevelControl;
 use super::plan::{MountAction, MountPlan, TaskExit};
 use super::reload::{DaemonHandle, DaemonRequest, Reloader};
@@ -119,7 +119,7 @@ impl Daemon {
 
     /// Runs until the handle requests the end. Notifies the service manager of each state.
     pub async fn run(mut self) {
-        let reloader = Reloader::new(self.handle.clone(), self.missing.subscribe());
+        let reloader = Arc::new(Reloader::new(self.handle.clone(), self.missing.subscribe()));
         let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader).await;
         // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);

@@ -7,7 +7,7 @@ use tfs_api::status::{
 use tfs_sys::process::ProcessStatus;
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
-use super::files::{MountInfo, ServerDescription};
+use super::info::{MountInfo, ServerDescription};
 use super::process::process_usage;
 use super::watch::{Ages, Reached};
 

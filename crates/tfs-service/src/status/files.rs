@@ -1,69 +1,14 @@
 //! The control files of a mount.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use fuse_adapter::KernelHandle;
 use tfs_api::status::StatusReport;
-use tfs_api::wire::ServerAccess;
-use tfs_sys::clock::now;
-use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
 use super::collect::status_of;
+use super::info::MountInfo;
 use super::metrics::metrics;
-use super::watch::ServerWatch;
-use crate::budget::StreamShare;
-use crate::preload::Preloads;
-
-/// Constant properties of a mount, and handles to its running parts.
-#[derive(Debug, Clone)]
-pub(crate) struct MountInfo {
-    /// The servers, in the order of their ids.
-    pub(crate) servers: Vec<ServerDescription>,
-    /// The mount point: absolute, without symbolic links.
-    pub(crate) mountpoint: PathBuf,
-    /// When it was started, in seconds since 1970.
-    pub(crate) started_at: i64,
-    /// The same on the monotonic clock.
-    pub(crate) started: Instant,
-    /// The runtime of its tasks.
-    pub(crate) runtime: Handle,
-    pub(crate) preloads: Preloads,
-    /// Handle to the kernel's side, set once it is mounted.
-    pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
-}
-
-/// Constant properties of a server of a mount, and its last known state.
-#[derive(Debug, Clone)]
-pub(crate) struct ServerDescription {
-    pub(crate) name: String,
-    /// Its URL, without credentials.
-    pub(crate) url: String,
-    pub(crate) watch: ServerWatch,
-    /// Its share of the stream budget; `Weak`, so that it keeps no share alive.
-    pub(crate) budget: Weak<StreamShare>,
-    /// Address and credentials for other processes of this user, if it is embedded. Not part of any
-    /// status.
-    pub(crate) access: Option<ServerAccess>,
-}
-
-impl MountInfo {
-    /// Returns the description of a mount that starts now. Must be called in its runtime.
-    pub(crate) fn starting(servers: Vec<ServerDescription>, mountpoint: PathBuf) -> Self {
-        Self {
-            servers,
-            mountpoint,
-            started_at: now(),
-            started: Instant::now(),
-            runtime: Handle::current(),
-            preloads: Preloads::default(),
-            kernel: Arc::default(),
-        }
-    }
-}
 
 /// Returns the control files for a filesystem that is being created.
 pub(crate) fn control_files<S: TorrentSource>(
@@ -106,7 +51,12 @@ mod tests {
     use tfs_testkit::fake::{FakeSource, directory};
     use vfs_core::{Ino, ServerId, VfsConfig};
 
+    use std::time::Instant;
+
+    use super::super::info::ServerDescription;
+    use super::super::watch::ServerWatch;
     use super::*;
+    use crate::preload::Preloads;
     use tfs_api::status::{DiscoveryStatus, FailedStatus, NamedTorrent};
 
     struct Fixture {

@@ -4,11 +4,13 @@
 
 mod collect;
 mod files;
+mod info;
 mod metrics;
 mod process;
 mod watch;
 
 pub(crate) use collect::status_of;
-pub(crate) use files::{MountInfo, ServerDescription, control_files, healthy};
+pub(crate) use files::{control_files, healthy};
+pub(crate) use info::{MountInfo, ServerDescription};
 pub(crate) use metrics::metrics_of_all;
 pub(crate) use watch::ServerWatch;
