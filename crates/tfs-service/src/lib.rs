@@ -11,26 +11,20 @@
 mod act;
 mod add;
 mod budget;
-mod configured;
 pub mod control;
 pub mod daemon;
 mod discovery;
 pub mod doctor;
-#[cfg(feature = "embedded")]
-mod embedded;
 pub mod failed;
 mod kernel_timeout;
 mod merge;
 mod mount;
-mod mounted_server;
 mod preload;
-mod resolving;
 mod rqbit_version;
 mod searching;
 mod select;
 mod server;
 pub mod service_manager;
-mod start;
 mod status;
 mod targets;
 mod torrent_sizes;
@@ -45,15 +39,16 @@ pub use add::{
 };
 pub use budget::BudgetWarning;
 pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
-#[cfg(feature = "embedded")]
-pub use embedded::{EmbeddedDirError, EmbeddedSettings};
 pub use fuse_adapter::{
     AttrOptions, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
     SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
-pub use mount::{MountSettings, RunningMount, StartError};
-pub use mounted_server::{MountServer, ServerChoice};
+#[cfg(feature = "embedded")]
+pub use mount::{EmbeddedDirError, EmbeddedSettings};
+pub use mount::{
+    MountServer, MountSettings, RunningMount, ServerChoice, ServerDown, ServerDownCause, StartError,
+};
 pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
@@ -62,7 +57,6 @@ pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, Tor
 pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{ConnectError, RqbitServer, ServerFailure};
-pub use start::{ServerDown, ServerDownCause};
 pub use targets::{examined_servers, target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{ServerSet, TorrentListing};

@@ -6,11 +6,9 @@ use tfs_config::{
 };
 use vfs_core::RootLayout;
 
-use crate::start::FIRST_LOOK_TIME_MAX;
-use crate::{
-    AttrOptions, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
-    ReadPolicy, ServerChoice,
-};
+use super::start::FIRST_LOOK_TIME_MAX;
+use super::{MountServer, MountSettings, ServerChoice};
+use crate::{AttrOptions, MissingErrno, MissingPolicy, PreloadSettings, ReadPolicy};
 
 /// Bytes in a KiB.
 const KIB: u64 = 1024;

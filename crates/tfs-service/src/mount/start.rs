@@ -7,8 +7,9 @@ use tfs_sys::clock::limit_text;
 use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
+use super::StartError;
 use crate::discovery::{Discovery, PollOptions, chain};
-use crate::{BaseUrl, ConnectError, RqbitServer, StartError, rqbit_version};
+use crate::{BaseUrl, ConnectError, RqbitServer, rqbit_version};
 
 /// How long a mount waits for its servers at the start, unless a shorter limit applies. A working
 /// server needs milliseconds; a large one that has to spin up its disks some seconds.

@@ -11,7 +11,7 @@ use tfs_state::make_private_below;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 
-use crate::StartError;
+use super::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};
 
 /// The user name of the server's API. The password is what protects it.

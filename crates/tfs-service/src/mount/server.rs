@@ -14,16 +14,17 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
+use super::StartError;
+#[cfg(feature = "embedded")]
+use super::embedded::{Embedded, EmbeddedSettings};
+use super::resolving::MagnetResolution;
+use super::start::{ServerDown, first_look};
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::discovery::{Discovery, PollRequest, Refresher};
 use crate::doctor::permits_warning;
-#[cfg(feature = "embedded")]
-use crate::embedded::{Embedded, EmbeddedSettings};
-use crate::resolving::MagnetResolution;
-use crate::start::{ServerDown, first_look};
 use crate::status::{ServerDescription, ServerWatch};
-use crate::{BaseUrl, RqbitServer, StartError};
+use crate::{BaseUrl, RqbitServer};
 #[cfg(feature = "embedded")]
 use tfs_api::status::EMBEDDED_NAME;
 

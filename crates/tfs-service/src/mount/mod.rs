@@ -1,5 +1,12 @@
 //! One mount from start to end: servers, torrents, kernel.
 
+mod configured;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod resolving;
+mod server;
+mod start;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +26,15 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
 
-use crate::AddError;
 #[cfg(feature = "embedded")]
-use crate::EmbeddedDirError;
+pub use self::embedded::{EmbeddedDirError, EmbeddedSettings};
+use self::server::{ConnectedServer, PolledServer, Starting};
+pub use self::server::{MountServer, ServerChoice};
+pub use self::start::{ServerDown, ServerDownCause};
+use crate::AddError;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
-use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};
 use crate::preload::PatternPreloads;
-use crate::start::ServerDown;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::{
     AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,
