@@ -14,8 +14,7 @@ use super::{Violation, modules};
 use crate::workspace::Package;
 
 /// Crates that still have cycles.
-const HAVE_CYCLES: [&str; 6] =
-    ["rqbit-client", "rqbit-embedded", "rqbit-source", "tfs-cli", "tfs-service", "tfs-testkit"];
+const HAVE_CYCLES: [&str; 0] = [];
 
 /// The limit on re-exports of re-exports. NamedPaths that import each other end there.
 const IMPORTS_MAX: usize = 16;
