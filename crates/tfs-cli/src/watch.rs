@@ -4,8 +4,8 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use tfs_sys::spawn_detached;
 use tfs_api::status::SILENCE_MIN;
+use tfs_sys::spawn_detached;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::figures::age;

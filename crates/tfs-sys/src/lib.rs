@@ -10,9 +10,9 @@
 mod blocking;
 pub mod clock;
 mod detached;
+pub mod memory;
 pub mod mountinfo;
 pub mod process;
-pub mod memory;
 pub mod runtime_dir;
 pub mod shell;
 

@@ -10,13 +10,13 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
     RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
     UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
+use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_sys::{blocking, memory};
 use tokio::time::timeout;
 use vfs_core::{

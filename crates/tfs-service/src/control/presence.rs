@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use fuse_adapter::{MountPlace, Witness, places, places_here};
-use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_api::wire::{PlaceInfo, shown};
+use tfs_sys::mountinfo::{Device, MountTable};
 
 /// Places where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tfs_types::Backoff;
 use tfs_api::wire::{MissingMount, MountOutcome, ReloadedMount};
+use tfs_types::Backoff;
 use tokio::time::Instant;
 
 use super::news::ReloadReport;

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tfs_types::Backoff;
 use tfs_sys::clock::limit_text;
+use tfs_types::Backoff;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSummary};
 

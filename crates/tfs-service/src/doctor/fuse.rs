@@ -64,9 +64,7 @@ pub(super) fn request_timeout() -> CheckResult {
 fn assess_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     const CHECK: &str = "fuse-timeout";
     match timeout {
-        None => {
-            CheckResult::ok(CHECK, "the kernel sets no time limit for answers")
-        }
+        None => CheckResult::ok(CHECK, "the kernel sets no time limit for answers"),
         Some(timeout) => CheckResult::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
     }
 }

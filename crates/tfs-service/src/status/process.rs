@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use tfs_sys::process::ProcessStatus;
 use tfs_api::status::ProcessUsage;
+use tfs_sys::process::ProcessStatus;
 use tokio::runtime::Handle;
 
 /// Measures this process and the runtime of its mounts.
