@@ -32,7 +32,7 @@ const CUT: &str = "%~";
 #[must_use]
 pub fn escape(raw: &str) -> String {
     let escaped = escape_whole(raw);
-    if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, split_extension(raw), "") }
+    if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, &split_extension(raw), "") }
 }
 
 /// Returns the name from the torrent for an escaped one, or `None` if it was cut and only its start
@@ -61,14 +61,28 @@ pub fn unescape(name: &str) -> Option<String> {
 /// Returns the name for `raw` with ` [mark]`, cut if necessary. The mark is at the end of a
 /// directory's name, and before the extension of a file's.
 pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String {
-    let parts = if is_directory { (raw, "") } else { split_extension(raw) };
-    let (stem, extension) = parts;
+    let parts = if is_directory { NameParts::without_extension(raw) } else { split_extension(raw) };
+    let NameParts { stem, extension } = parts;
     let marked = format!("{} [{mark}]{}", escape_whole(stem), escape_text(extension));
-    if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, parts, &format!(" [{mark}]")) }
+    if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, &parts, &format!(" [{mark}]")) }
+}
+
+/// A name from a torrent, not escaped.
+struct NameParts<'a> {
+    stem: &'a str,
+    /// With its dot; may be empty.
+    extension: &'a str,
+}
+
+impl<'a> NameParts<'a> {
+    fn without_extension(raw: &'a str) -> Self {
+        Self { stem: raw, extension: "" }
+    }
 }
 
 /// Returns the longest fitting start of the stem, a hash of `raw`, the mark and the extension.
-fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
+fn cut(raw: &str, parts: &NameParts<'_>, mark: &str) -> String {
+    let NameParts { stem, extension } = *parts;
     let tail = format!("{CUT}{:08x}{mark}{}", fnv1a_32(raw.as_bytes()), escape_text(extension));
     let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
     let mut name = String::with_capacity(NAME_BYTES_MAX);
@@ -86,14 +100,14 @@ fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
 
 /// Splits off an extension with its dot, or an empty one if there is none: text with a space after
 /// the dot is the end of a sentence.
-fn split_extension(raw: &str) -> (&str, &str) {
+fn split_extension(raw: &str) -> NameParts<'_> {
     let Some((stem, extension)) = raw.rfind('.').map(|dot| raw.split_at(dot)) else {
-        return (raw, "");
+        return NameParts::without_extension(raw);
     };
     let is_one = !stem.is_empty()
         && (2..=EXTENSION_BYTES_MAX).contains(&extension.len())
         && !extension.contains(char::is_whitespace);
-    if is_one { (stem, extension) } else { (raw, "") }
+    if is_one { NameParts { stem, extension } } else { NameParts::without_extension(raw) }
 }
 
 fn escape_whole(raw: &str) -> String {

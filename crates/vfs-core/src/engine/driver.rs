@@ -365,7 +365,7 @@ impl TaskSet {
                 let shared = Arc::clone(shared);
                 let task = self.tasks.spawn(async move {
                     // The stream is dropped by then, so its permit is free.
-                    let end = run_stream(&shared, stream, (file, file_len, range)).await;
+                    let end = run_stream(&shared, stream, file, file_len, range).await;
                     shared.apply(|core, now| core.plan.on_stream_end(now, stream, end));
                     TaskEnd::Stream
                 });
@@ -441,7 +441,9 @@ impl TaskSet {
 async fn run_stream<S: TorrentSource>(
     shared: &EngineDriver<S>,
     id: StreamId,
-    (file, file_len, range): (FileId, u64, ByteRange),
+    file: FileId,
+    file_len: u64,
+    range: ByteRange,
 ) -> StreamEnd {
     tracing::debug!(stream = id.0, off = range.start(), len = range.len(), "open");
     let mut stream = match shared.source.open_at(file, file_len, range).await {

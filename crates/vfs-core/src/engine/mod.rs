@@ -130,8 +130,12 @@ struct ReadLimits {
     patience: WaitPolicy,
 }
 
-/// The deadline of a read, and its wait policy.
-type Until = (ReadDeadline, WaitPolicy);
+/// The deadline of a read on the clock of the engine, and its wait policy.
+#[derive(Debug, Clone, Copy)]
+struct WaitUntil {
+    deadline: ReadDeadline,
+    patience: WaitPolicy,
+}
 
 /// Reads of all open files at one server.
 #[derive(Debug)]
@@ -262,7 +266,8 @@ impl<S: TorrentSource> Engine<S> {
         let now = self.shared.now();
         let latest = now.saturating_add(limits.latest);
         let first = now.saturating_add(limits.first);
-        let until = (ReadDeadline { timeout: limits.timeout, first, latest }, limits.patience);
+        let deadline = ReadDeadline { timeout: limits.timeout, first, latest };
+        let until = WaitUntil { deadline, patience: limits.patience };
         let mut here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
@@ -280,7 +285,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         target: ReadTarget,
         state: Option<FileState>,
-        until: Until,
+        until: WaitUntil,
     ) -> Result<Bytes, VfsError> {
         let (mut at, end) = (target.range.start(), target.range.end());
         let mut parts = Vec::new();
@@ -306,7 +311,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         ReadTarget { handle, file, range, split }: ReadTarget,
         state: Option<FileState>,
-        (deadline, patience): Until,
+        WaitUntil { deadline, patience }: WaitUntil,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let start = |core: &mut Core, now| {

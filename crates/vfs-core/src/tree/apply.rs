@@ -45,6 +45,15 @@ impl Difference {
     }
 }
 
+/// A part of a directory's listing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListingPart {
+    /// The cookie of the entry before it; 0 for the start.
+    pub(crate) after: u64,
+    /// The maximum number of entries.
+    pub(crate) count: usize,
+}
+
 impl Tree {
     /// Adds the changes of a part of a server's listing. No torrent is in two parts.
     pub(crate) fn compare(
@@ -72,25 +81,25 @@ impl Tree {
         self.torrent_counts.get(usize::from(server.0)).copied().unwrap_or(0)
     }
 
-    /// Adds the last summaries of a server's unlisted torrents, from `count` entries of their
-    /// directory after `cookie`. Returns the cookie to continue after, or `None` at the end.
+    /// Adds the last summaries of a server's unlisted torrents in a part of their directory. Returns
+    /// the cookie to continue after, or `None` at the end.
     pub(crate) fn unlisted_after(
         &self,
         server: ServerId,
         listed: &HashSet<InfoHash>,
-        (cookie, count): (u64, usize),
+        part: ListingPart,
         unlisted: &mut Vec<TorrentSummary>,
     ) -> Option<u64> {
         let id = self.layout.folder_of(server);
-        if cookie == 0 {
+        if part.after == 0 {
             let unnamed = self.unnamed.iter().filter(|key| key.folder == id);
             let gone = unnamed.filter(|key| !listed.contains(&key.info_hash));
             let torrents = gone.filter_map(|key| self.torrents.get(key));
             unlisted.extend(torrents.filter_map(|torrent| torrent.standing.of(server).cloned()));
         }
         let mut last = None;
-        for (_, NameOwner { info_hash, cookie }) in self.folder(id)?.names.after(cookie).take(count)
-        {
+        let entries = self.folder(id)?.names.after(part.after).take(part.count);
+        for (_, NameOwner { info_hash, cookie }) in entries {
             last = Some(cookie);
             if listed.contains(&info_hash) {
                 continue;

@@ -47,7 +47,7 @@ impl TorrentTree {
     /// Builds the layout of a torrent in the root.
     #[cfg(test)]
     pub(crate) fn new(details: &TorrentDetails, first_seen: i64) -> Self {
-        Self::in_folder(details, first_seen, (FolderId::FIRST, None))
+        Self::in_folder(details, first_seen, FolderId::FIRST, None)
     }
 
     /// Builds the layout of a torrent in a directory; in that of a server its nodes have numbers of
@@ -56,7 +56,8 @@ impl TorrentTree {
     pub(crate) fn in_folder(
         details: &TorrentDetails,
         first_seen: i64,
-        (folder, server): (FolderId, Option<&str>),
+        folder: FolderId,
+        server: Option<&str>,
     ) -> Self {
         let top = NodeIdentity::of_top(server, details.info_hash);
         let mut builder = Builder::new(top);

@@ -32,7 +32,7 @@ mod totals;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-pub(crate) use apply::Difference;
+pub(crate) use apply::{Difference, ListingPart};
 #[cfg(test)]
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;

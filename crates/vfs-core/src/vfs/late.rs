@@ -51,7 +51,7 @@ impl<S: TorrentSource> Vfs<S> {
         let known = details.iter().filter(|it| it.metadata == MetadataStatus::Known);
         let layouts = known.filter_map(|details| {
             let first_seen = self.tree().shown_since(server, details.info_hash)?;
-            let layout = TorrentTree::in_folder(details, first_seen, (folder, name.as_deref()));
+            let layout = TorrentTree::in_folder(details, first_seen, folder, name.as_deref());
             self.tree().is_other_layout(&layout).then_some(layout)
         });
         let layouts: Vec<_> = layouts.collect();

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Vfs;
-use crate::tree::{Changes, Difference, FolderId, Invalidation, RestoredTorrent, TorrentTree};
+use crate::tree::{
+    Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree,
+};
 use crate::{
     InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
     TorrentSummary,
@@ -184,7 +186,7 @@ impl<S: TorrentSource> Vfs<S> {
         let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
         let layouts = details.into_iter().map(|details| {
             let first_seen = first_seen(details.info_hash);
-            let layout = TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()));
+            let layout = TorrentTree::in_folder(&details, first_seen, folder, name.as_deref());
             (details.info_hash, layout)
         });
         layouts.collect()
@@ -272,7 +274,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
         let mut cookie = 0;
         loop {
-            let part = (cookie, PART_TORRENTS);
+            let part = ListingPart { after: cookie, count: PART_TORRENTS };
             match self.tree().unlisted_after(server, listed, part, &mut unlisted) {
                 Some(last) => cookie = last,
                 None => return unlisted,

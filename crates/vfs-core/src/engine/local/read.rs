@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{DISK_TIME_MAX, OpenLocal, ReadWay};
-use crate::engine::{Engine, ReadTarget, Until, join};
+use crate::engine::{Engine, ReadTarget, WaitUntil, join};
 use crate::tree::FileState;
 use crate::{
     ByteRange, FileId, Geometry, LocalError, LocalFile, Timestamp, TorrentSource, VfsError,
@@ -42,7 +42,7 @@ impl<S: TorrentSource> Engine<S> {
         target: ReadTarget,
         state: Option<FileState>,
         here: Arc<OpenLocal>,
-        until: Until,
+        until: WaitUntil,
     ) -> Result<Bytes, VfsError> {
         let Some(geometry) = target.file.geometry else {
             return self.read_source(target, state, until).await;
@@ -56,7 +56,7 @@ impl<S: TorrentSource> Engine<S> {
                 here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
             let part = if local > rest.start() {
                 let part = target.part(cut(local), false);
-                match self.read_disk(part, here.as_ref(), until.0.first).await {
+                match self.read_disk(part, here.as_ref(), until.deadline.first).await {
                     Some(bytes) => bytes,
                     None => {
                         here = None;

@@ -232,9 +232,10 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         let answer = engine.read(target, self.state(server), limits).await;
         let error = match answer {
             Ok(bytes) => {
-                let who = (self.target.handle, server);
-                let when = (begun_at, self.servers.now());
-                self.servers.choice().on_answer(who, part.len(), when);
+                let now = self.servers.now();
+                let took = now.duration_since(begun_at);
+                let handle = self.target.handle;
+                self.servers.choice().on_answer(handle, server, part.len(), took, now);
                 self.at = part.end();
                 self.progress_at = Instant::now();
                 self.parts.push(bytes);

@@ -79,17 +79,18 @@ impl ServerSelector {
         Self { servers: vec![ServerHistory::default(); server_count], homes: BTreeMap::new() }
     }
 
-    /// Records that a server answered a read of `bytes` bytes that began at `begun_at`.
+    /// Records that a server answered a read of `bytes` bytes, `took` after its start.
     pub(super) fn on_answer(
         &mut self,
-        (handle, server): (HandleId, ServerId),
+        handle: HandleId,
+        server: ServerId,
         bytes: u64,
-        (begun_at, now): (Timestamp, Timestamp),
+        took: Duration,
+        now: Timestamp,
     ) {
         self.on_read_at(handle, server);
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let kibibytes = (bytes.saturating_add(REQUEST_BYTES) >> 10).max(1);
-        let took = now.duration_since(begun_at);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let measured = (nanos / kibibytes).max(1);
         // An old measurement is ignored.
@@ -238,8 +239,8 @@ mod tests {
     #[test]
     fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
         let mut choice = choice(2);
-        let when = (second(0), second(0) + Duration::from_millis(1));
-        choice.on_answer((READER, ServerId(0)), 1 << 20, when);
+        let took = Duration::from_millis(1);
+        choice.on_answer(READER, ServerId(0), 1 << 20, took, second(0) + took);
         choice.on_failure(ServerId(1), second(0));
         let mut candidates = [0, 1].map(|server| candidate(server, Availability::Present));
         candidates[1].is_local = true;
@@ -262,7 +263,7 @@ mod tests {
         check(&choice, 49, &[Present, Present], &[1, 0]);
         check(&choice, 50, &[Present, Present], &[0, 1]);
         choice.on_failure(ServerId(0), second(50));
-        choice.on_answer((OTHER, ServerId(0)), 1, (second(50), second(51)));
+        choice.on_answer(OTHER, ServerId(0), 1, Duration::from_secs(1), second(51));
         choice.on_failure(ServerId(0), second(60));
         check(&choice, 62, &[Present, Present], &[1, 0]);
     }
@@ -271,13 +272,16 @@ mod tests {
     fn a_reader_stays_unless_another_server_is_much_faster() {
         use Availability::Present;
         let mut choice = choice(2);
-        let millis = |n| (second(0), second(0) + Duration::from_millis(n));
-        choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
+        let answer = |choice: &mut ServerSelector, handle, server, millis| {
+            let took = Duration::from_millis(millis);
+            choice.on_answer(handle, ServerId(server), 1 << 20, took, second(0) + took);
+        };
+        answer(&mut choice, OTHER, 0, 10);
         // A server of unknown speed is tried.
         check(&choice, 0, &[Present, Present], &[1, 0]);
-        choice.on_answer((READER, ServerId(1)), 1 << 20, millis(19));
+        answer(&mut choice, READER, 1, 19);
         check(&choice, 0, &[Present, Present], &[1, 0]);
-        (0..20).for_each(|_| choice.on_answer((READER, ServerId(1)), 1 << 20, millis(21)));
+        (0..20).for_each(|_| answer(&mut choice, READER, 1, 21));
         check(&choice, 0, &[Present, Present], &[0, 1]);
     }
 
@@ -285,11 +289,11 @@ mod tests {
     #[test]
     fn an_answer_after_the_release_of_its_handle_leaves_nothing_behind() {
         let mut choice = choice(2);
-        let answer = (READER, ServerId(1));
-        choice.on_answer(answer, 1, (second(0), second(1)));
+        let took = Duration::from_secs(1);
+        choice.on_answer(READER, ServerId(1), 1, took, second(1));
         assert_eq!(choice.home(READER), Some(ServerId(1)));
         choice.on_release(READER);
-        choice.on_answer(answer, 1, (second(1), second(2)));
+        choice.on_answer(READER, ServerId(1), 1, took, second(2));
         assert_eq!(choice.homes.keys().collect::<Vec<_>>(), [&OTHER]);
         assert!(choice.record(ServerId(1)).cost > 0);
     }
@@ -299,8 +303,8 @@ mod tests {
         use Availability::Present;
         let mut choice = choice(2);
         let answer = |choice: &mut ServerSelector, server: u16, at: u64, millis: u64| {
-            let now = second(at) + Duration::from_millis(millis);
-            choice.on_answer((READER, ServerId(server)), 1 << 20, (second(at), now));
+            let took = Duration::from_millis(millis);
+            choice.on_answer(READER, ServerId(server), 1 << 20, took, second(at) + took);
         };
         answer(&mut choice, 1, 0, 100);
         answer(&mut choice, 0, 0, 10);
