@@ -239,10 +239,10 @@ impl StateShared {
 /// Writes pending changes until the state is closed.
 async fn write_on(shared: Arc<StateShared>) {
     // Detached: pending changes can be written meanwhile, and closing the state ends it.
-    drop(spawn_blocking({
+    let _detached = spawn_blocking({
         let shared = Arc::clone(&shared);
         move || shared.store.remove_old_files()
-    }));
+    });
     let mut has_failed = false;
     loop {
         if has_failed {

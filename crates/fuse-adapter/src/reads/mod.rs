@@ -139,7 +139,7 @@ impl Reads {
             }
         };
         // A panic ends the task and drops its reply, which then answers EIO.
-        drop(self.tasks.spawn_on(answer, &self.runtime));
+        let _detached = self.tasks.spawn_on(answer, &self.runtime);
     }
 
     /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then requests each
@@ -154,7 +154,7 @@ impl Reads {
         let end = self.end.clone();
         // Its reply is dropped, and so answered, when the mount ends at the latest.
         let answer = async move { _ = end.run_until_cancelled_owned(answer).await };
-        drop(self.tasks.spawn_on(answer, &self.runtime));
+        let _detached = self.tasks.spawn_on(answer, &self.runtime);
     }
 
     /// Ends the read-aheads of a request's thread that are outside its current window, where

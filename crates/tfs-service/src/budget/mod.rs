@@ -78,7 +78,7 @@ impl Budgets {
         // Blocking: it creates files.
         let (pool, is_new) = blocking(move || budgets.pool(key, dir)).await;
         if is_new {
-            drop(tokio::spawn(watch(Arc::downgrade(&pool))));
+            let _detached = tokio::spawn(watch(Arc::downgrade(&pool)));
         }
         let id = pool.join(streams_max, mountpoint);
         Arc::new(StreamShare { pool, id })

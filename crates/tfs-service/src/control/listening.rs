@@ -82,7 +82,7 @@ impl Listening {
     {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         // Detached: the task ends with the token.
-        drop(tasks.spawn(take(listener, answer, tasks.clone(), end.clone())));
+        let _detached = tasks.spawn(take(listener, answer, tasks.clone(), end.clone()));
         Self { tasks, end: end.drop_guard() }
     }
 
@@ -124,10 +124,10 @@ async fn take<F>(
         let (answer, end) = (answer.clone(), end.clone());
         // Detached: the task ends with the connection, every step of which has a timeout, or with
         // the token.
-        drop(tasks.spawn(async move {
+        let _detached = tasks.spawn(async move {
             http::serve(connection, answer, end).await;
             drop(place);
-        }));
+        });
     }
     listener.close().await;
 }

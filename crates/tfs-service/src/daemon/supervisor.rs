@@ -223,7 +223,7 @@ impl Daemon {
         self.running.insert(path.clone(), MountTask { stop: stop.clone(), up: None });
         let (events, mounts) = (self.events_in.clone(), self.mounts.clone());
         // Detached: the task ends with the token. A nested task makes a panic count as an end, too.
-        drop(self.tasks.spawn(async move {
+        let _detached = self.tasks.spawn(async move {
             let attempt = tokio::spawn({
                 let (path, events) = (path.clone(), events.clone());
                 attempt::run(spec, mounts, stop, async move |pulse, mountpoint| {
@@ -232,7 +232,7 @@ impl Daemon {
             });
             let end = attempt.await.unwrap_or_else(|error| TaskExit::Broken(error.to_string()));
             send(&events, path, MountEvent::Ended(end)).await;
-        }));
+        });
     }
 
     /// Unmounts a mount if it is unused, concurrently with other work.
@@ -246,7 +246,7 @@ impl Daemon {
         let found = self.mounts.find(Some(mountpoint));
         let events = self.events_in.clone();
         // Detached: the task ends with the mount, or at once.
-        drop(self.tasks.spawn(async move {
+        let _detached = self.tasks.spawn(async move {
             let unmounted = match found {
                 Ok(mount) => unmount_if_idle(&*mount).await,
                 Err(failure) => Err(failure),
@@ -254,7 +254,7 @@ impl Daemon {
             if let Err(failure) = unmounted {
                 send(&events, path, MountEvent::Kept(failure.message)).await;
             }
-        }));
+        });
     }
 
     fn pulses(&self) -> Vec<LivenessQuery> {

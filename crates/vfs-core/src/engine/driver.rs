@@ -280,7 +280,7 @@ impl<S: TorrentSource> EngineDriver<S> {
     fn ensure_owner(self: &Arc<Self>, state: &mut DriverState) {
         if !state.has_owner {
             state.has_owner = true;
-            drop(tokio::spawn(run_driver(OwnerGuard { shared: Arc::clone(self) })));
+            let _detached = tokio::spawn(run_driver(OwnerGuard { shared: Arc::clone(self) }));
         }
     }
 }
