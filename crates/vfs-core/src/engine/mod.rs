@@ -127,14 +127,14 @@ struct ReadLimits {
     first: Duration,
     /// The maximum duration of the read.
     latest: Duration,
-    patience: WaitPolicy,
+    wait_policy: WaitPolicy,
 }
 
 /// The deadline of a read on the clock of the engine, and its wait policy.
 #[derive(Debug, Clone, Copy)]
 struct WaitUntil {
     deadline: ReadDeadline,
-    patience: WaitPolicy,
+    wait_policy: WaitPolicy,
 }
 
 /// Reads of all open files at one server.
@@ -267,7 +267,7 @@ impl<S: TorrentSource> Engine<S> {
         let latest = now.saturating_add(limits.latest);
         let first = now.saturating_add(limits.first);
         let deadline = ReadDeadline { timeout: limits.timeout, first, latest };
-        let until = WaitUntil { deadline, patience: limits.patience };
+        let until = WaitUntil { deadline, wait_policy: limits.wait_policy };
         let mut here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
@@ -311,14 +311,14 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         ReadTarget { handle, file, range, split }: ReadTarget,
         state: Option<FileState>,
-        WaitUntil { deadline, patience }: WaitUntil,
+        WaitUntil { deadline, wait_policy }: WaitUntil,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let start = |core: &mut Core, now| {
             let who = (handle, file.id, Priority::Foreground);
             let started = core.read(now, deadline, who, facts, range)?;
             if let Started::Waits(read) = started {
-                core.plan.set_patience(read, patience);
+                core.plan.set_wait_policy(read, wait_policy);
                 core.plan.set_split(read, split);
             }
             Ok(started)
@@ -332,7 +332,7 @@ impl<S: TorrentSource> Engine<S> {
             (Started::Waits(_), None) => Err(VfsError::ShuttingDown),
             (Started::Waits(read), Some(answer)) => {
                 let _guard = CancelGuard { shared: &*self.shared, read };
-                match patience {
+                match wait_policy {
                     WaitPolicy::FailFast => self.answer_until_stalled(read, answer).await,
                     WaitPolicy::UntilDeadline | WaitPolicy::FailOnError => answered(answer.await),
                 }
@@ -370,7 +370,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Returns the availability of a range on the server.
-    fn outlook(
+    fn availability(
         &self,
         file: FileRef,
         state: Option<FileState>,
@@ -378,7 +378,7 @@ impl<S: TorrentSource> Engine<S> {
     ) -> ServerAvailability {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
-        self.shared.read(|core| core.plan.outlook(file.id, &facts, range, now))
+        self.shared.read(|core| core.plan.availability(file.id, &facts, range, now))
     }
 
     /// Returns whether a whole page of a range is on the server.

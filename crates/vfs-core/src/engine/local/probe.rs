@@ -99,8 +99,8 @@ impl<S: TorrentSource> Engine<S> {
             return None;
         }
         // Half of the remaining time is reserved for the source.
-        let patience = deadline.duration_since(self.shared.now()) / 2;
-        if timeout(patience.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
+        let time_max = deadline.duration_since(self.shared.now()) / 2;
+        if timeout(time_max.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
             tracing::debug!(torrent = %file.id.torrent, "a local file is too slow to open");
         }
         self.locals.here(self.shared.now(), file.id)

@@ -99,8 +99,8 @@ impl<S: TorrentSource> Engine<S> {
             bytes
         });
         // Half of the remaining time is reserved for the source.
-        let patience = deadline.duration_since(self.shared.now()) / 2;
-        let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
+        let time_max = deadline.duration_since(self.shared.now()) / 2;
+        let bytes = match timeout(time_max.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
             Ok(Ok(Ok(_))) => return self.invalidate(file.id, here, &LocalError::Changed),
             Ok(Ok(Err(fault))) => return self.invalidate(file.id, here, &fault),

@@ -8,7 +8,7 @@ impl Plan {
     /// Attaches reads that are within the reach of a stream that has advanced.
     pub(super) fn attach_grown(&mut self, now: Timestamp) {
         while let Some((file, range)) = self.pop_grown() {
-            let near: Vec<_> = self.waiting.starting_in(file, range).collect();
+            let near: Vec<_> = self.index.starting_in(file, range).collect();
             for id in near {
                 #[cfg(test)]
                 self.count_look();
@@ -47,7 +47,7 @@ impl Plan {
         stream.has_grown = true;
         if stream.last_error.is_some() {
             // The stream's error may be final for this read too.
-            self.marks.reads.insert(id);
+            self.dirty.reads.insert(id);
         }
         // A handle that is already released must not become an owner: no event would remove it.
         if !read.is_preload() && self.handles.is_open(read.request.handle) {
@@ -87,7 +87,7 @@ impl Plan {
         let Some(stream) = self.streams.get(&id) else { return };
         let Some(facts) = self.files.get(&stream.file) else { return };
         let next = ByteRange::clamped(stream.pos, 1, facts.len);
-        let presence = self.haves.presence(stream.file, facts, next, now, &self.tuning);
+        let presence = self.availability.presence(stream.file, facts, next, now, &self.tuning);
         let is_missing = presence != Availability::Present;
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(stream.pos));
         let is_next_piece = stream.pos >= stream.class_until;
@@ -130,7 +130,7 @@ impl Plan {
         let from = if presence == Availability::Present { stream.pos } else { wanted };
         let gap = need.start().saturating_sub(from);
         let gap = ByteRange::clamped(from, gap, facts.len);
-        gap.is_empty() || self.haves.here_until(stream.file, facts, gap) == gap.end()
+        gap.is_empty() || self.availability.here_until(stream.file, facts, gap) == gap.end()
     }
 
     /// Returns the position of a stream once its reads are answered.

@@ -48,28 +48,29 @@ impl Plan {
         let mut anew = ReadIndex::default();
         for (id, read) in &self.reads {
             let entry = self.entry_of(*id, read, now);
-            assert_eq!(self.waiting.entry(*id), Some(&entry), "{read:?}");
+            assert_eq!(self.index.entry(*id), Some(&entry), "{read:?}");
             anew.file(*id, entry);
         }
         let is_away = self.breaker.open_until().is_some_and(|until| now < until);
         for torrent in anew.doubtful_torrents() {
-            let next_time = self.haves.next_time(torrent, &self.tuning).filter(|at| *at > now);
+            let next_time =
+                self.availability.next_time(torrent, &self.tuning).filter(|at| *at > now);
             // An open breaker suppresses bitfield requests; then the time does not matter.
-            let at = if is_away { self.waiting.torrent_wake(torrent) } else { next_time };
+            let at = if is_away { self.index.torrent_wake(torrent) } else { next_time };
             anew.wake_torrent(torrent, at);
         }
-        assert_eq!(self.waiting, anew);
+        assert_eq!(self.index, anew);
         let before = (self.tally.total, self.next_time);
-        let (look_count, torrents) = (self.look_count, self.marks.torrents.clone());
+        let (look_count, torrents) = (self.look_count, self.dirty.torrents.clone());
         self.mark_all();
         if is_away {
-            self.marks.torrents = torrents;
+            self.dirty.torrents = torrents;
         }
         self.streams.values_mut().for_each(|stream| stream.has_grown = true);
         self.is_dirty = false;
         self.reconcile(now);
         assert!(self.actions.is_empty() && !self.is_dirty, "a mark is missing: {:?}", self.actions);
-        assert_eq!(self.waiting, anew);
+        assert_eq!(self.index, anew);
         assert_eq!((self.tally.total, self.next_time), before);
         self.look_count = look_count;
     }
@@ -105,10 +106,10 @@ impl Plan {
     fn check_preloads(&self) {
         let preloads = || self.streams.iter().filter(|(_, stream)| stream.is_preload());
         assert!(preloads().count() <= self.tuning.preload_streams_max);
-        let readers = || self.waiting().filter(|(_, read)| !read.is_preload());
+        let readers = || self.unanswered_reads().filter(|(_, read)| !read.is_preload());
         for (id, stream) in preloads().filter(|(_, stream)| stream.is_live()) {
             assert_eq!(stream.low, stream.pos, "a preload keeps bytes: {stream:?}");
-            assert!(!self.courtesy.has_blocked_reader, "{stream:?} is open beside a reader");
+            assert!(!self.preload_gate.has_blocked_reader, "{stream:?} is open beside a reader");
             if readers().next().is_some() {
                 let demand = self.demand(*id);
                 assert!(!matches!(demand, Demand::Bytes(_)), "{stream:?} moves: {demand:?}");

@@ -54,7 +54,8 @@ impl Plan {
             && now >= self.direct.paused_until
             && self.permits_taken() < self.permits.usable()
             && self.breaker.state(now) == BreakerState::Closed
-            && self.haves.presence(file, facts, range, now, &self.tuning) == Availability::Present
+            && self.availability.presence(file, facts, range, now, &self.tuning)
+                == Availability::Present
             && !self.goes_on(handle, range)
             && !self.is_near_stream(file, range);
         self.direct.count = self.direct.count.saturating_add(usize::from(is_granted));

@@ -47,13 +47,13 @@ impl Plan {
             last_error: None,
             is_whole: false,
             is_answered: false,
-            patience: WaitPolicy::default(),
+            wait_policy: WaitPolicy::default(),
             split: Split::default(),
             fail_fast: None,
             has_waited: false,
             silence_count: 0,
         };
-        self.waiting.file(id, ReadIndexEntry::new(request.file, read.is_preload()));
+        self.index.file(id, ReadIndexEntry::new(request.file, read.is_preload()));
         self.reads.insert(id, read);
         self.mark(id);
     }
@@ -147,7 +147,7 @@ impl Plan {
         let want = stream.pos;
         // The confirmation delays their split.
         let reads = stream.reads.clone();
-        self.marks.reads.extend(reads);
+        self.dirty.reads.extend(reads);
         if offset != want {
             let error = violation(format!("the stream is at offset {offset} instead of {want}"));
             self.drop_stream(now, id, error);
@@ -197,7 +197,7 @@ impl Plan {
         });
         if let Some(facts) = self.files.get(&file) {
             let range = ByteRange::clamped(offset, len, facts.len);
-            if self.haves.on_bytes(file, facts, range) {
+            if self.availability.on_bytes(file, facts, range) {
                 self.on_progress(file);
             }
         }
@@ -213,7 +213,7 @@ impl Plan {
                 self.reply(read_id, now);
             } else if self.must_not_wait(read) || read.split != Split::Never {
                 // Its missing bytes may be present, or it may have a whole page now.
-                self.marks.reads.insert(read_id);
+                self.dirty.reads.insert(read_id);
             }
         }
         if is_crossing {
@@ -276,12 +276,12 @@ impl Plan {
         now: Timestamp,
         torrent: InfoHash,
     ) -> BitfieldStatus {
-        if self.haves.ask(torrent, now, &self.tuning) {
+        if self.availability.ask(torrent, now, &self.tuning) {
             self.bitfield_requests = self.bitfield_requests.saturating_add(1);
             self.output(Output::AskHaves { torrent });
-            self.marks.torrents.insert(torrent);
+            self.dirty.torrents.insert(torrent);
         }
-        self.haves.news(torrent)
+        self.availability.news(torrent)
     }
 
     /// Handles the answer to [`Output::AskHaves`].
@@ -292,22 +292,22 @@ impl Plan {
         answer: Result<Bitfield, SourceError>,
     ) {
         self.mark_torrent(torrent);
-        let is_used = |torrent| self.waiting.of_torrent(torrent).next().is_some();
+        let is_used = |torrent| self.index.of_torrent(torrent).next().is_some();
         let error = match answer {
             Ok(have) => {
                 self.breaker.on_success();
-                self.haves.on_answer(torrent, Some(have), now, is_used);
+                self.availability.on_answer(torrent, Some(have), now, is_used);
                 return self.on_have_progress(torrent);
             }
             Err(error) => error,
         };
-        self.haves.on_answer(torrent, None, now, is_used);
+        self.availability.on_answer(torrent, None, now, is_used);
         if error.kind == SourceErrorKind::Unreachable {
             self.forget_haves();
         }
         self.breaker.on_failure(&error, now);
         if error.kind == SourceErrorKind::NotFound {
-            let reads: Vec<_> = self.waiting.of_torrent(torrent).collect();
+            let reads: Vec<_> = self.index.of_torrent(torrent).collect();
             reads.into_iter().for_each(|read| self.on_not_found(now, read, &error));
         }
     }
@@ -318,7 +318,7 @@ impl Plan {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let file = read.request.file;
         read.last_error = Some(error.clone());
-        let is_leaving = read.patience != WaitPolicy::UntilDeadline;
+        let is_leaving = read.wait_policy != WaitPolicy::UntilDeadline;
         if is_leaving || retry::is_final(error, self.files.get(&file)) {
             let error = self.error_of(file, error.clone());
             self.fail(id, now, error);
@@ -388,7 +388,7 @@ impl Plan {
     pub(in crate::engine) fn on_owner_gone(&mut self, now: Timestamp) {
         let streams: Vec<_> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
-        self.haves.cancel(now);
+        self.availability.cancel(now);
         self.samples.cancel();
         self.mark_all();
     }

@@ -7,33 +7,33 @@ use crate::{FileId, InfoHash, SourceError, Timestamp, VfsError};
 impl Plan {
     /// Marks a read for the next reconciliation.
     pub(super) fn mark(&mut self, id: ReadId) {
-        self.marks.reads.insert(id);
+        self.dirty.reads.insert(id);
         self.is_dirty = true;
     }
 
     /// Marks the reads of a file, whose facts have changed.
     pub(super) fn mark_file(&mut self, file: FileId) {
-        self.marks.reads.extend(self.waiting.of_file(file));
+        self.dirty.reads.extend(self.index.of_file(file));
         self.is_dirty = true;
     }
 
     /// Marks the reads of a torrent, whose bitfield has changed.
     pub(super) fn mark_torrent(&mut self, torrent: InfoHash) {
-        self.marks.reads.extend(self.waiting.of_torrent(torrent));
-        self.marks.torrents.insert(torrent);
+        self.dirty.reads.extend(self.index.of_torrent(torrent));
+        self.dirty.torrents.insert(torrent);
         self.is_dirty = true;
     }
 
     /// Marks all reads.
     pub(super) fn mark_all(&mut self) {
-        self.marks.reads.extend(self.reads.keys());
-        self.marks.torrents.extend(self.reads.values().map(|read| read.request.file.torrent));
+        self.dirty.reads.extend(self.reads.keys());
+        self.dirty.torrents.extend(self.reads.values().map(|read| read.request.file.torrent));
         self.is_dirty = true;
     }
 
     /// Examines all marked reads.
     pub(super) fn examine_marked(&mut self, now: Timestamp) {
-        while let Some(id) = self.marks.reads.pop_first() {
+        while let Some(id) = self.dirty.reads.pop_first() {
             self.examine(id, now);
         }
     }
@@ -42,12 +42,12 @@ impl Plan {
     pub(super) fn refile(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let entry = self.entry_of(id, read, now);
-        let before = self.waiting.file(id, entry);
+        let before = self.index.file(id, entry);
         if entry.is_doubtful && before.is_none_or(|before| !before.is_doubtful) {
-            self.marks.torrents.insert(entry.file.torrent);
+            self.dirty.torrents.insert(entry.file.torrent);
         }
         if entry.turn.is_some() && !read.has_waited && !read.is_preload() {
-            self.marks.newcomers.insert(id);
+            self.dirty.newcomers.insert(id);
         }
     }
 
@@ -92,7 +92,7 @@ impl Plan {
         let rest = self.rest_of(read);
         let (file, facts) = (read.request.file, &read.request.facts);
         let facts = self.files.get(&file).unwrap_or(facts);
-        self.haves.presence(file, facts, rest, now, &self.tuning)
+        self.availability.presence(file, facts, rest, now, &self.tuning)
     }
 
     /// Returns whether a read fails rather than wait for missing data.
@@ -104,7 +104,7 @@ impl Plan {
     fn waits_for_nothing(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
-        is_refused || facts.is_stopped() || read.patience == WaitPolicy::FailFast
+        is_refused || facts.is_stopped() || read.wait_policy == WaitPolicy::FailFast
     }
 
     /// Returns the error of a read that fails rather than wait.
@@ -126,7 +126,7 @@ impl Plan {
         if facts.geometry.is_none() {
             return true;
         }
-        let answered_at = self.haves.answered_at(file.torrent);
+        let answered_at = self.availability.answered_at(file.torrent);
         let oldest = read.arrived_at.saturating_sub(self.tuning.haves_interval);
         answered_at.is_some_and(|at| at >= oldest) || now >= self.patient_until(read)
     }

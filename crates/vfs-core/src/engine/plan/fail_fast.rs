@@ -138,7 +138,7 @@ impl Plan {
         (handle, file): (HandleId, FileId),
         facts: &FileFacts,
     ) -> Option<FailFast> {
-        let haves = &self.haves;
+        let haves = &self.availability;
         let have = || have_bytes(haves, file, facts);
         self.failed_waits.fail_fast(now, handle, facts.state, have)
     }
@@ -163,8 +163,8 @@ impl Plan {
         now: Timestamp,
     ) {
         let Some(read) = self.reads.get(&id) else { return };
-        let PlannedRead { request, arrived_at, patience, .. } = read;
-        let is_waiting = !read.is_preload() && *patience != WaitPolicy::FailFast;
+        let PlannedRead { request, arrived_at, wait_policy, .. } = read;
+        let is_waiting = !read.is_preload() && *wait_policy != WaitPolicy::FailFast;
         // A time-out on present data is no evidence about missing data.
         let is_missing = self.presence(read, now) != Availability::Present;
         // A released handle reads nothing more.
@@ -187,7 +187,7 @@ impl Plan {
         facts: &FileFacts,
         range: ByteRange,
     ) {
-        let presence = self.haves.presence(file, facts, range, now, &self.tuning);
+        let presence = self.availability.presence(file, facts, range, now, &self.tuning);
         // At a server that the handle has never read from, no read has waited.
         if presence != Availability::Present && self.handles.access(handle).is_some() {
             let pause = FIRST_PAUSE_MAX;
@@ -198,7 +198,7 @@ impl Plan {
 
     /// Returns the record of a wait that fails at `now`, without a pause or an error.
     fn failed_wait(&self, now: Timestamp, file: FileId, facts: &FileFacts) -> FailedWait {
-        let have_bytes = have_bytes(&self.haves, file, facts);
+        let have_bytes = have_bytes(&self.availability, file, facts);
         let (pause, error, state) = (Duration::ZERO, None, facts.state);
         FailedWait { file, failed_at: now, pause, error, state, have_bytes }
     }
@@ -206,7 +206,7 @@ impl Plan {
     /// Handles the arrival of missing bytes of a file.
     pub(super) fn on_progress(&mut self, file: FileId) {
         if self.failed_waits.forget(file) {
-            for id in self.waiting.of_file(file) {
+            for id in self.index.of_file(file) {
                 if let Some(read) = self.reads.get_mut(&id) {
                     read.fail_fast = None;
                 }
@@ -217,7 +217,7 @@ impl Plan {
 
     /// Handles a new bitfield of a torrent.
     pub(super) fn on_have_progress(&mut self, torrent: InfoHash) {
-        let (haves, files) = (&self.haves, &self.files);
+        let (haves, files) = (&self.availability, &self.files);
         let have = |file| files.get(&file).and_then(|facts| have_bytes(haves, file, facts));
         let grown = self.failed_waits.grown(torrent, have);
         grown.into_iter().for_each(|file| self.on_progress(file));

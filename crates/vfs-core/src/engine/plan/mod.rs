@@ -96,7 +96,7 @@ struct PlannedRead {
     is_whole: bool,
     /// Whether its reply is being assembled.
     is_answered: bool,
-    patience: WaitPolicy,
+    wait_policy: WaitPolicy,
     /// Whether it may end with [`VfsError::Partial`].
     split: Split,
     /// The reason to fail on missing data, if a recent wait of its handle failed.
@@ -125,15 +125,15 @@ pub(super) struct Plan {
     missing: MissingPolicy,
     reads: BTreeMap<ReadId, PlannedRead>,
     /// An index of `reads`.
-    waiting: ReadIndex,
-    marks: DirtySet,
+    index: ReadIndex,
+    dirty: DirtySet,
     streams: BTreeMap<StreamId, PlannedStream>,
     files: BTreeMap<FileId, FileFacts>,
     /// The open handles, with the access pattern of those that were read.
     handles: OpenHandles,
-    haves: PieceAvailability,
+    availability: PieceAvailability,
     breaker: Breaker,
-    courtesy: PreloadGate,
+    preload_gate: PreloadGate,
     permits: Permits,
     direct: Direct,
     failed_waits: FailedWaits,
@@ -159,14 +159,14 @@ impl Plan {
             tuning,
             missing,
             reads: BTreeMap::new(),
-            waiting: ReadIndex::default(),
-            marks: DirtySet::default(),
+            index: ReadIndex::default(),
+            dirty: DirtySet::default(),
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
             handles: OpenHandles::default(),
-            haves: PieceAvailability::default(),
+            availability: PieceAvailability::default(),
             breaker: Breaker::new(tuning.breaker),
-            courtesy: PreloadGate::default(),
+            preload_gate: PreloadGate::default(),
             permits: Permits::unshared(tuning.streams_max),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
@@ -250,9 +250,9 @@ impl Plan {
     }
 
     /// Sets whether a read may fail early so that the caller can try another server.
-    pub(super) fn set_patience(&mut self, id: ReadId, patience: WaitPolicy) {
+    pub(super) fn set_wait_policy(&mut self, id: ReadId, wait_policy: WaitPolicy) {
         if let Some(read) = self.reads.get_mut(&id) {
-            read.patience = patience;
+            read.wait_policy = wait_policy;
             self.mark(id);
         }
     }
@@ -274,7 +274,7 @@ impl Plan {
     }
 
     /// Returns the availability of a range on the server, as far as it is known.
-    pub(super) fn outlook(
+    pub(super) fn availability(
         &self,
         file: FileId,
         facts: &FileFacts,
@@ -282,8 +282,8 @@ impl Plan {
         now: Timestamp,
     ) -> ServerAvailability {
         ServerAvailability {
-            presence: self.haves.presence(file, facts, range, now, &self.tuning),
-            here_until: self.haves.here_until(file, facts, range),
+            presence: self.availability.presence(file, facts, range, now, &self.tuning),
+            here_until: self.availability.here_until(file, facts, range),
             is_refusing: self.is_refusing(now),
         }
     }
@@ -298,7 +298,7 @@ impl Plan {
     }
 
     pub(super) fn reads_waiting(&self) -> usize {
-        self.reads.len().saturating_sub(self.waiting.preload_count())
+        self.reads.len().saturating_sub(self.index.preload_count())
     }
 
     pub(super) fn breaker(&self, now: Timestamp) -> BreakerState {
@@ -316,7 +316,7 @@ impl Plan {
         let Some(facts) = self.files.get(&stream.file) else { return 0 };
         let len = until.saturating_sub(stream.pos);
         let range = ByteRange::clamped(stream.pos, len, facts.len);
-        self.haves.here_until(stream.file, facts, range)
+        self.availability.here_until(stream.file, facts, range)
     }
 
     /// Returns whether all bytes that the server would fetch for a stream at `offset` are known to
@@ -324,7 +324,7 @@ impl Plan {
     fn is_here_ahead(&self, file: FileId, offset: u64) -> bool {
         let Some(facts) = self.files.get(&file) else { return false };
         let range = ByteRange::clamped(offset, self.tuning.server_ahead_bytes, facts.len);
-        self.haves.here_until(file, facts, range) == range.end()
+        self.availability.here_until(file, facts, range) == range.end()
     }
 
     fn output(&mut self, output: Output) {
@@ -365,7 +365,7 @@ impl Plan {
         let Some(read) = self.forget_read(id) else { return };
         // A split read is no failure: the kernel requests its pages again.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
-            let is_last = read.patience == WaitPolicy::UntilDeadline;
+            let is_last = read.wait_policy == WaitPolicy::UntilDeadline;
             self.tally.count(read.request.file, |count| {
                 let counter = if is_last { &mut count.failures } else { &mut count.moves };
                 *counter = counter.saturating_add(1);
@@ -378,17 +378,17 @@ impl Plan {
     /// Removes a read that has left its stream.
     fn forget_read(&mut self, id: ReadId) -> Option<PlannedRead> {
         let read = self.reads.remove(&id)?;
-        self.waiting.take(id);
-        self.marks.reads.remove(&id);
-        self.marks.newcomers.remove(&id);
-        self.marks.files.insert(read.request.file);
+        self.index.take(id);
+        self.dirty.reads.remove(&id);
+        self.dirty.newcomers.remove(&id);
+        self.dirty.files.insert(read.request.file);
         Some(read)
     }
 
     /// Removes a stream, which returns its permit.
     fn forget_stream(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.remove(&id) {
-            self.marks.files.insert(stream.file);
+            self.dirty.files.insert(stream.file);
         }
     }
 
@@ -464,7 +464,7 @@ impl Plan {
             return;
         }
         for read in reads {
-            let leaves = |read: &PlannedRead| read.patience != WaitPolicy::UntilDeadline;
+            let leaves = |read: &PlannedRead| read.wait_policy != WaitPolicy::UntilDeadline;
             if self.reads.get(&read).is_some_and(leaves) {
                 // Not as an expired deadline, which would end the read at all servers.
                 self.fail(read, now, VfsError::Source(error.clone()));
@@ -495,7 +495,7 @@ impl Plan {
 
     /// Discards the bitfields of all torrents.
     fn forget_haves(&mut self) {
-        self.haves.forget();
+        self.availability.forget();
         self.mark_all();
     }
 

@@ -85,7 +85,7 @@ impl Plan {
                 return;
             }
             let lanes = [&mut here, &mut missing].into_iter();
-            let next = lanes.filter_map(|lane| Some((lane.peek(&self.waiting)?, lane)));
+            let next = lanes.filter_map(|lane| Some((lane.peek(&self.index)?, lane)));
             let Some((turn, lane)) = next.min_by_key(|(turn, _)| *turn) else { break };
             lane.after = Some(turn);
             lane.is_over = !self.grant_one(turn, lane.queue, &mut free, now);
@@ -96,8 +96,8 @@ impl Plan {
 
     /// Counts the reads that must wait for a permit, each once.
     fn count_newcomers(&mut self) {
-        while let Some(id) = self.marks.newcomers.pop_first() {
-            if !self.waiting.is_in_queue(id) {
+        while let Some(id) = self.dirty.newcomers.pop_first() {
+            if !self.index.is_in_queue(id) {
                 continue;
             }
             let Some(read) = self.reads.get_mut(&id) else { continue };
@@ -288,7 +288,7 @@ impl Plan {
         let mut end = read.need.end();
         let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
         let near = ByteRange::clamped(read.need.start(), self.tuning.join_bytes_max, u64::MAX);
-        let others = self.waiting.starting_in(read.request.file, near);
+        let others = self.index.starting_in(read.request.file, near);
         for other in others.filter_map(|id| self.reads.get(&id)) {
             let (start, other_end) = (other.need.start(), other.need.end());
             if start <= end && other_end <= most {
@@ -310,7 +310,7 @@ impl Plan {
         let most = self.tuning.rest_bytes_max.min(self.tuning.cache_bytes);
         let rest = ByteRange::clamped(end, most, facts.len);
         let last = end.checked_sub(1)?;
-        let rest_end = if self.haves.is_pending_piece(file, facts, last) {
+        let rest_end = if self.availability.is_pending_piece(file, facts, last) {
             facts.geometry?.piece_end(last).min(rest.end())
         } else {
             let access = self.handles.access(read.request.handle)?;
@@ -319,7 +319,7 @@ impl Plan {
             if !is_in_order || self.is_here_ahead(file, end) {
                 return None;
             }
-            self.haves.here_until(file, facts, rest)
+            self.availability.here_until(file, facts, rest)
         };
         // The cache keeps only whole blocks.
         let part = rest_end.checked_rem(self.tuning.block_bytes).unwrap_or(0);

@@ -120,7 +120,7 @@ impl Plan {
 
     /// Returns why a preload has no stream.
     fn queued_preload_wait(&self, now: Timestamp) -> PreloadWait {
-        let is_quiet = self.courtesy.has_blocked_reader || now < self.courtesy.paused_until;
+        let is_quiet = self.preload_gate.has_blocked_reader || now < self.preload_gate.paused_until;
         if is_quiet || self.is_anybody_reading() {
             return PreloadWait::Readers;
         }
@@ -140,7 +140,7 @@ impl Plan {
         range: ByteRange,
     ) -> u64 {
         let facts = self.files.get(&file).unwrap_or(facts);
-        self.haves.bytes_here(file, facts, range)
+        self.availability.bytes_here(file, facts, range)
     }
 
     /// Finishes a preload that lacks no bytes. Otherwise skips its present bytes if it has no
@@ -151,7 +151,7 @@ impl Plan {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let here_until = match facts.geometry {
             None if !facts.is_complete() => rest.start(),
-            None | Some(_) => self.haves.here_until(read.request.file, facts, rest),
+            None | Some(_) => self.availability.here_until(read.request.file, facts, rest),
         };
         if here_until == rest.end() {
             self.finish_preload(id, now);
@@ -169,9 +169,9 @@ impl Plan {
     /// Opens streams for the next runs of preloads, if no reader needs the permits.
     pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Timestamp) {
         let mut after = None;
-        while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
-            let is_held = self.courtesy.has_blocked_reader
-                || now < self.courtesy.paused_until
+        while let Some(turn) = self.index.next_turn(Queue::Preload, after) {
+            let is_held = self.preload_gate.has_blocked_reader
+                || now < self.preload_gate.paused_until
                 || self.is_anybody_reading();
             let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
             let is_full = stream_count >= self.tuning.preload_streams_max;
@@ -202,7 +202,7 @@ impl Plan {
             return;
         }
         let run = ByteRange::clamped(need.start(), self.tuning.preload_run_bytes, need.end());
-        let end = self.haves.missing_until(file, facts, run);
+        let end = self.availability.missing_until(file, facts, run);
         let run = ByteRange::clamped(run.start(), end.saturating_sub(run.start()), facts.len);
         free.permits = free.permits.saturating_sub(1);
         self.open_stream(id, run, StreamKind::Preload, true, now);
@@ -210,12 +210,12 @@ impl Plan {
 
     /// Closes preload streams while a blocked reader may be delayed by them.
     pub(super) fn yield_to_readers(&mut self, now: Timestamp) {
-        let was_pressed = std::mem::take(&mut self.courtesy.has_blocked_reader);
-        if self.waiting.preload_count() == 0 {
+        let was_pressed = std::mem::take(&mut self.preload_gate.has_blocked_reader);
+        if self.index.preload_count() == 0 {
             return;
         }
-        self.courtesy.has_blocked_reader = self.has_blocked_reader(now);
-        if self.courtesy.has_blocked_reader {
+        self.preload_gate.has_blocked_reader = self.has_blocked_reader(now);
+        if self.preload_gate.has_blocked_reader {
             let streams = self.streams.iter();
             let live = streams.filter(|(_, stream)| stream.is_preload() && stream.is_live());
             let live: Vec<_> = live.map(|(id, _)| *id).collect();
@@ -227,7 +227,7 @@ impl Plan {
                 self.close(id, now);
             }
         } else if was_pressed {
-            self.courtesy.paused_until = now.saturating_add(self.tuning.preload_quiet);
+            self.preload_gate.paused_until = now.saturating_add(self.tuning.preload_quiet);
             // Another pass grants preloads by the updated state.
             self.is_dirty = true;
         }
@@ -246,7 +246,7 @@ impl Plan {
             }
         }
         // The remaining bytes may be present.
-        self.marks.reads.extend(&stream.reads);
+        self.dirty.reads.extend(&stream.reads);
     }
 
     /// Handles the end of a run: finishes the preload, or queues its next run.
@@ -274,16 +274,16 @@ impl Plan {
 
     /// Returns when the pause of preloads ends.
     pub(super) fn paused_until(&self) -> Timestamp {
-        self.courtesy.paused_until
+        self.preload_gate.paused_until
     }
 
     /// Returns whether any reader waits, however briefly.
     pub(super) fn is_anybody_reading(&self) -> bool {
-        self.waiting.reader_count() > 0 || self.direct.count > 0
+        self.index.reader_count() > 0 || self.direct.count > 0
     }
 
     pub(in crate::engine) fn preload_count(&self) -> usize {
-        self.waiting.preload_count()
+        self.index.preload_count()
     }
 
     /// Returns whether a reader's open stream waits for missing bytes.
@@ -302,7 +302,7 @@ impl Plan {
     /// present.
     fn awaits_bitfield(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let is_patient = now < self.patient_until(read);
-        let is_known = self.haves.is_known(read.request.file.torrent);
+        let is_known = self.availability.is_known(read.request.file.torrent);
         read.request.facts.geometry.is_some()
             && is_patient
             && !(is_known && self.is_fresh(read, now))

@@ -174,7 +174,7 @@ impl Plan {
         let (asked_at, fetched) = (sampled.asked_at.unwrap_or(now), sampled.fetched_bytes);
         sampled.next_at = None;
         self.is_dirty = true;
-        let reads: Vec<_> = self.waiting.of_torrent(torrent).collect();
+        let reads: Vec<_> = self.index.of_torrent(torrent).collect();
         for id in reads {
             let Some(read) = self.reads.get_mut(&id) else { continue };
             if read.is_preload() {
@@ -237,7 +237,7 @@ impl Plan {
         while let Some(torrent) = self.samples.pop_due(now) {
             // Its reads may have ended since, or new ones may have arrived.
             let is_sampled = {
-                let reads = self.waiting.of_torrent(torrent);
+                let reads = self.index.of_torrent(torrent);
                 reads.filter_map(|id| self.reads.get(&id)).any(|read| read.is_sampled(now))
             };
             if is_sampled {

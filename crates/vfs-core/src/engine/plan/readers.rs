@@ -95,7 +95,7 @@ impl Plan {
                 (handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
             })
             .collect();
-        for (_, read) in self.waiting().filter(|(_, read)| !read.is_preload()) {
+        for (_, read) in self.unanswered_reads().filter(|(_, read)| !read.is_preload()) {
             let activity = activities.entry(read.request.handle).or_default();
             let wait = self.wait(read, now);
             // Of several reads, the one that has waited longest.

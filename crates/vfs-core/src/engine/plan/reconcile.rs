@@ -29,19 +29,19 @@ impl Plan {
         self.forget_files();
         self.next_time = self.find_next_time(now);
         let has_grown = self.streams.values().any(|stream| stream.has_grown);
-        self.is_dirty |= has_grown || !self.marks.reads.is_empty();
+        self.is_dirty |= has_grown || !self.dirty.reads.is_empty();
     }
 
     /// Marks the reads and torrents whose timers have expired.
     fn wake_due(&mut self, now: Timestamp) {
-        while let Some(wake) = self.waiting.pop_due(now) {
+        while let Some(wake) = self.index.pop_due(now) {
             match wake {
                 Wake::Read(id) => {
-                    self.marks.reads.insert(id);
+                    self.dirty.reads.insert(id);
                 }
                 // With a bitfield, its reads are unaffected; it may only be outdated.
-                Wake::Torrent(torrent) if self.haves.is_known(torrent) => {
-                    self.marks.torrents.insert(torrent);
+                Wake::Torrent(torrent) if self.availability.is_known(torrent) => {
+                    self.dirty.torrents.insert(torrent);
                 }
                 Wake::Torrent(torrent) => self.mark_torrent(torrent),
             }
@@ -147,7 +147,7 @@ impl Plan {
         }
         let facts = self.files.get(&stream.file);
         let is_late =
-            facts.is_some_and(|it| self.haves.is_pending_piece(stream.file, it, stream.pos));
+            facts.is_some_and(|it| self.availability.is_pending_piece(stream.file, it, stream.pos));
         let range = stream.range.start()..=stream.range.end();
         let is_near = |handle: &HandleId| {
             self.handles.access(*handle).is_some_and(|access| range.contains(&access.last_end()))
@@ -164,39 +164,39 @@ impl Plan {
         if self.breaker.open_until().is_some_and(|until| now < until) {
             return;
         }
-        while let Some(torrent) = self.marks.torrents.pop_first() {
-            if !self.waiting.is_doubtful(torrent) {
+        while let Some(torrent) = self.dirty.torrents.pop_first() {
+            if !self.index.is_doubtful(torrent) {
                 continue;
             }
-            if self.haves.ask(torrent, now, &self.tuning) {
+            if self.availability.ask(torrent, now, &self.tuning) {
                 self.bitfield_requests = self.bitfield_requests.saturating_add(1);
                 self.output(Output::AskHaves { torrent });
             }
-            let next_time = self.haves.next_time(torrent, &self.tuning);
-            self.waiting.wake_torrent(torrent, next_time.filter(|time| *time > now));
+            let next_time = self.availability.next_time(torrent, &self.tuning);
+            self.index.wake_torrent(torrent, next_time.filter(|time| *time > now));
         }
     }
 
     fn forget_files(&mut self) {
-        while let Some(file) = self.marks.files.pop_first() {
+        while let Some(file) = self.dirty.files.pop_first() {
             let is_streamed = self.streams.values().any(|stream| stream.file == file);
-            if !is_streamed && self.waiting.of_file(file).next().is_none() {
+            if !is_streamed && self.index.of_file(file).next().is_none() {
                 self.files.remove(&file);
             }
         }
     }
 
     fn find_next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut next = self.waiting.next_wake();
+        let mut next = self.index.next_wake();
         let mut at = |time: Timestamp| next = Some(next.map_or(time, |next| next.min(time)));
         if let Some(time) = self.next_sample_at() {
             at(time);
         }
-        if self.waiting.preload_count() > 0 && self.paused_until() > now {
+        if self.index.preload_count() > 0 && self.paused_until() > now {
             at(self.paused_until());
         }
-        let is_queue = self.waiting.is_anybody_queued();
-        let is_asking = is_queue || !self.marks.torrents.is_empty();
+        let is_queue = self.index.is_anybody_queued();
+        let is_asking = is_queue || !self.dirty.torrents.is_empty();
         if is_asking && let Some(until) = self.breaker.open_until().filter(|until| *until > now) {
             at(until);
         }
@@ -226,7 +226,7 @@ impl Plan {
     }
 
     /// Returns the reads that are not answered yet.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (ReadId, &PlannedRead)> {
+    pub(super) fn unanswered_reads(&self) -> impl Iterator<Item = (ReadId, &PlannedRead)> {
         self.reads.iter().filter(|(_, read)| !read.is_answered).map(|(id, read)| (*id, read))
     }
 

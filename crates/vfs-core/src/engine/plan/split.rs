@@ -18,12 +18,12 @@ impl Plan {
         if read.split == Split::Never || read.is_preload() {
             return None;
         }
-        let is_known = self.haves.is_known(read.request.file.torrent);
+        let is_known = self.availability.is_known(read.request.file.torrent);
         if read.stream.is_some() && self.has_pieces(read) && !is_known {
             // The bitfield is pending, and the stream is better evidence than a guess.
             return None;
         }
-        let patience = match self.presence(read, now) {
+        let time_max = match self.presence(read, now) {
             Availability::Missing => self.tuning.split_patience,
             // All of it may be present on a slow line.
             Availability::Unknown => self.tuning.split_patience_unknown,
@@ -36,7 +36,7 @@ impl Plan {
             // While bytes arrive, the rest may be next.
             Some((stream, since)) => {
                 let moved_at = self.streams.get(&stream).map_or(since, |it| it.moved_at.max(since));
-                Some(moved_at.saturating_add(patience))
+                Some(moved_at.saturating_add(time_max))
             }
             None => self.is_fresh(read, now).then_some(now),
         }
@@ -65,7 +65,7 @@ impl Plan {
         facts: &FileFacts,
         range: ByteRange,
     ) -> bool {
-        self.haves.has_page(file, facts, range, self.tuning.page_bytes)
+        self.availability.has_page(file, facts, range, self.tuning.page_bytes)
     }
 
     /// Returns the bytes that a read still lacks.

@@ -118,7 +118,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                 }
                 (None, None) => return Err(VfsError::WouldBlock),
                 // The breakers of all servers that may have the bytes are open.
-                (None, Some(error)) if candidates.iter().all(|it| it.outlook.is_refusing) => {
+                (None, Some(error)) if candidates.iter().all(|it| it.availability.is_refusing) => {
                     return Err(error);
                 }
                 (None, Some(error)) if !may_pass(&error) => return Err(error),
@@ -158,10 +158,10 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         if self.servers.fails_if_missing() {
             return None;
         }
-        let (choice, now) = (self.servers.choice(), self.servers.now());
-        let place = choice.waiting_place(candidates, now)?;
-        let is_refusing = |it: &Candidate| it.server == place && it.outlook.is_refusing;
-        let is_well = !choice.is_doubted(place, now) && !candidates.iter().any(is_refusing);
+        let (selector, now) = (self.servers.selector(), self.servers.now());
+        let place = selector.waiting_place(candidates, now)?;
+        let is_refusing = |it: &Candidate| it.server == place && it.availability.is_refusing;
+        let is_well = !selector.is_doubted(place, now) && !candidates.iter().any(is_refusing);
         (is_well || !is_failure).then_some(place)
     }
 
@@ -170,9 +170,9 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     fn next_part(&self) -> ByteRange {
         let rest = self.rest();
         let candidates = self.candidates(rest);
-        let until = candidates.iter().map(|candidate| candidate.outlook.here_until).max();
+        let until = candidates.iter().map(|candidate| candidate.availability.here_until).max();
         let until = until.filter(|until| *until > rest.start());
-        let is_asking = |it: &Candidate| it.outlook.presence == Availability::Pending;
+        let is_asking = |it: &Candidate| it.availability.presence == Availability::Pending;
         let end = match (until, self.target.file.geometry) {
             (Some(until), _) => until,
             (None, Some(geometry)) if !candidates.iter().any(is_asking) => {
@@ -188,7 +188,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     async fn ask_all(&mut self, part: ByteRange) -> AttemptOutcome {
         let mut last_error = None;
         let mut candidates = self.candidates(part);
-        self.servers.choice().order(&mut candidates, self.target.handle, self.servers.now());
+        self.servers.selector().order(&mut candidates, self.target.handle, self.servers.now());
         for Candidate { server, .. } in candidates {
             // Bytes that have arrived are not requested again.
             let part = part.from(self.at);
@@ -211,14 +211,14 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         &mut self,
         server: ServerId,
         part: ByteRange,
-        patience: WaitPolicy,
+        wait_policy: WaitPolicy,
     ) -> ServerOutcome {
         if part.is_empty() {
             return ServerOutcome::Done;
         }
         let begun_at = self.servers.now();
         let mut target = self.target.part(part, false);
-        if patience == WaitPolicy::FailFast {
+        if wait_policy == WaitPolicy::FailFast {
             // Another server may have the rest.
             target.split = Split::Never;
         }
@@ -227,7 +227,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             timeout: self.servers.timeout,
             first: self.time_left(),
             latest: self.deadline.saturating_duration_since(Instant::now()),
-            patience,
+            wait_policy,
         };
         let answer = engine.read(target, self.state(server), limits).await;
         let error = match answer {
@@ -235,7 +235,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                 let now = self.servers.now();
                 let took = now.duration_since(begun_at);
                 let handle = self.target.handle;
-                self.servers.choice().on_answer(handle, server, part.len(), took, now);
+                self.servers.selector().on_answer(handle, server, part.len(), took, now);
                 self.at = part.end();
                 self.progress_at = Instant::now();
                 self.parts.push(bytes);
@@ -251,14 +251,14 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         match error {
             VfsError::WouldBlock => ServerOutcome::Missing,
             // With `FailFast`, a time-out is a stall of one server.
-            VfsError::TimedOut if patience != WaitPolicy::FailFast => {
+            VfsError::TimedOut if wait_policy != WaitPolicy::FailFast => {
                 ServerOutcome::Over(VfsError::TimedOut)
             }
             VfsError::TimedOut if self.time_left().is_zero() => {
                 ServerOutcome::Over(VfsError::TimedOut)
             }
             error @ (VfsError::TimedOut | VfsError::Source(_) | VfsError::Stale) => {
-                self.servers.choice().on_failure(server, self.servers.now());
+                self.servers.selector().on_failure(server, self.servers.now());
                 tracing::debug!(server = server.0, off = self.at, %error,
                     "switching to another server");
                 ServerOutcome::Failed(error)
@@ -302,7 +302,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         let candidates = self.states.iter().filter_map(|(server, state)| {
             let file = self.target.file;
             let engine = self.servers.engine(*server)?;
-            let mut outlook = engine.outlook(file, Some(*state), part);
+            let mut availability = engine.availability(file, Some(*state), part);
             let is_running = match state.torrent {
                 TorrentState::Live | TorrentState::Initializing => true,
                 TorrentState::Paused | TorrentState::Failed => false,
@@ -310,10 +310,10 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             let is_local = engine.is_local((file, *state), part);
             if is_local {
                 // The plan does not know the files on the local disk.
-                outlook.here_until = part.end();
+                availability.here_until = part.end();
             }
             let have_bytes = state.have_bytes;
-            Some(Candidate { server: *server, is_local, outlook, have_bytes, is_running })
+            Some(Candidate { server: *server, is_local, availability, have_bytes, is_running })
         });
         candidates.collect()
     }
@@ -356,8 +356,11 @@ async fn elsewhere<S: TorrentSource>(
             // Requests the bitfield, if the last answer is older than a second.
             let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
             let is_known = matches!(pieces, Ok(Some(_)));
-            let outlook = engine.outlook(file, Some(*state), range);
-            if is_known && outlook.presence == Availability::Present && !outlook.is_refusing {
+            let availability = engine.availability(file, Some(*state), range);
+            if is_known
+                && availability.presence == Availability::Present
+                && !availability.is_refusing
+            {
                 return;
             }
         }

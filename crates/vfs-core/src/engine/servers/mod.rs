@@ -53,12 +53,12 @@ pub(crate) struct MultiEngine<S> {
     /// The memory of the block cache of all engines.
     cache: BlockCache,
     /// Protects the history of the servers. Held for one access, never across an await.
-    choice: Mutex<ServerSelector>,
+    selector: Mutex<ServerSelector>,
     timeout: Duration,
     /// At least `timeout`.
     timeout_max: Duration,
     missing: MissingPolicy,
-    /// The start of the clock of `choice`.
+    /// The start of the clock of `selector`.
     begun_at: std::sync::OnceLock<Instant>,
     /// Reads that no server could answer.
     failures: AtomicU64,
@@ -83,7 +83,7 @@ impl<S: TorrentSource> MultiEngine<S> {
             streams_max,
             memory_bytes_max: tuning.memory_bytes_max(),
             cache,
-            choice: Mutex::new(ServerSelector::new(sources.len())),
+            selector: Mutex::new(ServerSelector::new(sources.len())),
             timeout: policy.timeout,
             timeout_max: policy.timeout_max.max(policy.timeout),
             missing: policy.missing,
@@ -109,12 +109,12 @@ impl<S: TorrentSource> MultiEngine<S> {
     /// recorded.
     pub(crate) fn open(&self, handle: HandleId) {
         self.engines.iter().for_each(|engine| engine.open(handle));
-        self.choice().on_open(handle);
+        self.selector().on_open(handle);
     }
 
     pub(crate) fn release(&self, handle: HandleId) {
         self.engines.iter().for_each(|engine| engine.release(handle));
-        self.choice().on_release(handle);
+        self.selector().on_release(handle);
     }
 
     /// Updates the states of the files that are being read from listings.
@@ -135,7 +135,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
         let local = self.engines.iter().find_map(|engine| engine.try_local(target));
         local.map(Ok).or_else(|| {
-            let home = self.choice().home(target.handle)?;
+            let home = self.selector().home(target.handle)?;
             self.engine(home)?.try_memory(target)
         })
     }
@@ -152,7 +152,7 @@ impl<S: TorrentSource> MultiEngine<S> {
             [(server, state)] => {
                 let answer = self.read_at(*server, target, Some(*state)).await;
                 if answer.is_ok() && self.engines.len() > 1 {
-                    self.choice().on_read_at(target.handle, *server);
+                    self.selector().on_read_at(target.handle, *server);
                 }
                 answer
             }
@@ -168,7 +168,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         let ReadTarget { file, range, .. } = target;
         let lacks = |(server, state): &(ServerId, FileState)| {
             self.engine(*server).is_none_or(|engine| {
-                let presence = engine.outlook(file, Some(*state), range).presence;
+                let presence = engine.availability(file, Some(*state), range).presence;
                 presence == Availability::Missing && !engine.is_local((file, *state), range)
             })
         };
@@ -189,7 +189,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         let ReadTarget { file, range, .. } = target;
         states.iter().any(|(server, state)| {
             self.engine(*server).is_some_and(|engine| {
-                let presence = engine.outlook(file, Some(*state), range).presence;
+                let presence = engine.availability(file, Some(*state), range).presence;
                 presence == Availability::Present || engine.is_local((file, *state), range)
             })
         })
@@ -211,7 +211,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         let (server, state) = match states {
             [only] => *only,
             _ => {
-                let home = self.choice().home(target.handle)?;
+                let home = self.selector().home(target.handle)?;
                 *states.iter().find(|(server, _)| *server == home)?
             }
         };
@@ -227,7 +227,7 @@ impl<S: TorrentSource> MultiEngine<S> {
     ) -> Result<Bytes, VfsError> {
         let (timeout, latest) = (self.timeout, self.timeout_max);
         let limits =
-            ReadLimits { timeout, first: timeout, latest, patience: WaitPolicy::UntilDeadline };
+            ReadLimits { timeout, first: timeout, latest, wait_policy: WaitPolicy::UntilDeadline };
         let engine = self.engine(server).ok_or(VfsError::Stale)?;
         engine.read(target, state, limits).await
     }
@@ -274,7 +274,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         let mut all: BTreeMap<HandleId, Activity> = BTreeMap::new();
         for (server, engine) in (0..).map(ServerId).zip(&self.engines) {
             for (handle, activity) in engine.activities() {
-                let is_home = self.choice().home(handle) == Some(server);
+                let is_home = self.selector().home(handle) == Some(server);
                 let known = all.entry(handle).or_default();
                 if is_home || known.bytes_given == 0 {
                     known.offset = activity.offset;
@@ -342,8 +342,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         Timestamp::from_start(now.saturating_duration_since(begun_at))
     }
 
-    fn choice(&self) -> MutexGuard<'_, ServerSelector> {
+    fn selector(&self) -> MutexGuard<'_, ServerSelector> {
         // A panic under the lock is a bug of one request; other requests continue.
-        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
+        self.selector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

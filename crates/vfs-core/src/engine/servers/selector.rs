@@ -67,7 +67,7 @@ pub(super) struct Candidate {
     pub(super) server: ServerId,
     /// Whether the local disk has the bytes, so that the server is not needed.
     pub(super) is_local: bool,
-    pub(super) outlook: ServerAvailability,
+    pub(super) availability: ServerAvailability,
     /// The bytes of the file that the server had in the last listing.
     pub(super) have_bytes: u64,
     /// Whether missing data can arrive there.
@@ -136,18 +136,19 @@ impl ServerSelector {
     pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Timestamp) {
         let home = self.home(handle);
         let cost = |server: ServerId| self.record(server).cost_at(now);
-        let costs = candidates.iter().filter(|it| it.outlook.presence == Availability::Present);
+        let costs =
+            candidates.iter().filter(|it| it.availability.presence == Availability::Present);
         let least = costs.map(|it| cost(it.server)).min().unwrap_or(0);
         candidates.sort_by_key(|candidate| {
-            let Candidate { server, is_local, outlook, .. } = candidate;
+            let Candidate { server, is_local, availability, .. } = candidate;
             let is_doubted = self.is_doubted(*server, now);
             let stays =
                 home == Some(*server) && cost(*server) <= least.saturating_mul(STAY_COST_MAX);
             (
                 !is_local,
-                outlook.is_refusing,
+                availability.is_refusing,
                 is_doubted,
-                rank(outlook.presence),
+                rank(availability.presence),
                 !stays,
                 cost(*server),
                 *server,
@@ -164,9 +165,9 @@ impl ServerSelector {
     ) -> Option<ServerId> {
         let running = candidates.iter().filter(|candidate| candidate.is_running);
         let best = running.min_by_key(|candidate| {
-            let Candidate { server, outlook, have_bytes, .. } = candidate;
+            let Candidate { server, availability, have_bytes, .. } = candidate;
             let most = std::cmp::Reverse(*have_bytes);
-            (outlook.is_refusing, self.is_doubted(*server, now), most, *server)
+            (availability.is_refusing, self.is_doubted(*server, now), most, *server)
         });
         best.map(|candidate| candidate.server)
     }
@@ -206,24 +207,24 @@ mod tests {
         Candidate {
             server: ServerId(server),
             is_local: false,
-            outlook: ServerAvailability { presence, here_until: 0, is_refusing: false },
+            availability: ServerAvailability { presence, here_until: 0, is_refusing: false },
             have_bytes: u64::from(server),
             is_running: true,
         }
     }
 
     /// Returns a selector without history, with two open handles.
-    fn choice(server_count: usize) -> ServerSelector {
-        let mut choice = ServerSelector::new(server_count);
-        [READER, OTHER].into_iter().for_each(|handle| choice.on_open(handle));
-        choice
+    fn selector(server_count: usize) -> ServerSelector {
+        let mut selector = ServerSelector::new(server_count);
+        [READER, OTHER].into_iter().for_each(|handle| selector.on_open(handle));
+        selector
     }
 
     #[track_caller]
-    fn check(choice: &ServerSelector, now: u64, presences: &[Availability], want: &[u16]) {
+    fn check(selector: &ServerSelector, now: u64, presences: &[Availability], want: &[u16]) {
         let mut candidates: Vec<_> =
             (0..).zip(presences).map(|(server, presence)| candidate(server, *presence)).collect();
-        choice.order(&mut candidates, READER, second(now));
+        selector.order(&mut candidates, READER, second(now));
         let order: Vec<_> = candidates.iter().map(|candidate| candidate.server.0).collect();
         assert_eq!(order, want);
     }
@@ -231,110 +232,110 @@ mod tests {
     #[test]
     fn who_has_the_bytes_is_asked_first() {
         use Availability::{Missing, Pending, Present, Unknown};
-        let choice = choice(4);
-        check(&choice, 0, &[Missing, Unknown, Pending, Present], &[3, 2, 1, 0]);
-        check(&choice, 0, &[Present, Present], &[0, 1]);
+        let selector = selector(4);
+        check(&selector, 0, &[Missing, Unknown, Pending, Present], &[3, 2, 1, 0]);
+        check(&selector, 0, &[Present, Present], &[0, 1]);
     }
 
     #[test]
     fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
-        let mut choice = choice(2);
+        let mut selector = selector(2);
         let took = Duration::from_millis(1);
-        choice.on_answer(READER, ServerId(0), 1 << 20, took, second(0) + took);
-        choice.on_failure(ServerId(1), second(0));
+        selector.on_answer(READER, ServerId(0), 1 << 20, took, second(0) + took);
+        selector.on_failure(ServerId(1), second(0));
         let mut candidates = [0, 1].map(|server| candidate(server, Availability::Present));
         candidates[1].is_local = true;
-        candidates[1].outlook.is_refusing = true;
-        choice.order(&mut candidates, READER, second(0));
+        candidates[1].availability.is_refusing = true;
+        selector.order(&mut candidates, READER, second(0));
         assert_eq!(candidates[0].server, ServerId(1));
     }
 
     #[test]
     fn who_failed_is_asked_last_for_a_while() {
         use Availability::{Missing, Present};
-        let mut choice = choice(2);
-        choice.on_failure(ServerId(0), second(10));
-        check(&choice, 11, &[Present, Missing], &[1, 0]);
-        check(&choice, 12, &[Present, Missing], &[0, 1]);
-        choice.on_failure(ServerId(0), second(12));
-        check(&choice, 15, &[Present, Present], &[1, 0]);
-        check(&choice, 16, &[Present, Present], &[0, 1]);
-        (0..100).for_each(|_| choice.on_failure(ServerId(0), second(20)));
-        check(&choice, 49, &[Present, Present], &[1, 0]);
-        check(&choice, 50, &[Present, Present], &[0, 1]);
-        choice.on_failure(ServerId(0), second(50));
-        choice.on_answer(OTHER, ServerId(0), 1, Duration::from_secs(1), second(51));
-        choice.on_failure(ServerId(0), second(60));
-        check(&choice, 62, &[Present, Present], &[1, 0]);
+        let mut selector = selector(2);
+        selector.on_failure(ServerId(0), second(10));
+        check(&selector, 11, &[Present, Missing], &[1, 0]);
+        check(&selector, 12, &[Present, Missing], &[0, 1]);
+        selector.on_failure(ServerId(0), second(12));
+        check(&selector, 15, &[Present, Present], &[1, 0]);
+        check(&selector, 16, &[Present, Present], &[0, 1]);
+        (0..100).for_each(|_| selector.on_failure(ServerId(0), second(20)));
+        check(&selector, 49, &[Present, Present], &[1, 0]);
+        check(&selector, 50, &[Present, Present], &[0, 1]);
+        selector.on_failure(ServerId(0), second(50));
+        selector.on_answer(OTHER, ServerId(0), 1, Duration::from_secs(1), second(51));
+        selector.on_failure(ServerId(0), second(60));
+        check(&selector, 62, &[Present, Present], &[1, 0]);
     }
 
     #[test]
     fn a_reader_stays_unless_another_server_is_much_faster() {
         use Availability::Present;
-        let mut choice = choice(2);
-        let answer = |choice: &mut ServerSelector, handle, server, millis| {
+        let mut selector = selector(2);
+        let answer = |selector: &mut ServerSelector, handle, server, millis| {
             let took = Duration::from_millis(millis);
-            choice.on_answer(handle, ServerId(server), 1 << 20, took, second(0) + took);
+            selector.on_answer(handle, ServerId(server), 1 << 20, took, second(0) + took);
         };
-        answer(&mut choice, OTHER, 0, 10);
+        answer(&mut selector, OTHER, 0, 10);
         // A server of unknown speed is tried.
-        check(&choice, 0, &[Present, Present], &[1, 0]);
-        answer(&mut choice, READER, 1, 19);
-        check(&choice, 0, &[Present, Present], &[1, 0]);
-        (0..20).for_each(|_| answer(&mut choice, READER, 1, 21));
-        check(&choice, 0, &[Present, Present], &[0, 1]);
+        check(&selector, 0, &[Present, Present], &[1, 0]);
+        answer(&mut selector, READER, 1, 19);
+        check(&selector, 0, &[Present, Present], &[1, 0]);
+        (0..20).for_each(|_| answer(&mut selector, READER, 1, 21));
+        check(&selector, 0, &[Present, Present], &[0, 1]);
     }
 
     /// Handles are never reused: an entry for a released one would never be removed.
     #[test]
     fn an_answer_after_the_release_of_its_handle_leaves_nothing_behind() {
-        let mut choice = choice(2);
+        let mut selector = selector(2);
         let took = Duration::from_secs(1);
-        choice.on_answer(READER, ServerId(1), 1, took, second(1));
-        assert_eq!(choice.home(READER), Some(ServerId(1)));
-        choice.on_release(READER);
-        choice.on_answer(READER, ServerId(1), 1, took, second(2));
-        assert_eq!(choice.homes.keys().collect::<Vec<_>>(), [&OTHER]);
-        assert!(choice.record(ServerId(1)).cost > 0);
+        selector.on_answer(READER, ServerId(1), 1, took, second(1));
+        assert_eq!(selector.home(READER), Some(ServerId(1)));
+        selector.on_release(READER);
+        selector.on_answer(READER, ServerId(1), 1, took, second(2));
+        assert_eq!(selector.homes.keys().collect::<Vec<_>>(), [&OTHER]);
+        assert!(selector.record(ServerId(1)).cost > 0);
     }
 
     #[test]
     fn who_was_slow_is_tried_again_in_time_and_measured_anew() {
         use Availability::Present;
-        let mut choice = choice(2);
-        let answer = |choice: &mut ServerSelector, server: u16, at: u64, millis: u64| {
+        let mut selector = selector(2);
+        let answer = |selector: &mut ServerSelector, server: u16, at: u64, millis: u64| {
             let took = Duration::from_millis(millis);
-            choice.on_answer(READER, ServerId(server), 1 << 20, took, second(at) + took);
+            selector.on_answer(READER, ServerId(server), 1 << 20, took, second(at) + took);
         };
-        answer(&mut choice, 1, 0, 100);
-        answer(&mut choice, 0, 0, 10);
+        answer(&mut selector, 1, 0, 100);
+        answer(&mut selector, 0, 0, 10);
         let turn = (0..600).find(|now| {
-            answer(&mut choice, 0, *now, 10);
+            answer(&mut selector, 0, *now, 10);
             let mut candidates = [0, 1].map(|server| candidate(server, Present));
-            choice.order(&mut candidates, READER, second(*now));
+            selector.order(&mut candidates, READER, second(*now));
             candidates[0].server == ServerId(1)
         });
         // Twice as fast as the current server by estimate: after more than four half-lives.
         assert_eq!(turn, Some(265));
         // It is still slow: the next read goes to the other server again.
-        answer(&mut choice, 1, 265, 100);
-        check(&choice, 266, &[Present, Present], &[0, 1]);
+        answer(&mut selector, 1, 265, 100);
+        check(&selector, 266, &[Present, Present], &[0, 1]);
         // It is faster now, and keeps the reader.
-        answer(&mut choice, 0, 600, 10);
-        answer(&mut choice, 1, 600, 5);
-        check(&choice, 601, &[Present, Present], &[1, 0]);
-        assert!(choice.record(ServerId(1)).cost_at(Timestamp::MAX) > 0);
+        answer(&mut selector, 0, 600, 10);
+        answer(&mut selector, 1, 600, 5);
+        check(&selector, 601, &[Present, Present], &[1, 0]);
+        assert!(selector.record(ServerId(1)).cost_at(Timestamp::MAX) > 0);
     }
 
     #[test]
     fn what_is_missing_everywhere_is_waited_for_where_it_downloads() {
-        let choice = choice(3);
+        let selector = selector(3);
         let mut candidates = [0, 1, 2].map(|server| candidate(server, Availability::Missing));
-        let place = |candidates: &[Candidate]| choice.waiting_place(candidates, second(0));
+        let place = |candidates: &[Candidate]| selector.waiting_place(candidates, second(0));
         assert_eq!(place(&candidates), Some(ServerId(2)));
         candidates[2].is_running = false;
         assert_eq!(place(&candidates), Some(ServerId(1)));
-        candidates[1].outlook.is_refusing = true;
+        candidates[1].availability.is_refusing = true;
         assert_eq!(place(&candidates), Some(ServerId(0)));
         candidates.iter_mut().for_each(|candidate| candidate.is_running = false);
         assert_eq!(place(&candidates), None);

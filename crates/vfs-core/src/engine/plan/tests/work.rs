@@ -45,7 +45,7 @@ fn stuck_plan(stuck_count: u64) -> Plan {
         actions(&mut plan, now);
     }
     assert_eq!(plan.streams.len(), 3, "as many streams wait for what is missing as may");
-    assert_eq!(plan.waiting.reader_count() as u64, stuck_count);
+    assert_eq!(plan.index.reader_count() as u64, stuck_count);
     plan
 }
 
