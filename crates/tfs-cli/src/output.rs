@@ -82,8 +82,8 @@ impl Frames {
         let mut stdout = io::stdout().lock();
         let shown = if self.is_terminal {
             let clear = if self.is_first { "\x1b[2J" } else { "" };
-            let size = terminal_size().map(|(Width(width), Height(height))| (width, height));
-            let frame = in_place(screen, size.unwrap_or((80, 24)), wants_colours());
+            let (width, height) = terminal_size().unwrap_or((Width(80), Height(24)));
+            let frame = in_place(screen, width, height, wants_colours());
             write!(stdout, "{clear}{frame}")
         } else {
             writeln!(stdout, "{}", harmless(&screen.plain()))
@@ -103,13 +103,13 @@ pub(crate) fn wants_colours() -> bool {
 
 /// Returns the output that draws a screen over the previous one, cut to this number of columns and
 /// lines.
-fn in_place(screen: &Screen, (width, height): (u16, u16), has_dim: bool) -> String {
+fn in_place(screen: &Screen, width: Width, height: Height, has_dim: bool) -> String {
     let mut frame = String::from("\x1b[H");
     // The last line stays free: the cursor is there.
-    for line in screen.lines().iter().take(usize::from(height).saturating_sub(1)) {
+    for line in screen.lines().iter().take(usize::from(height.0).saturating_sub(1)) {
         let is_dim = has_dim && line.is_old;
         frame.push_str(if is_dim { DIM } else { "" });
-        frame.extend(line.text.chars().take(usize::from(width)));
+        frame.extend(line.text.chars().take(usize::from(width.0)));
         frame.push_str(if is_dim { PLAIN } else { "" });
         frame.push_str("\x1b[K\r\n");
     }
@@ -257,9 +257,9 @@ mod tests {
     fn a_frame_fits_the_terminal_and_leaves_nothing_of_the_one_before() {
         let mut screen = Screen::from("abcdef".to_owned());
         screen.add("bcdefg\nc\nd", true);
-        let frame = in_place(&screen, (4, 4), false);
+        let frame = in_place(&screen, Width(4), Height(4), false);
         assert_eq!(frame, "\x1b[Habcd\x1b[K\r\nbcde\x1b[K\r\nc\x1b[K\r\n\x1b[J");
-        let dimmed = in_place(&screen, (4, 3), true);
+        let dimmed = in_place(&screen, Width(4), Height(3), true);
         assert_eq!(dimmed, "\x1b[Habcd\x1b[K\r\n\x1b[2mbcde\x1b[0m\x1b[K\r\n\x1b[J");
     }
 }

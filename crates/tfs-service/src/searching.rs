@@ -43,7 +43,7 @@ pub async fn search_servers(
                 let looked = discovery.poll(&PollOptions::default()).await;
                 // Waits as long as more details arrive.
                 match discovery.details_progress() {
-                    Some((known, _)) if known > known_count => known_count = known,
+                    Some(progress) if progress.known > known_count => known_count = progress.known,
                     _ => return looked,
                 }
             }

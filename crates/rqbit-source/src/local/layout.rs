@@ -1,7 +1,7 @@
 //! Layout of a torrent: its files concatenated, split into pieces with their hashes.
 
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 
 use rqbit_client::wire;
@@ -110,11 +110,10 @@ impl PieceLayout {
         Some(piece(span.start)?..=piece(last)?)
     }
 
-    /// Returns the offsets of the first byte of a piece and of the byte after its last, counted as
-    /// [`FileSpan::start`].
-    pub(super) fn bounds(&self, piece_idx: u32) -> (u64, u64) {
+    /// Returns the range of a piece, counted as [`FileSpan::start`].
+    pub(super) fn bounds(&self, piece_idx: u32) -> Range<u64> {
         let start = u64::from(piece_idx).saturating_mul(self.piece_len());
-        (start, start.saturating_add(self.piece_len()).min(self.total_bytes))
+        start..start.saturating_add(self.piece_len()).min(self.total_bytes)
     }
 
     pub(super) fn hash(&self, piece_idx: u32) -> Option<&[u8]> {
@@ -124,7 +123,7 @@ impl PieceLayout {
 
     /// Returns the files that have bytes of a piece, in order.
     pub(super) fn spans_in(&self, piece_idx: u32) -> impl Iterator<Item = &FileSpan> {
-        let (start, end) = self.bounds(piece_idx);
+        let Range { start, end } = self.bounds(piece_idx);
         // The first file that ends after the start of the piece; empty files are skipped.
         let first = self.spans.partition_point(|span| span.start.saturating_add(span.len) <= start);
         let rest = self.spans.get(first..).unwrap_or_default().iter();
@@ -213,7 +212,7 @@ pub(super) mod tests {
         assert_eq!(starts(1), [0, 5, 6]);
         assert_eq!(starts(2), [8]);
         assert_eq!(starts(3), [0_u64; 0]);
-        assert_eq!(layout.bounds(2), (8, 11));
+        assert_eq!(layout.bounds(2), 8..11);
         assert_eq!(layout.pieces_of(&layout.spans[0]), Some(0..=1));
         assert_eq!(layout.pieces_of(&layout.spans[4]), Some(2..=2));
         let kinds: Vec<_> = layout.spans.iter().map(|span| &span.kind).collect();

@@ -89,7 +89,7 @@ impl Bars {
                 self.wanted_bytes += total_bytes;
             }
             PreloadEvent::Progress { path, there_bytes, total_bytes, waits_for } => {
-                self.on_progress(path, (*there_bytes, *total_bytes), *waits_for);
+                self.on_progress(path, *there_bytes, *total_bytes, *waits_for);
             }
             PreloadEvent::Done { path, total_bytes } => {
                 match self.remove(path).and_then(|file| file.before_bytes) {
@@ -119,7 +119,8 @@ impl Bars {
     fn on_progress(
         &mut self,
         path: &str,
-        (there_bytes, total_bytes): (u64, u64),
+        there_bytes: u64,
+        total_bytes: u64,
         waits_for: Option<PreloadReason>,
     ) {
         let new = FileBar { bar: None, total_bytes, before_bytes: None, there_bytes, waits_for };

@@ -23,8 +23,14 @@ const NAMES_MAX: u32 = 16;
 pub(super) struct ControlSocket {
     dir: RuntimeDir,
     path: PathBuf,
-    /// Device and inode number, to recognize the socket.
-    identity: (u64, u64),
+    identity: SocketIdentity,
+}
+
+/// Identity of the file of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SocketIdentity {
+    device: u64,
+    inode: u64,
 }
 
 /// Why a process accepts no commands. The message fits after "failed to".
@@ -92,16 +98,16 @@ impl Drop for ControlSocket {
 }
 
 /// Creates a connectable socket. Must be called under the lock.
-fn bind(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
+fn bind(path: &Path) -> io::Result<(UnixListener, SocketIdentity)> {
     let listener = UnixListener::bind(path)?;
     close_to_others(path)?;
     listener.set_nonblocking(true)?;
     Ok((listener, identity(path)?))
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<SocketIdentity> {
     let metadata = fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
+    Ok(SocketIdentity { device: metadata.dev(), inode: metadata.ino() })
 }
 
 #[cfg(test)]

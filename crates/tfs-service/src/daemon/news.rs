@@ -11,6 +11,14 @@ pub(super) struct ReloadReport {
     of_mounts: BTreeMap<PathBuf, (MountOutcome, Option<String>)>,
 }
 
+/// Numbers of mounts of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlannedCounts {
+    /// Mounts that answer.
+    pub(super) up: usize,
+    pub(super) all: usize,
+}
+
 impl ReloadReport {
     pub(super) fn clear(&mut self) {
         self.of_mounts.clear();
@@ -68,7 +76,8 @@ impl ReloadReport {
 
     /// Returns a line for `systemctl status`: the number of mounts that answer, and the first
     /// failure.
-    pub(super) fn status(&self, (up, all): (usize, usize)) -> String {
+    pub(super) fn status(&self, counts: PlannedCounts) -> String {
+        let PlannedCounts { up, all } = counts;
         let trouble = self.of_mounts.iter().find_map(|(path, (outcome, why))| match outcome {
             MountOutcome::Failed => Some((path, why.as_deref().unwrap_or("it failed"))),
             MountOutcome::Unmounted => Some((path, "unmounted")),

@@ -11,7 +11,7 @@ use tfs_api::wire::{MissingMount, MountOutcome, ReloadedMount};
 use tfs_types::Backoff;
 use tokio::time::Instant;
 
-use super::news::ReloadReport;
+use super::news::{PlannedCounts, ReloadReport};
 
 /// Pauses before retries of a mount. At the first retry a transient problem has passed, and readers
 /// need the mount soon. With the longest pause, a user who has repaired the cause does not wait for
@@ -260,12 +260,12 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         self.is_ending && self.entries.is_empty()
     }
 
-    /// Returns the number of mounts that are up, and of all.
-    fn counts(&self) -> (usize, usize) {
+    fn counts(&self) -> PlannedCounts {
         let is_up = |entry: &&PlannedMount<S>| {
             matches!(entry.state, TaskState::Up { .. } | TaskState::Leaving { .. })
         };
-        (self.entries.values().filter(is_up).count(), self.entries.len())
+        let up = self.entries.values().filter(is_up).count();
+        PlannedCounts { up, all: self.entries.len() }
     }
 
     /// Returns the result for each mount since the last configuration.

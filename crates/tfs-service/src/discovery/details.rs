@@ -49,6 +49,15 @@ const FILES_MAX: usize = 4_000_000;
 /// A request for the details of a torrent.
 pub(super) type DetailsRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
 
+/// The progress of requesting details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DetailsProgress {
+    /// The number of torrents whose details have arrived.
+    pub(crate) known: usize,
+    /// The number of all listed torrents that the tree lacks.
+    pub(crate) all: usize,
+}
+
 type DetailsOutcome = (InfoHash, u64, Option<Result<TorrentDetails, SourceError>>);
 
 /// A torrent that is listed and not in the tree.
@@ -193,9 +202,8 @@ impl DetailsQueue {
         self.untried_count
     }
 
-    /// Returns the number of torrents whose details arrived, and of all.
-    pub(super) fn progress(&self) -> (usize, usize) {
-        (self.ready.len(), self.wanted.len())
+    pub(super) fn progress(&self) -> DetailsProgress {
+        DetailsProgress { known: self.ready.len(), all: self.wanted.len() }
     }
 
     pub(super) fn has_ready(&self) -> bool {

@@ -47,6 +47,15 @@ pub(super) struct MetadataQueue {
     gone: HashSet<InfoHash>,
 }
 
+/// Numbers of torrents without metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MetadataCounts {
+    /// Torrents that wait for metadata.
+    pub(super) pending: usize,
+    /// Torrents without metadata on the server.
+    pub(super) unavailable: usize,
+}
+
 impl MetadataQueue {
     /// Adds those torrents of the tree whose metadata is unknown.
     pub(super) fn add(&mut self, details: impl IntoIterator<Item = TorrentDetails>) {
@@ -77,14 +86,12 @@ impl MetadataQueue {
         }
     }
 
-    /// Returns the number of torrents that wait for metadata, and of those without any on the
-    /// server.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> MetadataCounts {
         let is_unavailable =
             |paused: &&Paused| paused.details.metadata == MetadataStatus::Unavailable;
         let unavailable = self.paused.values().filter(is_unavailable).count();
-        let waiting = self.queue.len() + self.in_flight.len() + self.paused.len() - unavailable;
-        (waiting, unavailable)
+        let pending = self.queue.len() + self.in_flight.len() + self.paused.len() - unavailable;
+        MetadataCounts { pending, unavailable }
     }
 
     /// Sends requests up to the limit.

@@ -33,6 +33,7 @@ use vfs_core::{
 };
 
 use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
+pub(crate) use self::details::DetailsProgress;
 use self::details::DetailsQueue;
 use self::metadata::MetadataQueue;
 pub(crate) use self::poll::PollRequest;
@@ -186,9 +187,8 @@ impl<S: TorrentSource> Discovery<S> {
         self.vfs.is_server_known(self.server)
     }
 
-    /// Returns the number of torrents whose details arrived, and of all, while there is no tree
-    /// yet.
-    pub(crate) fn details_progress(&self) -> Option<(usize, usize)> {
+    /// Returns the progress of requesting details, while there is no tree yet.
+    pub(crate) fn details_progress(&self) -> Option<DetailsProgress> {
         self.first_listing.is_some().then(|| self.details.progress())
     }
 
@@ -237,8 +237,8 @@ impl<S: TorrentSource> Discovery<S> {
         self.take();
         self.record_regularly();
         self.report();
-        if let Some((ready, all)) = self.details_progress() {
-            let text = format!("get the details of all torrents: {ready} of {all} are there");
+        if let Some(DetailsProgress { known, all }) = self.details_progress() {
+            let text = format!("get the details of all torrents: {known} of {all} are there");
             return Err(SourceError::new(SourceErrorKind::TimedOut, text));
         }
         Ok(std::mem::take(&mut self.changes))
@@ -399,8 +399,8 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Shows the tree for the first time, if each torrent was tried and any details arrived.
     fn apply_first(&mut self) {
-        let (ready, all) = self.details.progress();
-        if self.details.untried_count() > 0 || (ready == 0 && all > 0) {
+        let DetailsProgress { known, all } = self.details.progress();
+        if self.details.untried_count() > 0 || (known == 0 && all > 0) {
             return;
         }
         if let Some(listing) = self.first_listing.take() {

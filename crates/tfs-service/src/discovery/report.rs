@@ -7,7 +7,7 @@ use tfs_api::status::{
 use vfs_core::{InfoHash, TorrentSource};
 
 use super::Discovery;
-use super::details::LeftOutTorrent;
+use super::details::{DetailsProgress, LeftOutTorrent};
 
 impl<S: TorrentSource> Discovery<S> {
     /// Updates the watch with the completeness of the tree.
@@ -37,10 +37,10 @@ impl<S: TorrentSource> Discovery<S> {
             let name = listed.or_else(|| name(*info_hash));
             NamedTorrent { info_hash: info_hash.to_string(), name, why }
         });
-        let (metadata_pending, metadata_unavailable) = self.metadata.counts();
+        let metadata = self.metadata.counts();
         let details = self.details_progress();
         self.watch.set_discovery(DiscoveryStatus {
-            details: details.map(|(known, all)| DetailsStatus { known, all }),
+            details: details.map(|DetailsProgress { known, all }| DetailsStatus { known, all }),
             left_out: LeftOutStatus { count: left_out.len(), torrents: named.collect() },
             missing: AbsenceStatus {
                 count: missing.len(),
@@ -48,8 +48,8 @@ impl<S: TorrentSource> Discovery<S> {
                 torrents: missing_named.collect(),
             },
             failed: FailedStatus { count: self.failed.len(), torrents: failed_named.collect() },
-            metadata_pending,
-            metadata_unavailable,
+            metadata_pending: metadata.pending,
+            metadata_unavailable: metadata.unavailable,
         });
         self.reported_at = Some(tokio::time::Instant::now());
     }

@@ -309,7 +309,7 @@ async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
         assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
         vfs.source(ServerId::FIRST).unwrap().set_down(true);
     }
-    assert_eq!(discovery.details_progress(), Some((10, 30)));
+    assert_eq!(discovery.details_progress(), Some(DetailsProgress { known: 10, all: 30 }));
     let asked = vfs.source(ServerId::FIRST).unwrap().details_count();
     (11..=30).for_each(|id| vfs.source(ServerId::FIRST).unwrap().hide(id, None));
     vfs.source(ServerId::FIRST).unwrap().set_down(false);

@@ -28,7 +28,7 @@ use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs,
 
 #[cfg(feature = "embedded")]
 pub use self::embedded::{EmbeddedDirError, EmbeddedSettings};
-use self::server::{ConnectedServer, PolledServer, Starting};
+use self::server::{ConnectedServer, PolledServer, ServerMount, Starting};
 pub use self::server::{MountServer, ServerChoice};
 pub use self::start::{ServerDown, ServerDownCause};
 use crate::AddError;
@@ -402,15 +402,15 @@ async fn connect(
     mounts: &MountRegistry,
 ) -> Result<Vec<ConnectedServer>, StartError> {
     let state_dir = settings.state_dir.clone().or_else(user_state_dir);
-    let is_alone = settings.servers.len() == 1;
-    let chunk_time_max = settings.read.timeout + CHUNK_MARGIN;
-    let connections = settings.servers.iter().map(|server| {
-        let state_dir = state_dir.as_deref();
-        let sharing = (mounts.budgets(), settings.mountpoint.as_path());
-        let torrent_ttl = settings.torrent_ttl;
-        ConnectedServer::open(server, is_alone, chunk_time_max, torrent_ttl, state_dir, sharing)
-    });
-    try_join_all(connections).await
+    let mount = ServerMount {
+        mountpoint: &settings.mountpoint,
+        is_alone: settings.servers.len() == 1,
+        chunk_time_max: settings.read.timeout + CHUNK_MARGIN,
+        torrent_ttl: settings.torrent_ttl,
+        state_dir: state_dir.as_deref(),
+        budgets: mounts.budgets(),
+    };
+    try_join_all(settings.servers.iter().map(|server| ConnectedServer::open(server, mount))).await
 }
 
 fn make_vfs(

@@ -103,17 +103,27 @@ impl MountServer {
     }
 }
 
+/// What all servers of a mount have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct ServerMount<'a> {
+    pub(crate) mountpoint: &'a Path,
+    /// Whether the mount has one server, so that messages need no server name.
+    pub(crate) is_alone: bool,
+    /// The time-out of a chunk of a stream.
+    pub(crate) chunk_time_max: Duration,
+    pub(crate) torrent_ttl: Duration,
+    pub(crate) state_dir: Option<&'a Path>,
+    pub(crate) budgets: &'a Budgets,
+}
+
 impl ConnectedServer {
     /// Starts an embedded server, and opens the persisted state. Sends nothing to a remote server.
-    /// `is_alone` means that messages need no server name.
     pub(crate) async fn open(
         settings: &MountServer,
-        is_alone: bool,
-        chunk_time_max: Duration,
-        torrent_ttl: Duration,
-        state_dir: Option<&Path>,
-        (budgets, mountpoint): (&Budgets, &Path),
+        mount: ServerMount<'_>,
     ) -> Result<Self, StartError> {
+        let ServerMount { is_alone, chunk_time_max, torrent_ttl, .. } = mount;
+        let ServerMount { state_dir, budgets, mountpoint, .. } = mount;
         let MountServer { name, choice, streams_max, local_paths } = settings;
         #[cfg(feature = "embedded")]
         let mut embedded = None;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
 use super::StartError;
-use crate::discovery::{Discovery, PollOptions, chain};
+use crate::discovery::{DetailsProgress, Discovery, PollOptions, chain};
 use crate::{BaseUrl, ConnectError, RqbitServer, rqbit_version};
 
 /// How long a mount waits for its servers at the start, unless a shorter limit applies. A working
@@ -95,7 +95,7 @@ pub(crate) async fn first_look<S: TorrentSource>(
         Ok(())
     };
     let looked = timeout(time_max, look).await;
-    if let (Ok(Err(StartError::List(_))) | Err(_), Some((known, all))) =
+    if let (Ok(Err(StartError::List(_))) | Err(_), Some(DetailsProgress { known, all })) =
         (&looked, discovery.details_progress())
     {
         let cause = ServerDownCause::Incomplete { url: url.clone(), known, all };

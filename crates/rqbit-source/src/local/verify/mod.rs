@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{SeekFrom, seek};
@@ -116,7 +117,7 @@ impl Verifier<'_> {
     /// Hashes a piece, across all of its files.
     fn judge(&self, piece_idx: u32) -> Result<PieceCheck, LocalRefusal> {
         let Some(want) = self.layout.hash(piece_idx) else { return Ok(PieceCheck::Open) };
-        let (start, end) = self.layout.bounds(piece_idx);
+        let Range { start, end } = self.layout.bounds(piece_idx);
         let mut sha1 = Sha1::new();
         let mut block = vec![0; BLOCK_BYTES];
         for (count, span) in self.layout.spans_in(piece_idx).enumerate() {
