@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::Timestamp;
 use crate::engine::plan::Output;
+use crate::{Timestamp, VfsError};
 
 /// The event counts of a run.
 #[derive(Debug, Default)]
@@ -82,7 +82,9 @@ impl Summary {
             Output::Answer { read, result } => {
                 let result = match result {
                     Ok(parts) => Ok(parts.iter().map(bytes::Bytes::len).sum::<usize>()),
-                    Err(error) => Err(error.to_string()),
+                    // Without texts, which may be reworded.
+                    Err(VfsError::Source(error)) => Err(format!("Source({:?})", error.kind)),
+                    Err(error) => Err(format!("{error:?}")),
                 };
                 (0, read.0, result).hash(&mut hasher);
             }
