@@ -14,6 +14,7 @@ use tfs_service::{
     StartError, UnmountError,
 };
 use tfs_sys::shell::quoted;
+use tfs_types::join_causes;
 
 use crate::{exit, output};
 
@@ -156,7 +157,7 @@ pub(crate) fn report(error: &eyre::Report) -> u8 {
 /// Returns the report of an error: exit code, message and hint.
 pub(crate) fn describe(error: &eyre::Report) -> (u8, String, Option<String>) {
     let ErrorReport { code, prefix, hint } = verdict(error);
-    (code, format!("{prefix}{}", chain(error)), hint)
+    (code, format!("{prefix}{}", message(error)), hint)
 }
 
 fn verdict(error: &eyre::Report) -> ErrorReport {
@@ -548,24 +549,14 @@ fn hinted(code: u8, prefix: &'static str, hint: impl Into<String>) -> ErrorRepor
 
 /// Returns an error and its causes in one line, without causes that the text before already
 /// contains.
-fn chain(error: &eyre::Report) -> String {
-    let mut text = String::new();
+fn message(error: &eyre::Report) -> String {
     let cause_count = if tells_causes(error) { usize::MAX } else { 1 };
-    for cause in error.chain().take(cause_count) {
-        // Texts that fit after "cannot" do not fit after a colon.
-        let cause = match cause.downcast_ref::<ControlError>().filter(|_| !text.is_empty()) {
-            Some(cause) => cause.as_reason(),
-            None => cause.to_string(),
-        };
-        let last_words = cause.rsplit(": ").next().unwrap_or(&cause);
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(last_words) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
+    let causes = error.chain().take(cause_count).enumerate();
+    // Texts that fit after "cannot" do not fit after a colon.
+    join_causes(causes.map(|(depth, cause)| match cause.downcast_ref::<ControlError>() {
+        Some(cause) if depth > 0 => cause.as_reason(),
+        _ => cause.to_string(),
+    }))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Value types that several crates of the workspace share.
 //!
-//! [`InfoHash`] and [`Bitfield`] are what `rqbit-client` receives and `vfs-core` uses. [`Backoff`]
-//! and [`fnv1a`] serve every crate that retries or needs a permanent hash.
+//! [`InfoHash`] and [`Bitfield`] are what `rqbit-client` receives and `vfs-core` uses. [`Backoff`],
+//! [`fnv1a`] and [`chain()`] serve every crate that retries, needs a permanent hash, or reports
+//! errors.
 //!
 //! # Invariants
 //! The crate is pure: no I/O, no clock, no async code, no other crate of the workspace. Without the
@@ -9,10 +10,12 @@
 
 mod backoff;
 mod bitfield;
+mod chain;
 mod fnv;
 mod info_hash;
 
 pub use backoff::Backoff;
 pub use bitfield::Bitfield;
+pub use chain::{chain, join_causes};
 pub use fnv::{FNV1A_BASIS, fnv1a, fnv1a_32, fnv1a_from};
 pub use info_hash::{InfoHash, ParseInfoHashError};

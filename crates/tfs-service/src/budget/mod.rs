@@ -33,7 +33,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tfs_api::status::BudgetStatus;
 use tfs_sys::blocking;
-use tfs_sys::runtime_dir::{self, RuntimeDirError};
+use tfs_sys::runtime_dir;
 use tokio::time::timeout;
 use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits, Timestamp};
 
@@ -143,14 +143,6 @@ impl fmt::Debug for StreamShare {
 impl fmt::Debug for Budgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budgets").finish_non_exhaustive()
-    }
-}
-
-/// Returns an error with its cause.
-fn with_cause(error: &RuntimeDirError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tfs_api::status::BudgetStatus;
+use tfs_types::chain;
 use tokio::sync::Notify;
 use vfs_core::{
     BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots, Timestamp,
@@ -321,7 +322,7 @@ impl PoolState {
                 self.write(now);
             }
             Err(error) => {
-                let error = super::with_cause(&error);
+                let error = chain(&error);
                 // Each mount reports it at its start.
                 if !self.members.is_empty() && self.trouble.as_ref() != Some(&error) {
                     tracing::warn!(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tfs_api::status::{BudgetHolder, BudgetStatus};
 use tfs_sys::runtime_dir;
+use tfs_types::chain;
 
 use super::record::ProcessRecord;
 use super::slot_dir::SlotDir;
@@ -33,7 +34,7 @@ pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
             let holders = holders.flat_map(holders_of_process);
             BudgetStatus::new(holders.collect(), None)
         }
-        Err(error) => BudgetStatus::new(Vec::new(), Some(super::with_cause(&error))),
+        Err(error) => BudgetStatus::new(Vec::new(), Some(chain(&error))),
     }
 }
 

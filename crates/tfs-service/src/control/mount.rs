@@ -26,7 +26,7 @@ use vfs_core::{
 use super::controlled::ControlTarget;
 use super::ending::Ending;
 use super::presence::{MountPresence, place_info};
-use crate::discovery::chain;
+use crate::discovery::with_root_cause;
 use crate::preload::preload;
 use crate::status::{MountInfo, status_of};
 use crate::{RefreshError, Refresher};
@@ -198,7 +198,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
                     }
                     Err(RefreshError::Ended) => return Err(ended()),
                     Err(RefreshError::Failed(error)) => {
-                        let error = format!("failed to {}", chain(&error));
+                        let error = format!("failed to {}", with_root_cause(&error));
                         refreshed.failed.push(FailedServer { server, error });
                     }
                 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tfs_api::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
 use tfs_config::{Problem, SettingsError};
 use tfs_sys::blocking;
+use tfs_types::chain;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::attempt::chain;
 use super::checks::{check, clean_up};
 use super::spec::specs;
 use super::supervisor::Daemon;

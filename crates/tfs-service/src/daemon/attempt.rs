@@ -1,10 +1,10 @@
 //! One mount from its start to its end, as a task of its own.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use tfs_api::wire::shown;
 use tfs_sys::blocking;
+use tfs_types::chain;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -106,18 +106,4 @@ fn why(error: &StartError) -> String {
         #[cfg(feature = "embedded")]
         StartError::Embedded(_) | StartError::EmbeddedDir(_) => chain(error),
     }
-}
-
-/// Returns an error with its causes.
-pub(super) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let description = error.to_string();
-        if !text.ends_with(&description) {
-            text = format!("{text}: {description}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -22,8 +22,8 @@ use tfs_types::Backoff;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSummary};
 
-use super::chain;
 use super::retry_timer::RetryTimer;
+use super::with_root_cause;
 
 /// Maximum number of concurrent requests for details: enough to hide the latency for a thousand
 /// torrents, and a low load for a server.
@@ -357,7 +357,7 @@ impl DetailsQueue {
             self.queue.push_back(torrent);
             return;
         }
-        let why = chain(error);
+        let why = with_root_cause(error);
         if wanted.error.is_none() {
             tracing::warn!(%torrent, error = why, "a torrent is not shown for now");
         } else {

@@ -10,8 +10,8 @@ use tfs_types::Backoff;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{InfoHash, MetadataStatus, SourceError, TorrentDetails};
 
-use super::chain;
 use super::retry_timer::RetryTimer;
+use super::with_root_cause;
 
 /// Maximum number of `.torrent` files that are read concurrently. Each may be megabytes. On a slow
 /// connection they compete with the list of torrents and with reads.
@@ -155,7 +155,7 @@ impl MetadataQueue {
         let pauses = if error.is_some() { PAUSES } else { UNAVAILABLE_PAUSES };
         let mut timer = retried.unwrap_or_else(|| RetryTimer::new(pauses));
         timer.on_failure(now);
-        let why = error.as_ref().map_or_else(|| "there is none".to_owned(), chain);
+        let why = error.as_ref().map_or_else(|| "there is none".to_owned(), with_root_cause);
         if is_first {
             tracing::info!(%torrent, why, "shown without metadata: no date, no links");
         }

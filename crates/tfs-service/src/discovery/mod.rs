@@ -15,6 +15,7 @@ mod metadata;
 mod poll;
 mod report;
 mod retry_timer;
+mod root_cause;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use self::details::DetailsQueue;
 use self::metadata::MetadataQueue;
 pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
+pub(crate) use self::root_cause::with_root_cause;
 use crate::status::ServerWatch;
 
 /// Interval at which download progress is persisted. It is only used by `du` while the server is
@@ -349,7 +351,7 @@ impl<S: TorrentSource> Discovery<S> {
             Ok(_) => self.watch.on_answer(now()),
             Err(error) => {
                 self.absence.on_failure();
-                self.watch.on_failure(format!("failed to {}", chain(error)), now());
+                self.watch.on_failure(format!("failed to {}", with_root_cause(error)), now());
             }
         }
         listed
@@ -533,15 +535,4 @@ fn log(changes: &Changes) {
     for (torrent, name) in &changes.removed {
         tracing::debug!(%torrent, name, "removed");
     }
-}
-
-/// Returns an error with its innermost cause. The causes between repeat the words of both.
-pub(crate) fn chain(error: &SourceError) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let (error, cause) = (error.to_string(), cause.to_string());
-    // The client's own error may begin with the same words, or be the same.
-    if cause.starts_with(&error) { cause } else { format!("{error}: {cause}") }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
 
-use super::{Discovery, PollOptions, chain};
+use super::{Discovery, PollOptions, with_root_cause};
 
 /// Capacity of the request queue; further callers wait for a place.
 const REQUESTS_MAX: usize = 16;
@@ -142,12 +142,12 @@ impl<S: TorrentSource> Discovery<S> {
             Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),
             Ok(_changes) => {}
             Err(error) if self.details_progress().is_some() => {
-                tracing::info!(server, error = %chain(error), "its torrents are not shown yet");
+                tracing::info!(server, error = %with_root_cause(error), "its torrents are not shown yet");
             }
             Err(error) if failure_count == 0 => {
-                tracing::warn!(server, error = %chain(error), "showing its torrents as last known");
+                tracing::warn!(server, error = %with_root_cause(error), "showing its torrents as last known");
             }
-            Err(error) => tracing::debug!(server, error = %chain(error), "still down"),
+            Err(error) => tracing::debug!(server, error = %with_root_cause(error), "still down"),
         }
         if result.is_ok() { 0 } else { failure_count.saturating_add(1) }
     }

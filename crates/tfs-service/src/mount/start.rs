@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
 use super::StartError;
-use crate::discovery::{DetailsProgress, Discovery, PollOptions, chain};
+use crate::discovery::{DetailsProgress, Discovery, PollOptions, with_root_cause};
 use crate::{BaseUrl, ConnectError, RqbitServer, rqbit_version};
 
 /// How long a mount waits for its servers at the start, unless a shorter limit applies. A working
@@ -63,7 +63,7 @@ impl fmt::Display for ServerDown {
         match &self.cause {
             ServerDownCause::Server(error) => error.fmt(f),
             ServerDownCause::List(url, error) => {
-                write!(f, "cannot use rqbit at {url}: cannot {}", chain(error))
+                write!(f, "cannot use rqbit at {url}: cannot {}", with_root_cause(error))
             }
             ServerDownCause::Slow(url, time) => {
                 write!(f, "cannot reach rqbit at {url}: no answer within {}", limit_text(*time))

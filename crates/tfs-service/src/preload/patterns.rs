@@ -60,8 +60,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
             let query = Query::glob(pattern);
             query
                 .inspect_err(|error| {
-                    tracing::warn!(pattern, %error,
-                "no files are preloaded");
+                    tracing::warn!(pattern, %error, "no files are preloaded");
                 })
                 .ok()
         });
