@@ -81,8 +81,8 @@ impl Tree {
         self.torrent_counts.get(usize::from(server.0)).copied().unwrap_or(0)
     }
 
-    /// Adds the last summaries of a server's unlisted torrents in a part of their directory. Returns
-    /// the cookie to continue after, or `None` at the end.
+    /// Adds the last summaries of a server's unlisted torrents in a part of their directory.
+    /// Returns the cookie to continue after, or `None` at the end.
     pub(crate) fn unlisted_after(
         &self,
         server: ServerId,
