@@ -13,10 +13,7 @@ use self::syntax::NamedPaths;
 use super::{Violation, modules};
 use crate::workspace::Package;
 
-/// Crates that still have cycles.
-const HAVE_CYCLES: [&str; 0] = [];
-
-/// The limit on re-exports of re-exports. NamedPaths that import each other end there.
+/// The limit on re-exports of re-exports. Imports of each other end there.
 const IMPORTS_MAX: usize = 16;
 
 /// The path of a module below the root of its crate.
@@ -40,7 +37,7 @@ struct ModuleText {
 /// Returns a violation for each group of modules that depend on each other.
 pub(super) fn are_absent(packages: &[Package], files: &BTreeMap<String, String>) -> Vec<Violation> {
     let mut findings = Vec::new();
-    for package in packages.iter().filter(|p| !HAVE_CYCLES.contains(&p.name.as_str())) {
+    for package in packages {
         for root in package.target_roots.iter().filter(|root| root.contains("/src/")) {
             findings.extend(ModuleTree::read(root, files).cycles());
         }
