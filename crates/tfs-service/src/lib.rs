@@ -8,7 +8,7 @@
 //! This crate parses no arguments and prints nothing: `tfs-cli` does. It contains no FUSE protocol
 //! and no API of rqbit; it uses the crates that implement them.
 
-mod act;
+mod actions;
 mod add;
 mod budget;
 pub mod control;
@@ -17,22 +17,17 @@ mod discovery;
 pub mod doctor;
 pub mod failed;
 mod kernel_timeout;
-mod merge;
 mod mount;
 mod preload;
-mod rqbit_version;
-mod searching;
-mod select;
 mod server;
 pub mod service_manager;
 mod status;
-mod targets;
-mod torrent_sizes;
-mod torrents;
-mod union;
-mod watched_servers;
 
-pub use act::{ActedRow, TorrentAction, act};
+pub use actions::{
+    ActedRow, SearchError, SelectError, ServerSet, TorrentAction, TorrentListing, TorrentRow,
+    WatchedList, WatchedServer, WatchedServers, act, add_torrent, examined_servers, search_servers,
+    select, target_server, target_servers, torrents,
+};
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
     RESOLVE_TIME_MAX, TorrentInput, add,
@@ -54,11 +49,5 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
-pub use searching::{SearchError, search_servers};
-pub use select::{SelectError, select};
 pub use server::{ConnectError, RqbitServer, ServerFailure};
-pub use targets::{examined_servers, target_server, target_servers};
-pub use torrents::{TorrentRow, add_torrent, torrents};
-pub use union::{ServerSet, TorrentListing};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};
-pub use watched_servers::{WatchedList, WatchedServer, WatchedServers};

@@ -12,7 +12,8 @@ use super::machine::clock;
 use super::permits::{assess as assess_permits, permits_at, shares};
 use super::torrents::assess_listing;
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
-use crate::{ConnectError, RqbitServer, ServerFailure, rqbit_version};
+use crate::server::rqbit_version;
+use crate::{ConnectError, RqbitServer, ServerFailure};
 
 /// Number of torrents whose local files are probed: enough for a result, few enough to be cheap.
 const TORRENTS_LOOKED_FOR: usize = 8;

@@ -9,7 +9,8 @@ use vfs_core::{SourceError, TorrentSource};
 
 use super::StartError;
 use crate::discovery::{DetailsProgress, Discovery, PollOptions, with_root_cause};
-use crate::{BaseUrl, ConnectError, RqbitServer, rqbit_version};
+use crate::server::rqbit_version;
+use crate::{BaseUrl, ConnectError, RqbitServer};
 
 /// How long a mount waits for its servers at the start, unless a shorter limit applies. A working
 /// server needs milliseconds; a large one that has to spin up its disks some seconds.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tfs_config::ServerSettings;
 
-use crate::merge::{ListedServer, union};
-use crate::watched_servers::WatchedServers;
+use super::merge::{ListedServer, union};
+use super::watched_servers::WatchedServers;
 use crate::{ConnectError, TorrentRow};
 
 /// Servers that are queried together.

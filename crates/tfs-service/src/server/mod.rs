@@ -1,5 +1,7 @@
 //! A connection to a server, checked before anything else uses it.
 
+pub(crate) mod rqbit_version;
+
 use std::time::Duration;
 
 use rqbit_client::{BaseUrl, Client, ClientConfig, Error, ErrorKind, TimeoutPhase, Timeouts};

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::merge::{ListedServer, union};
+use super::merge::{ListedServer, union};
 use crate::{BaseUrl, ConnectError, TorrentRow};
 
 /// Servers that are being polled. Dropping it ends that.

@@ -8,7 +8,7 @@ use rqbit_client::{AddOptions, AddSource, wire};
 use rqbit_source::failure_reason;
 use serde::Serialize;
 
-use crate::torrent_sizes::TorrentSizes;
+use super::torrent_sizes::TorrentSizes;
 use crate::{ConnectError, RqbitServer};
 
 /// One torrent. Serialized, this is a line of `tfs list --json`: fields are added, never changed.

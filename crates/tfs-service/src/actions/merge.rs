@@ -7,8 +7,8 @@ use std::time::Duration;
 use tfs_config::ServerSettings;
 use tokio::sync::Mutex;
 
-use crate::torrent_sizes::TorrentSizes;
-use crate::torrents::list;
+use super::torrent_sizes::TorrentSizes;
+use super::torrents::list;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// How long a list waits for the sizes of torrents, which need one request each, while a user waits
