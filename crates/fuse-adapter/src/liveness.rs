@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use tfs_sys::mountinfo::MountTable;
 use tfs_sys::run_detached;
 
-use crate::places::{MountProcess, process_of};
+use tfs_sys::places::{MountProcess, process_of};
 
 /// Maximum time for a mount to answer. A tfs mount answers from memory, within milliseconds even on
 /// a loaded machine.

@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use fuse_adapter::{MountProcess, process_of};
 use futures_util::future::join_all;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountEntry, MountTable};
+use tfs_sys::places::{MountProcess, process_of};
 use tfs_sys::run_detached;
 use tfs_sys::runtime_dir::is_socket_name;
 

@@ -12,6 +12,7 @@ pub mod clock;
 mod detached;
 pub mod memory;
 pub mod mountinfo;
+pub mod places;
 pub mod process;
 pub mod runtime_dir;
 pub mod shell;

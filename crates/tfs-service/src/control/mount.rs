@@ -5,8 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use fuse_adapter::{
-    Caller, FuseMount, Holder, KernelCaches, KernelHandle, MountPlace, Unmount, UnmountError,
-    places, places_left, unmount,
+    Caller, FuseMount, Holder, KernelCaches, KernelHandle, Unmount, UnmountError, unmount,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -17,6 +16,7 @@ use tfs_api::wire::{
     UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::places::{MountPlace, places, places_left};
 use tfs_sys::{blocking, memory};
 use tokio::time::timeout;
 use vfs_core::{

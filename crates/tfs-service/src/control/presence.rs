@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use fuse_adapter::{MountPlace, Witness, places, places_here};
 use tfs_api::wire::{PlaceInfo, shown};
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::places::{MountPlace, Witness, places, places_here};
 
 /// Places where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]

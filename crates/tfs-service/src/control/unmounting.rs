@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::{Holder, Unmount, UnmountError, places, places_left, unmount};
+use fuse_adapter::{Holder, Unmount, UnmountError, unmount};
 use tfs_api::wire::{
     FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted, shown,
 };
 use tfs_api::{ControlError, FoundMount, find_mount};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountTable, locate};
+use tfs_sys::places::{places, places_left};
 
 use super::presence::place_info;
 

@@ -136,8 +136,16 @@ pub(super) const ABSENCES: &[Absence] = &[
     Absence {
         package: "tfs-api",
         reach: Reach::Anywhere,
-        banned: &["rqbit-client", "rqbit-source", "librqbit", "tfs-config", "tfs-service"],
-        reason: "a client of the control API needs no server, neither of rqbit nor of the API",
+        banned: &[
+            "vfs-core",
+            "fuser",
+            "fuse-adapter",
+            "rqbit-client",
+            "librqbit",
+            "tfs-config",
+            "tfs-service",
+        ],
+        reason: "a client of the control API needs no filesystem and no server",
     },
     Absence {
         package: "tfs-config",

@@ -10,8 +10,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use tfs_sys::mountinfo::{Device, MountTable};
-use tfs_sys::process::{command, pids};
+
+use crate::mountinfo::{Device, MountTable};
+use crate::process::{command, pids};
 
 /// Maximum number of places in a message. The first few show where the filesystem is mounted.
 const PLACES_MAX: usize = 20;
