@@ -6,9 +6,8 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 use tfs_sys::mountinfo::MountTable;
-use tfs_sys::run_detached;
-
 use tfs_sys::places::{MountProcess, process_of};
+use tfs_sys::run_detached;
 
 /// Maximum time for a mount to answer. A tfs mount answers from memory, within milliseconds even on
 /// a loaded machine.
