@@ -67,7 +67,7 @@ pub use crate::config::{ClientConfig, Timeouts};
 #[cfg(feature = "tls")]
 pub use crate::config::{RootCertificates, RootCertificatesError};
 pub use crate::credentials::{Credentials, CredentialsError};
-pub use crate::direct::DirectError;
+pub use crate::direct::{DirectError, FilePosition};
 pub use crate::error::{
     Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
     TlsError,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rqbit_client::{Client, DirectError, ErrorKind, RangeStream, RequestedRange, TorrentRef};
+use rqbit_client::{
+    Client, DirectError, ErrorKind, FilePosition, RangeStream, RequestedRange, TorrentRef,
+};
 use vfs_core::{
     Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
     InlineUnavailable, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile,
@@ -218,10 +220,10 @@ impl TorrentSource for RqbitSource {
         time_max: Duration,
     ) -> Result<Bytes, InlineUnavailable> {
         let index = usize::try_from(file.index.0).map_err(|_beyond| InlineUnavailable::NoWay)?;
-        let at = (range.start(), file_len);
+        let position = FilePosition { start: range.start(), file_len };
         let mut buffer = self.buffers.take(len_of(range));
         let of = TorrentRef::from(file.torrent);
-        match self.client.read_direct(of, index, at, buffer.bytes_mut(), time_max) {
+        match self.client.read_direct(of, index, position, buffer.bytes_mut(), time_max) {
             Ok(()) => Ok(buffer.into_bytes()),
             Err(DirectError::NoWay) => Err(InlineUnavailable::NoWay),
             Err(error @ (DirectError::Late | DirectError::Broken(_) | DirectError::Unexpected)) => {

@@ -17,8 +17,8 @@ use crate::wire::{
     TorrentStats,
 };
 use crate::{
-    BaseUrl, Bitfield, ClientConfig, DirectError, Endpoint, ErrorKind, RangeStream, RequestedRange,
-    Result, TorrentRef, json,
+    BaseUrl, Bitfield, ClientConfig, DirectError, Endpoint, ErrorKind, FilePosition, RangeStream,
+    RequestedRange, Result, TorrentRef, json,
 };
 
 /// Maximum size of a JSON answer: fits a list of about 200,000 files with stats, and fits in
@@ -244,8 +244,8 @@ impl Client {
         self.transport.has_direct_way()
     }
 
-    /// Fills `buffer` with the bytes from `start` of a file of `file_len` bytes. Blocks the calling
-    /// thread for at most `time_max`.
+    /// Fills `buffer` with the bytes of a file from `position`. Blocks the calling thread for at most
+    /// `time_max`.
     ///
     /// Meant for short ranges that the server has: without thread switches they take a fraction of
     /// the time of a stream. The request costs the server as much as a stream. The range must be
@@ -259,12 +259,12 @@ impl Client {
         &self,
         torrent: TorrentRef,
         file_idx: usize,
-        (start, file_len): (u64, u64),
+        position: FilePosition,
         buffer: &mut [u8],
         time_max: Duration,
     ) -> std::result::Result<(), DirectError> {
         let path = format!("torrents/{torrent}/stream/{file_idx}");
-        self.transport.read_direct(&path, (start, file_len), buffer, time_max)
+        self.transport.read_direct(&path, position, buffer, time_max)
     }
 
     /// Requests the totals of the server.

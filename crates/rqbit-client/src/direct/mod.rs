@@ -66,6 +66,15 @@ struct IdleInline {
     since: Instant,
 }
 
+/// A position in a file of known length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilePosition {
+    /// The offset of the first requested byte.
+    pub start: u64,
+    /// The length of the file in bytes.
+    pub file_len: u64,
+}
+
 impl InlineClient {
     /// Creates a client whose requests have these headers, each terminated by a line end.
     /// `is_named` is true if the server has a name, whose address may change.
@@ -104,11 +113,11 @@ impl InlineClient {
         drop(std::mem::take(&mut *lock(&self.idle)));
     }
 
-    /// Fills `buffer` with the bytes of a file from `start`, within `time_max`.
+    /// Fills `buffer` with the bytes of a file from its position, within `time_max`.
     pub(crate) fn read(
         &self,
         path: &str,
-        (start, file_len): (u64, u64),
+        FilePosition { start, file_len }: FilePosition,
         buffer: &mut [u8],
         time_max: Duration,
     ) -> Result<(), DirectError> {
@@ -221,7 +230,8 @@ mod tests {
 
     fn read(way: &InlineClient) -> Result<u8, DirectError> {
         let mut buffer = [0];
-        way.read("/file", (3, 10), &mut buffer, LONG).map(|()| buffer[0])
+        way.read("/file", FilePosition { start: 3, file_len: 10 }, &mut buffer, LONG)
+            .map(|()| buffer[0])
     }
 
     /// Before, credentials were sent to the old address until the process ended.

@@ -30,7 +30,7 @@ use self::connection::HttpConnection;
 use self::dial::DialTarget;
 use self::pool::ConnectionPool;
 use self::tls::Tls;
-use crate::direct::{DirectError, InlineClient};
+use crate::direct::{DirectError, FilePosition, InlineClient};
 use crate::error::CallFailure;
 use crate::json::Elements;
 use crate::{
@@ -132,17 +132,17 @@ impl Transport {
         self.has_open_ranges_only.store(true, Ordering::Relaxed);
     }
 
-    /// Fills `buffer` with the bytes of a file from `start`, on this thread: see
+    /// Fills `buffer` with the bytes of a file from `position`, on this thread: see
     /// [`InlineClient::read`].
     pub(crate) fn read_direct(
         &self,
         path: &str,
-        (start, file_len): (u64, u64),
+        position: FilePosition,
         buffer: &mut [u8],
         time_max: Duration,
     ) -> Result<(), DirectError> {
         let path = format!("{}{path}", self.base_url.prefix());
-        self.direct.read(&path, (start, file_len), buffer, time_max)
+        self.direct.read(&path, position, buffer, time_max)
     }
 
     /// Creates the error of a call.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use rqbit_client::{Client, ClientConfig, DirectError, TorrentRef};
+use rqbit_client::{Client, ClientConfig, DirectError, FilePosition, TorrentRef};
 
 use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
@@ -25,7 +25,8 @@ async fn read(client: &Arc<Client>, time_max: Duration) -> String {
     let client = Arc::clone(client);
     let read = tokio::task::spawn_blocking(move || {
         let mut buffer = [b'-'; 4];
-        let result = client.read_direct(TorrentRef::Id(7), 0, (3, 10), &mut buffer, time_max);
+        let position = FilePosition { start: 3, file_len: 10 };
+        let result = client.read_direct(TorrentRef::Id(7), 0, position, &mut buffer, time_max);
         match result {
             Ok(()) => String::from_utf8_lossy(&buffer).into_owned(),
             Err(DirectError::Broken(_)) => "broken".to_owned(),
