@@ -57,7 +57,7 @@ pub enum MountpointError {
         source: UnmountError,
     },
     /// The directory cannot be accessed.
-    #[error("look at {}", path.display())]
+    #[error("examine {}", path.display())]
     System {
         /// The given path.
         path: PathBuf,

@@ -56,7 +56,7 @@ pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<TorrentFile
     let files = if is_dir { source_files::list(&path)? } else { vec![single(&path, &name)?] };
     let total: u64 = files.iter().map(|file| file.len).sum();
     if total == 0 {
-        return Err(invalid("there are no bytes in it, and no torrent is without"));
+        return Err(invalid("it contains no data"));
     }
     let piece_length = match options.piece_length {
         Some(len) if len > 0 && len.is_multiple_of(BLOCK_BYTES) => len,

@@ -51,5 +51,5 @@ async fn add(session: &Arc<Session>, torrent: Bytes, folder: &Path) -> Result<()
     if handle.stats().finished {
         return Ok(());
     }
-    Err("the files changed while the torrent was made, or it is already there elsewhere".into())
+    Err("the files changed meanwhile, or the torrent exists in another directory".into())
 }

@@ -62,7 +62,7 @@ pub enum FindError {
         path: PathBuf,
     },
     /// A tfs is mounted at the path, and its process is gone.
-    #[error("reach the process behind {}: it is gone, and the mount is dead", path.display())]
+    #[error("reach the process behind {}: it has ended, and the mount is dead", path.display())]
     Dead {
         /// The path.
         path: PathBuf,
@@ -87,7 +87,7 @@ pub enum FindError {
         silent: Option<ControlError>,
     },
     /// A tfs is mounted at the path and answers, but its control socket is lost.
-    #[error("reach the process behind {}: its control socket is gone", path.display())]
+    #[error("reach the process behind {}: its control socket was removed", path.display())]
     SocketLost {
         /// The path.
         path: PathBuf,

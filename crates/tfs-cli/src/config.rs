@@ -143,7 +143,7 @@ pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> ey
 
 /// Returns the error for a file that exists.
 pub(crate) fn exists(path: &Path) -> UserError {
-    UserError::new(exit::CONFIG_EXISTS, format!("{} is there already", path.display()))
+    UserError::new(exit::CONFIG_EXISTS, format!("{} already exists", path.display()))
         .with_hint("choose another file, or print a new one with: tfs config init --print")
 }
 

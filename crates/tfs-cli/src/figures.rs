@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 /// The text if no read has reached tfs. Reads from the kernel's cache or by passthrough do not
 /// reach it.
-pub(crate) const NO_READS: &str = "none has reached tfs yet";
+pub(crate) const NO_READS: &str = "no read has reached tfs yet";
 
 /// Returns a number of bytes with a unit.
 pub(crate) fn size(bytes: u64) -> String {

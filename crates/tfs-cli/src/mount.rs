@@ -115,7 +115,9 @@ async fn serve(
         report::warn_of_server(down);
     }
     for name in mount.magnets() {
-        output::note(&format!("looking for peers of {name}; it shows when some were found"));
+        output::note(&format!(
+            "looking for peers of {name}; it appears when a peer has sent its metadata"
+        ));
     }
     for warning in mount.budget_warnings() {
         output::warning(&warning.message, &warning.hint);
@@ -154,7 +156,7 @@ async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level)
             wanted.notified().await;
             let looks = refresher.look_now().await;
             let failed = looks.iter().filter(|look| look.is_err()).count();
-            tracing::info!(servers = looks.len(), failed, "looked at the servers after SIGHUP");
+            tracing::info!(servers = looks.len(), failed, "polled the servers after SIGHUP");
         }
     };
     let taking = async {

@@ -123,7 +123,7 @@ pub(crate) fn is_called(command_line: &[OsString]) -> bool {
 pub(crate) fn understand(command_line: &[OsString]) -> Result<HelperCall, UserError> {
     let words = words(command_line.get(1..).unwrap_or_default())?;
     let (Some(source), Some(dir)) = (words.source, words.dir) else {
-        return Err(usage("name what to mount and where".to_owned()));
+        return Err(usage("give a source and a mount point".to_owned()));
     };
     let mut arguments: Vec<OsString> = vec!["tfs".into(), "mount".into()];
     if words.is_verbose {
@@ -398,9 +398,9 @@ mod tests {
             ],
             &expect![[r#"
                 mount.tfs
-                    error: name what to mount and where
+                    error: give a source and a mount point
                 mount.tfs http://h:3030
-                    error: name what to mount and where
+                    error: give a source and a mount point
                 mount.tfs http://h:3030 /m /n
                     error: no argument is left for /n
                 mount.tfs http://h:3030 /m -x

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
     // Results of the other servers are still shown.
     for FailedServer { server, error } in &refreshed.failed {
         output::note(&format!(
-            "error: cannot look at the server {}: {}",
+            "error: cannot poll the server {}: {}",
             visible(server),
             visible(error)
         ));
@@ -43,7 +43,7 @@ fn render(Refreshed { added, removed, torrents, servers, failed }: &Refreshed) -
         lines.push(format!("no changes; torrents: {torrents}"));
     }
     if !failed.is_empty() {
-        lines.push(format!("looked at: {}", visible(&servers.join(", "))));
+        lines.push(format!("polled: {}", visible(&servers.join(", "))));
     }
     lines.join("\n")
 }

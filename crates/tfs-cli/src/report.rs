@@ -118,7 +118,7 @@ fn down_hint(down: &ServerDown) -> String {
 /// Warns of a server that was unavailable when the mount started.
 pub(crate) fn warn_of_server(down: &ServerDown) {
     let meanwhile = if matches!(down.cause, ServerDownCause::Incomplete { .. }) {
-        "the mount shows the torrents when the details of all are there"
+        "the mount shows the torrents once it has the details of all"
     } else if down.is_tree_known {
         "the mount shows the torrents as they were last known until it answers"
     } else {

@@ -135,7 +135,7 @@ impl Ignored {
     fn at_start() -> eyre::Result<Self> {
         let status = ProcessStatus::of_this_process().wrap_err("cannot read /proc/self/status")?;
         Self::new(&status)
-            .ok_or_else(|| eyre::eyre!("/proc/self/status does not say what is ignored"))
+            .ok_or_else(|| eyre::eyre!("/proc/self/status does not list the ignored signals"))
     }
 
     fn new(status: &ProcessStatus) -> Option<Self> {

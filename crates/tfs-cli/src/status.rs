@@ -374,8 +374,9 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
     let DiscoveryStatus { failed, metadata_pending, metadata_unavailable, .. } = &server.discovery;
     let mut lines = Vec::new();
     if let Some(DetailsStatus { known, all }) = details {
-        let line =
-            format!("details of {known} of {all} torrents; the root shows them when all are there");
+        let line = format!(
+            "details of {known} of {all} torrents; the root shows them once all are fetched"
+        );
         lines.push(("details", line));
     }
     for torrent in &left_out.torrents {
@@ -407,7 +408,7 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
         lines.push(("missing", line));
     }
     if metadata_pending + metadata_unavailable > 0 {
-        let line = format!("{metadata_pending} to come, {metadata_unavailable} not to be had");
+        let line = format!("{metadata_pending} pending, {metadata_unavailable} unavailable");
         lines.push(("metadata", line));
     }
     lines
@@ -436,7 +437,7 @@ fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
     let (there, total) = (size(*there_bytes), size(*total_bytes));
     let line = format!(
-        "{} under way, {waiting} waiting; {there} of {total} there",
+        "{} in progress, {waiting} queued; {there} of {total} present",
         counted(*running, "file")
     );
     (running + waiting > 0).then_some(("preload", line))

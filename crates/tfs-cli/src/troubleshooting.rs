@@ -268,15 +268,15 @@ fn messages_of_the_system() -> BTreeMap<String, Option<u8>> {
 }
 
 #[test]
-fn every_message_of_the_page_is_said_and_every_error_is_on_it() {
+fn the_page_has_all_messages_and_no_other() {
     let mut messages = messages_of_tfs();
     messages.extend(messages_of_others());
     messages.extend(messages_of_the_system());
     let page = on_page();
     let lost: Vec<_> = page.iter().filter(|entry| !messages.contains_key(entry.0)).collect();
-    assert!(lost.is_empty(), "on the page, but nobody says it: {lost:#?}");
+    assert!(lost.is_empty(), "on the page, but not a message of tfs: {lost:#?}");
     let missing: Vec<_> = messages.iter().filter(|entry| !page.contains_key(entry.0)).collect();
-    assert!(missing.is_empty(), "said, but not on the page: {missing:#?}");
+    assert!(missing.is_empty(), "a message of tfs, but not on the page: {missing:#?}");
     assert_eq!(page, messages);
 }
 

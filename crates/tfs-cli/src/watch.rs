@@ -103,7 +103,7 @@ impl WatchView {
     /// Reports to scripts, once for each line, why the next one is late.
     fn say_late(&mut self, why: &str) {
         if !self.is_late_said {
-            output::note(&format!("{why}; the next line comes with the next answer"));
+            output::note(&format!("{why}; the next line follows the next answer"));
             self.is_late_said = true;
         }
     }

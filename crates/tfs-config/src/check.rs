@@ -25,7 +25,7 @@ fn servers(loaded: &Loaded, problems: &mut Vec<Problem>) {
         problems.push(Problem::at(loaded.place("server"), message).hint("add a [[server]]"));
     }
     for (idx, first, name) in repeats(servers.iter().map(|server| &server.name)) {
-        let message = format!("two servers are called `{name}`");
+        let message = format!("two servers are named `{name}`");
         let first = loaded.place(&format!("server[{first}]"));
         let place = best_place(loaded, &format!("server[{idx}]"), "name");
         let hint = format!("give one of them another `name`; the first is at {first}");
@@ -35,14 +35,14 @@ fn servers(loaded: &Loaded, problems: &mut Vec<Problem>) {
         let first = servers.get(first).map_or("", |server| &server.name);
         let message = format!("its `url` is that of the server `{first}`");
         let place = best_place(loaded, &format!("server[{idx}]"), "url");
-        problems.push(Problem::at(place, message).hint("leave one of the two out"));
+        problems.push(Problem::at(place, message).hint("remove one of them"));
     }
     for (idx, server) in servers.iter().enumerate() {
         let place = |key| loaded.place(&format!("server[{idx}].{key}"));
         if server.username.is_none() && server.password_file.is_some() {
             let message = "a password without a user name";
             let problem = Problem::at(place("password_file"), message);
-            problems.push(problem.hint("add `username`, or leave `password_file` out"));
+            problems.push(problem.hint("add `username`, or remove `password_file`"));
         }
         if server.username.is_some()
             && server.password_file.is_none()
@@ -69,11 +69,11 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
     for (idx, mount) in mounts.iter().enumerate() {
         for name in mount.servers.iter().filter(|name| !names.contains(&name.as_str())) {
             let place = loaded.place(&format!("mount[{idx}].servers"));
-            let message = format!("no server is called `{name}`");
+            let message = format!("no server is named `{name}`");
             let problem = Problem::at(place, message);
             problems.push(match super::suggest::nearest(name, names.iter().copied()) {
                 Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint(format!("there is: {}", names.join(", "))),
+                None => problem.hint(format!("the servers are: {}", names.join(", "))),
             });
         }
     }
@@ -85,7 +85,7 @@ fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {
     if part.is_some_and(|part| part > settings.read.memory_bytes) {
         let message = format!("`{key}` is more than `read.memory`");
         let problem = Problem::at(loaded.place(key), message);
-        problems.push(problem.hint("it is a part of that: raise one, or lower the other"));
+        problems.push(problem.hint("it is a share of `read.memory`: raise that, or lower this"));
     }
 }
 
@@ -102,7 +102,7 @@ fn preload(loaded: &Loaded, problems: &mut Vec<Problem>) {
         if part.is_some() && preload.patterns.is_empty() {
             let message = format!("`{key}` without `preload.patterns`");
             let problem = Problem::at(loaded.place(key), message);
-            problems.push(problem.hint("say which files, as in patterns = [\"**/*.mkv\"]"));
+            problems.push(problem.hint("name the files, as in patterns = [\"**/*.mkv\"]"));
         }
     }
 }
@@ -112,7 +112,7 @@ fn passwords(loaded: &Loaded, problems: &mut Vec<Problem>) {
     if environment.password.is_some() && environment.password_file.is_some() {
         let place = Provenance::of(Origin::Variable("TFS_PASSWORD".to_owned()));
         let message = "TFS_PASSWORD_FILE is set too";
-        problems.push(Problem::at(place, message).hint("unset one of the two"));
+        problems.push(Problem::at(place, message).hint("unset one of them"));
     }
 }
 

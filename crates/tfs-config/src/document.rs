@@ -13,7 +13,7 @@ const COMMENT_CHARS_MAX: usize = 78;
 pub fn sample_file() -> String {
     let mut text = String::from(
         "# Configuration of tfs. Every key is optional; those below show the default or\n\
-         # an example. See what holds, and where it came from, with: tfs config show\n",
+         # an example. `tfs config show` prints the settings in effect and their sources.\n",
     );
     for section in &SECTIONS {
         text.push('\n');

@@ -84,14 +84,14 @@ impl EnvironmentValues {
             }
             match value.to_str() {
                 Some(text) => self.short_text(name, text),
-                None => self.problems.push(Problem::at(place(), "it is no UTF-8")),
+                None => self.problems.push(Problem::at(place(), "it is not UTF-8")),
             }
             return;
         };
         let section = section.to_lowercase();
         let full_name = format!("{section}.{}", key.to_lowercase());
         if SECTIONS.iter().any(|known| known.is_list && known.name == section) {
-            let message = format!("it cannot be set here: there may be several `{section}`s");
+            let message = format!("a variable cannot set it: there may be several `{section}`s");
             let hint = "use TFS_SERVER, flags, or a file: tfs config init";
             self.problems.push(Problem::at(place(), message).hint(hint));
             return;
@@ -105,7 +105,7 @@ impl EnvironmentValues {
             return;
         };
         let Some(text) = value.to_str() else {
-            self.problems.push(Problem::at(place(), "it is no UTF-8"));
+            self.problems.push(Problem::at(place(), "it is not UTF-8"));
             return;
         };
         if let Err(problem) = self.layer.set(key, text, Origin::Variable(name.to_owned())) {
@@ -139,7 +139,7 @@ impl EnvironmentValues {
         let singles = keys().map(|key| variable_of(key.name)).collect::<Vec<_>>();
         let known = SHORT_FORMS.iter().map(|(name, _)| *name);
         if let Some(near) = nearest(name, known.chain(singles.iter().map(String::as_str))) {
-            self.warnings.push(format!("{name} is no setting of tfs; did you mean {near}?"));
+            self.warnings.push(format!("{name} is not a setting of tfs; did you mean {near}?"));
         }
     }
 }

@@ -97,7 +97,7 @@ fn read(path: &Path, role: ConfigFileRole) -> io::Result<FileContent> {
         return Err(io::Error::other("it is not a regular file"));
     }
     if metadata.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other("it is larger than any configuration"));
+        return Err(io::Error::other("it is too large for a configuration file"));
     }
     let file = match File::open(path) {
         Ok(file) => file,
@@ -131,7 +131,7 @@ fn distrust(path: &Path, metadata: &Metadata) -> Option<&'static str> {
         return Some("it belongs to another user");
     }
     if metadata.mode() & 0o002 != 0 {
-        return Some("everybody may write it");
+        return Some("any user can write to it");
     }
     None
 }
@@ -154,7 +154,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         assert_eq!(
             state(ConfigFileRole::Here),
-            ConfigFileState::Ignored("everybody may write it".to_owned())
+            ConfigFileState::Ignored("any user can write to it".to_owned())
         );
         assert_eq!(state(ConfigFileRole::Named), ConfigFileState::Read);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(state(dir.path()), unreadable("it is not a regular file"));
         let large = dir.path().join("large");
         File::create(&large).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
-        assert_eq!(state(&large), unreadable("it is larger than any configuration"));
+        assert_eq!(state(&large), unreadable("it is too large for a configuration file"));
         let binary = dir.path().join("binary");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
         assert!(matches!(state(&binary), ConfigFileState::Unreadable(_)));

@@ -188,7 +188,7 @@ impl ValueKind {
             }
             Self::Name => check_name(text)?,
             Self::User if text.is_empty() || text.contains(':') || has_controls(text) => {
-                return Err("it must be a text without colons".to_owned());
+                return Err("it must be text without colons".to_owned());
             }
             Self::User => {}
             Self::Path if text.is_empty() || text.contains('\0') => return Err(self.wanted()),
@@ -199,7 +199,7 @@ impl ValueKind {
                 ValueOrigin::InFile => {}
                 ValueOrigin::AtPrompt => {
                     let path = absolute(text).map_err(|error| error.to_string())?;
-                    let path = path.to_str().ok_or("the current directory is no UTF-8")?;
+                    let path = path.to_str().ok_or("the current directory is not UTF-8")?;
                     return Ok(Value::from(path));
                 }
             },
@@ -286,7 +286,8 @@ fn check_url(text: &str) -> Result<(), String> {
 pub(super) fn parse_url(text: &str) -> Result<BaseUrl, String> {
     text.parse().map_err(|error| match error {
         BaseUrlError::UserInfo => {
-            "a user name goes to `username`, a password to the file of `password_file`".to_owned()
+            "credentials are not allowed in the address; use `username` and `password_file`"
+                .to_owned()
         }
         BaseUrlError::Syntax(_)
         | BaseUrlError::Scheme
@@ -295,7 +296,7 @@ pub(super) fn parse_url(text: &str) -> Result<BaseUrl, String> {
         | BaseUrlError::Fragment => {
             let reason = error.to_string();
             let reason = reason.rsplit_once("address: ").map_or(&*reason, |(_, reason)| reason);
-            format!("{reason}; an address looks like http://127.0.0.1:3030 or https://host/path")
+            format!("{reason}; an address has the form http://127.0.0.1:3030 or https://host/path")
         }
     })
 }

@@ -87,7 +87,7 @@ impl Sources {
                 ConfigFileState::Unreadable(reason) => {
                     let place = Provenance::of(Origin::File(file.path.clone()));
                     let problem = Problem::at(place, format!("cannot read it: {reason}"));
-                    let hint = "see which files are looked for with: tfs config path";
+                    let hint = "list the configuration files with: tfs config path";
                     file_problems.push(problem.hint(hint));
                 }
             }

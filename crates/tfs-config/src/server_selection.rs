@@ -34,7 +34,7 @@ impl Loaded {
                 let message = format!("there are several servers: {}", names.join(", "));
                 Err(problem(message).hint("choose one with --server"))
             }
-            None => Err(problem("several servers are named").hint("this goes to one at a time")),
+            None => Err(problem("several servers are given").hint("this command takes one server")),
         }
     }
 
@@ -123,11 +123,12 @@ impl Loaded {
             for other in chosen.iter().take(position) {
                 if other.section.url == one.section.url {
                     let message = format!("the server at {} is named twice", one.section.url);
-                    return Err(problem(message).hint("leave one of the two out"));
+                    return Err(problem(message).hint("remove one of them"));
                 }
                 if other.section.name == *name {
-                    return Err(problem(format!("two servers are called `{name}`"))
-                        .hint("name them apart, as in --server home=http://127.0.0.1:3030"));
+                    return Err(problem(format!("two servers are named `{name}`")).hint(
+                        "give them different names, as in --server home=http://127.0.0.1:3030",
+                    ));
                 }
             }
         }
@@ -148,7 +149,7 @@ impl Loaded {
         match said_once.into_iter().find(|(_, is_said)| *is_said) {
             None => Ok(()),
             Some((name, _)) => {
-                Err(problem(format!("{name} is for one server, and several are meant"))
+                Err(problem(format!("{name} is for one server, but several are selected"))
                     .hint("give each its own `username` and `password_file` in the configuration"))
             }
         }
@@ -184,7 +185,7 @@ impl Loaded {
             Some(idx) => self.item("mount", idx),
             None => {
                 let mut item = defaults_of("mount");
-                let path = path.to_str().ok_or_else(|| problem("the mount point is no UTF-8"))?;
+                let path = path.to_str().ok_or_else(|| problem("the mount point is not UTF-8"))?;
                 item.insert("path".to_owned(), Value::from(path));
                 item
             }
@@ -229,7 +230,7 @@ impl Loaded {
                         "the configuration has: {}; an address begins with http://",
                         names.join(", ")
                     );
-                    let message = format!("no server is called `{name}`");
+                    let message = format!("no server is named `{name}`");
                     return Err(Problem { place, message, hint: Some(hint) });
                 };
                 return Ok(self.item("server", idx));
@@ -269,7 +270,7 @@ impl Loaded {
             (Some(password), _) if !from_flag => Some(password.clone()),
             (_, Some(file)) => Some(Secret::read(file).map_err(|error| {
                 problem(format!("cannot read the password in {}: {error}", file.display()))
-                    .hint("the file must be there, and readable by you")
+                    .hint("the file must exist and be readable by this user")
             })?),
             (_, None) => None,
         };

@@ -135,7 +135,7 @@ fn what_is_no_toml_is_told_without_the_line_itself() {
     let text = text_of(&loaded.unwrap_err());
     assert!(!text.contains("s3cret"), "{text}");
     expect![[r#"
-        f.toml:2:7: `server.url`: a user name goes to `username`, a password to the file of `password_file`
+        f.toml:2:7: `server.url`: credentials are not allowed in the address; use `username` and `password_file`
         f.toml:3:1: unknown key `server.password`
             put the password into a file, and name it with `password_file`
     "#]]
@@ -151,20 +151,20 @@ fn combinations_that_cannot_be_are_told() {
          [read]\nmemory = \"4MiB\"\n\
          [cache]\nmemory_bytes = \"8MiB\"\n[preload]\nhead = \"1MiB\"\n",
         &expect![[r#"
-            f.toml:5:1: two servers are called `a`
+            f.toml:5:1: two servers are named `a`
                 :1:1
             f.toml:9:1: its `url` is that of the server `a`
-                leave one of the two out
+                remove one of them
             f.toml:10:1: a password without a user name
-                add `username`, or leave `password_file` out
+                add `username`, or remove `password_file`
             f.toml:15:1: two mounts at /m
                 :11:1
-            f.toml:13:1: no server is called `d`
+            f.toml:13:1: no server is named `d`
                 there is: a, a, c
             f.toml:19:1: `cache.memory_bytes` is more than `read.memory`
-                it is a part of that: raise one, or lower the other
+                it is a share of `read.memory`: raise that, or lower this
             f.toml:21:1: `preload.head` without `preload.patterns`
-                say which files, as in patterns = ["**/*.mkv"]
+                name the files, as in patterns = ["**/*.mkv"]
         "#]],
     );
     check(
@@ -204,14 +204,14 @@ fn variables_are_checked_like_files() {
         TFS_READ__TIMEOUT: the unit is missing, as in 5s
         TFS_READ__TIMOUT: unknown key `read.timout`
             did you mean `TFS_READ__TIMEOUT`?
-        TFS_SERVER__URL: it cannot be set here: there may be several `server`s
+        TFS_SERVER__URL: a variable cannot set it: there may be several `server`s
             use TFS_SERVER, flags, or a file: tfs config init
     "#]]
     .assert_eq(&text_of(&error));
     // Variables that Kubernetes sets for a service of this name cause no warning.
     let strangers = [("TFS_PORT", "x"), ("TFS_SERVICE_HOST", "x"), ("TFS_SEVER", "http://h")];
     let warnings = load("", &strangers, &[]).unwrap().warnings;
-    assert_eq!(warnings, ["TFS_SEVER is no setting of tfs; did you mean TFS_SERVER?"]);
+    assert_eq!(warnings, ["TFS_SEVER is not a setting of tfs; did you mean TFS_SERVER?"]);
     let patterns = [("TFS_PRELOAD__PATTERNS", "[\"*.mkv\", \"{a,b}\"]")];
     assert_eq!(load("", &patterns, &[]).unwrap().settings.preload.patterns, ["*.mkv", "{a,b}"]);
 }
@@ -242,11 +242,8 @@ fn servers_are_chosen_by_flag_variable_mount_and_configuration() {
     assert_eq!(choose(two, &[("TFS_SERVER", "b")], &["a"], &[]), "a http://a/ 2");
     assert_eq!(choose(two, &[], &[], &["b".to_owned()]), "b http://b/ 4");
     assert_eq!(choose(two, &[], &[], &[]), "there are several servers: a, b");
-    assert_eq!(choose(two, &[], &["a", "b"], &[]), "several servers are named");
-    assert_eq!(
-        choose(two, &[("TFS_SERVER", "c")], &[], &[]),
-        "TFS_SERVER: no server is called `c`"
-    );
+    assert_eq!(choose(two, &[], &["a", "b"], &[]), "several servers are given");
+    assert_eq!(choose(two, &[("TFS_SERVER", "c")], &[], &[]), "TFS_SERVER: no server is named `c`");
 }
 
 #[test]
@@ -271,8 +268,8 @@ fn several_servers_are_chosen_with_names_and_credentials_of_their_own() {
     assert_eq!(choose(two, &[], &[], &["b"]), "b=http://b/");
     assert_eq!(choose(two, &[], &["b", "a"], &["a"]), "b=http://b/ a=http://a/");
     assert_eq!(choose(two, &[], &["x=http://c", "a"], &[]), "x=http://c/ a=http://a/");
-    assert_eq!(choose(two, &[], &["a=http://c", "a"], &[]), "two servers are called `a`");
-    assert_eq!(choose("", &[], &["http://c", "http://d"], &[]), "two servers are called `default`");
+    assert_eq!(choose(two, &[], &["a=http://c", "a"], &[]), "two servers are named `a`");
+    assert_eq!(choose("", &[], &["http://c", "http://d"], &[]), "two servers are named `default`");
     assert_eq!(
         choose(two, &[], &["x=http://a", "a"], &[]),
         "the server at http://a/ is named twice"
@@ -281,7 +278,7 @@ fn several_servers_are_chosen_with_names_and_credentials_of_their_own() {
     // Credentials that are given once may belong to one of the servers only.
     assert_eq!(
         choose(two, &[("TFS_USERNAME", "me"), ("TFS_PASSWORD", "s3cret")], &[], &[]),
-        "TFS_USERNAME is for one server, and several are meant"
+        "TFS_USERNAME is for one server, but several are selected"
     );
 }
 

@@ -56,7 +56,10 @@ pub fn notify(notice: ManagerNotice<'_>) {
         ManagerNotice::Stopping => send(&[NotifyState::Stopping]),
     };
     if let Err(error) = sent {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the service manager is not told");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot notify the service manager"
+        );
     }
 }
 
@@ -115,7 +118,7 @@ impl Watchdog {
             if is_alive {
                 if let Err(error) = tell() {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the service manager is not told");
+                    tracing::warn!(error, "cannot notify the service manager");
                 }
             } else if was_alive {
                 tracing::error!("the mount does not answer, so the watchdog is not fed");

@@ -99,7 +99,7 @@ impl LocalPieces {
 #[derive(Debug, thiserror::Error)]
 pub enum NoLocalFile {
     /// Local files are disabled, or the source has none.
-    #[error("files of this server are not looked for on this machine")]
+    #[error("local files are disabled for this server")]
     Off,
     /// No piece that could verify the file is present yet.
     #[error("no downloaded piece can verify it yet")]

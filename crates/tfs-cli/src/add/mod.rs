@@ -220,7 +220,7 @@ impl Tally {
             let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
             let text = match row.added {
                 true => format!("added {name}"),
-                false => format!("{name} is there already"),
+                false => format!("{name} is already on the server"),
             };
             // A closed pipe is not an error, and a full disk does not concern the torrent.
             if let Err(error) = output::line(&text) {

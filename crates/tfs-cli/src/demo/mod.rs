@@ -56,7 +56,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     story.step("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
     let servers = DemoServers::start(&sample, &dir.path().join("download")).await?;
     let limit = speed(u64::from(servers::DOWNLOAD_BPS.get()));
-    story.detail(&format!("the download is limited to {limit}, so that there is time to look"))?;
+    story.detail(&format!("the download is limited to {limit}, to show reads of missing data"))?;
 
     story.step("Mounting the one that downloads")?;
     let mounts = MountRegistry::default();
@@ -85,7 +85,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     doors.close().await;
     stopped?;
     servers.stop().await;
-    story.check(is_empty(&mountpoint), "the mount is gone, the directory is as before")?;
+    story.check(is_empty(&mountpoint), "the mount is removed, and the directory is empty")?;
     match shown {
         Some(shown) => {
             shown?;
@@ -152,7 +152,7 @@ async fn show(
     story.check(
         is_right && progress < 1.0,
         &format!(
-            "1 MiB from the middle came after {:.2} s, when {:.0} % of the torrent was there",
+            "1 MiB from the middle was read in {:.2} s, with {:.0} % of the torrent downloaded",
             time.as_secs_f64(),
             progress * 100.0
         ),

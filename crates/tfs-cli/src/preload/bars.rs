@@ -293,7 +293,10 @@ mod tests {
         check_pace(&slow, "512.0 KiB/s, 76s left, 1 file left");
         check_pace(&[(1, 60, None), (3, 60, Some(Peers))], "1 file left");
         check_pace(&[(1, 60, None), (60, 60, Some(Peers))], "no peer sends data, 1 file left");
-        check_pace(&[(1, 60, None), (9, 60, Some(Readers))], "readers come first, 1 file left");
+        check_pace(
+            &[(1, 60, None), (9, 60, Some(Readers))],
+            "paused while programs read, 1 file left",
+        );
         // A large piece is being downloaded, and others came before it.
         let pieces = [(0, 16, None), (60, 32, Some(Piece)), (120, 48, Some(Piece))];
         check_pace(&pieces, "273.1 KiB/s, 3m left, 1 file left");

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
         return Ok(exit::PRELOAD_FAILED);
     }
     if !args.json {
-        output::line(&format!("files that are there: {}", total.done))?;
+        output::line(&format!("files present: {}", total.done))?;
     }
     Ok(exit::SUCCESS)
 }
@@ -114,7 +114,7 @@ pub(crate) fn reason(waits_for: PreloadReason) -> &'static str {
         PreloadReason::Server => "the server does not answer",
         PreloadReason::Check => "the server is checking the torrent",
         PreloadReason::Bitfield => "asking the server which pieces it has",
-        PreloadReason::Readers => "readers come first",
+        PreloadReason::Readers => "paused while programs read",
         PreloadReason::Stream => "no stream is free",
         PreloadReason::Turn => "waiting for its turn",
         PreloadReason::Piece => "a piece is on its way",

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!([6, 60].map(|second| at(second, "a", Some(Peers))), [None, None]);
         // A different reason, and the same one again after data came.
         assert_eq!([61, 65].map(|second| at(second, "a", Some(Readers))), [None, None]);
-        assert_eq!(at(66, "a", Some(Readers)).as_deref(), Some("a: readers come first"));
+        assert_eq!(at(66, "a", Some(Readers)).as_deref(), Some("a: paused while programs read"));
         assert_eq!([at(67, "a", None), at(68, "a", Some(Peers))], [None, None]);
         assert_eq!(at(73, "a", Some(Peers)).as_deref(), Some("a: no peer sends data"));
         for usual in [Turn, Piece] {

@@ -14,7 +14,7 @@ fn warning(dir: &Path) -> Command {
     command
 }
 
-const TEXT: &str = "TFS_SEVER is no setting of tfs; did you mean TFS_SERVER?";
+const TEXT: &str = "TFS_SEVER is not a setting of tfs; did you mean TFS_SERVER?";
 
 #[test]
 fn text_goes_to_stderr_and_json_to_a_file() {

@@ -274,7 +274,7 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
         assert!(!socket.exists());
         expect![[r#"
             exit 43
-            error: cannot reach the process behind DIR/mnt: it is gone, and the mount is dead
+            error: cannot reach the process behind DIR/mnt: it has ended, and the mount is dead
             hint: clean it up with: tfs unmount DIR/mnt
         "#]]
         .assert_eq(&said(dir, &["refresh", mounted.path.to_str().unwrap()]));

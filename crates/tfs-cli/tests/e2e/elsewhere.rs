@@ -155,7 +155,7 @@ fn a_mount_is_commanded_again_after_its_runtime_directory_was_replaced() {
         assert!(status.contains("DIR/mnt (all is well)"), "{status}");
         let text = describe(&refresh());
         assert!(
-            text.starts_with("exit 0\n") || text.contains("its control socket is gone"),
+            text.starts_with("exit 0\n") || text.contains("its control socket was removed"),
             "{text}"
         );
         assert!(!text.contains("--force"), "{text}");

@@ -136,7 +136,7 @@ fn servers() {
         &mut mount(dir, "ftp://127.0.0.1", "mnt"),
         &expect![[r#"
             exit 2
-            error: invalid value for '--server <URL>': neither http:// nor https://; an address looks like http://127.0.0.1:3030 or https://host/path
+            error: invalid value for '--server <URL>': neither http:// nor https://; an address has the form http://127.0.0.1:3030 or https://host/path
         "#]],
     );
     check(
@@ -144,7 +144,7 @@ fn servers() {
         &mut mount(dir, "http://user:secret@127.0.0.1", "mnt"),
         &expect![[r#"
             exit 2
-            error: invalid value for '--server <URL>': a user name goes to `username`, a password to the file of `password_file`
+            error: invalid value for '--server <URL>': credentials are not allowed in the address; use `username` and `password_file`
         "#]],
     );
     let html = answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");

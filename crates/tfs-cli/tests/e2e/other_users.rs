@@ -233,7 +233,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             hint: mount with: tfs mount <MOUNTPOINT>; list mounts of other users with: tfs status
             error: cannot ask the mount at open: root has mounted it
             hint: only root is answered: run it with sudo
-            error: cannot reach the process behind mnt: it is gone, and the mount is dead
+            error: cannot reach the process behind mnt: it has ended, and the mount is dead
             hint: clean it up with: tfs unmount mnt
         "#]],
     );

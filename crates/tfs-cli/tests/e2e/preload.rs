@@ -106,7 +106,7 @@ fn the_ends_of_a_file_come_and_not_much_more() {
         let ends = ["preload", "--head", "8MiB", "--tail", "1MiB", film];
         // rqbit itself may disconnect its only peer for ten seconds. The preload reports that.
         let output = said(dir, &ends).replace("films/film.mkv: no peer sends data\n", "");
-        assert_eq!(output, "exit 0\nfilms/film.mkv (9.0 MiB)\nfiles that are there: 1\n");
+        assert_eq!(output, "exit 0\nfilms/film.mkv (9.0 MiB)\nfiles present: 1\n");
         let took = began_at.elapsed();
         assert_eq!(pieces(&rqbits, 0, 8 * MIB), (32, 32));
         assert_eq!(pieces(&rqbits, 95 * MIB, 96 * MIB), (4, 4));
@@ -155,7 +155,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
             (&"films/film.mkv".into(), &(40 * MIB).into())
         );
         let text = said(dir, &["status"]);
-        assert!(text.contains("\npreload  2 files under way, 0 waiting; "), "{text}");
+        assert!(text.contains("\npreload  2 files in progress, 0 queued; "), "{text}");
 
         // At another place without data: a read takes as long as one piece, and does not wait for
         // the read-ahead.
@@ -282,7 +282,7 @@ fn a_server_that_restarts_costs_a_preload_time_and_nothing_else() {
         rqbits.kill_downloader();
         rqbits.start_downloader();
         let done = describe(&preload.wait_with_output().unwrap());
-        assert_eq!(done, "exit 0\nfilms/film.mkv (24.0 MiB)\nfiles that are there: 1\n");
+        assert_eq!(done, "exit 0\nfilms/film.mkv (24.0 MiB)\nfiles present: 1\n");
         assert_eq!(pieces(&rqbits, 0, 24 * MIB), (96, 96));
         mounted.unmount();
     });

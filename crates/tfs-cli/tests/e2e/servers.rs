@@ -208,8 +208,8 @@ fn a_server_that_is_down_takes_only_its_own() {
         let health = fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap();
         assert!(health.starts_with("the server down does not answer"), "{health}");
         let refreshed = describe(&tfs(dir).arg("refresh").output().unwrap());
-        let want = "exit 23\nno changes; torrents: 2\nlooked at: home\n\
-            error: cannot look at the server down: failed to list the torrents";
+        let want = "exit 23\nno changes; torrents: 2\npolled: home\n\
+            error: cannot poll the server down: failed to list the torrents";
         assert!(refreshed.starts_with(want), "{refreshed}");
         let refreshed = tfs(dir).args(["refresh", "--json"]).output().unwrap();
         let refreshed: Value = serde_json::from_slice(&refreshed.stdout).unwrap();
@@ -227,6 +227,6 @@ fn a_server_that_is_down_takes_only_its_own() {
         let other = format!("home=http://{nobody}");
         let mount = ["mount", "--server", &home, "--server", &other];
         let same = tfs(dir).args(mount).arg(dir.join("mnt")).output().unwrap();
-        assert!(describe(&same).contains("two servers are called `home`"), "{}", describe(&same));
+        assert!(describe(&same).contains("two servers are named `home`"), "{}", describe(&same));
     });
 }

@@ -89,7 +89,7 @@ fn torrents_are_paused_and_started_by_any_name() {
     // A typing error in the second name leaves the first torrent unchanged.
     expect![[r#"
         exit 52
-        error: no torrent fits "three"
+        error: no torrent matches "three"
         hint: list all torrents with: tfs list
     "#]]
     .assert_eq(&stage.said(&["forget", "one", "three"]));
@@ -113,7 +113,7 @@ fn torrents_are_forgotten_added_and_deleted() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["info_hash"], torrent.info_hash.to_string());
     assert_eq!((&json[0]["name"], &json[0]["added"]), (&"film one.mkv".into(), &true.into()));
-    assert_eq!(stage.said(&["add", file]), "exit 0\nfilm one.mkv is there already\n");
+    assert_eq!(stage.said(&["add", file]), "exit 0\nfilm one.mkv is already on the server\n");
     let nothing = "exit 0\nno torrent matches; list all with: tfs list\n";
     assert_eq!(stage.said(&["list", "nowhere"]), nothing);
 

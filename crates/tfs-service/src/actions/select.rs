@@ -10,7 +10,7 @@ const HASH_DIGITS_MIN: usize = 4;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SelectError {
     /// No torrent matches.
-    #[error("no torrent fits {text:?}")]
+    #[error("no torrent matches {text:?}")]
     Unknown {
         /// The text that was typed.
         text: String,

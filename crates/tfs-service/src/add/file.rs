@@ -35,7 +35,7 @@ pub(super) async fn read(path: &Path, time_max: Duration) -> Result<Vec<u8>, Add
     let bytes = spawn_detached("tfs-read", move || read_inline(&path)).map_err(AddFault::Read)?;
     match timeout(time_max, bytes).await {
         Ok(Ok(read)) => read,
-        Ok(Err(_panicked)) => Err(AddFault::Read(std::io::Error::other("the thread is gone"))),
+        Ok(Err(_panicked)) => Err(AddFault::Read(std::io::Error::other("the thread panicked"))),
         Err(_elapsed) => Err(AddFault::ReadTimedOut { time_max }),
     }
 }

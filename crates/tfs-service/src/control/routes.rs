@@ -67,7 +67,7 @@ async fn reload(process: &Process, body: Incoming) -> Result<impl Serialize, Fai
     match &process.reloader {
         Some(reloader) => reloader.reload().await,
         None => {
-            let message = "the process is no daemon: it has no configuration to reload";
+            let message = "the process is not a daemon and has no configuration to reload";
             Err(FailureBody::new(FailureKind::NotDaemon, message))
         }
     }

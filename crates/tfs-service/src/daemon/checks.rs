@@ -24,6 +24,6 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
         return Ok(());
     }
     let message = "the configuration has no [[mount]]".to_owned();
-    let hint = "add one with a `path`; `tfs config path` says to which files".to_owned();
+    let hint = "add one with a `path`; `tfs config path` lists the files".to_owned();
     Err(Problem { place: None, message, hint: Some(hint) }.into())
 }

@@ -155,7 +155,7 @@ impl MetadataQueue {
         let pauses = if error.is_some() { PAUSES } else { UNAVAILABLE_PAUSES };
         let mut timer = retried.unwrap_or_else(|| RetryTimer::new(pauses));
         timer.on_failure(now);
-        let why = error.as_ref().map_or_else(|| "there is none".to_owned(), with_root_cause);
+        let why = error.as_ref().map_or_else(|| "the server has none".to_owned(), with_root_cause);
         if is_first {
             tracing::info!(%torrent, why, "shown without metadata: no date, no links");
         }

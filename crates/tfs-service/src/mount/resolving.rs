@@ -58,7 +58,10 @@ async fn resolve(server: &RqbitServer, magnet: &PreparedTorrent) -> Result<(), A
         match add(server, magnet, Existing::Use, RESOLVE_TIME_MAX).await {
             Ok(_row) => return Ok(()),
             Err(AddError { fault: AddFault::NoPeers { .. }, .. }) => {
-                tracing::warn!(name = magnet.label(), "no peer has the torrent, looking on");
+                tracing::warn!(
+                    name = magnet.label(),
+                    "no peer has sent the torrent yet; still waiting"
+                );
             }
             Err(error) => return Err(error),
         }

@@ -113,7 +113,7 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
         ("read_failures_total", "Reads that ended with an error.", reads.failures),
         ("streams_opened_total", "Streams that were opened.", reads.streams_opened),
         ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
-        ("fetched_bytes_total", "Bytes that came from the server.", reads.bytes_fetched),
+        ("fetched_bytes_total", "Bytes received from the server.", reads.bytes_fetched),
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
         ("direct_reads_total", "Reads without a change of threads.", reads.direct_reads),
         ("direct_misses_total", "Vain tries of such a read.", reads.direct_misses),
@@ -123,8 +123,8 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
             "Bytes given to readers from this machine's disk.",
             reads.bytes_local,
         ),
-        ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
-        ("reads_split_total", "Reads over pages that were there and missing.", reads.reads_split),
+        ("unused_bytes_total", "Bytes received that no read had requested.", reads.bytes_unused),
+        ("reads_split_total", "Reads of present and missing pages together.", reads.reads_split),
     ] {
         add(MetricKind::Counter, name, labels, help, value);
     }

@@ -66,7 +66,7 @@ pub enum PreloadError {
     #[error("get missing data: none arrived for a minute")]
     Stalled,
     /// The torrent is gone.
-    #[error("find the torrent: it is gone")]
+    #[error("find the torrent: it was removed")]
     Gone,
     /// The filesystem shuts down.
     #[error("continue: the mount ends")]

@@ -36,7 +36,7 @@ pub(super) fn distinct(files: Vec<ControlFile>) -> Box<[ControlFile]> {
         let is_taken = [BY_HASH_NAME, SEARCH_NAME].contains(&file.name)
             || distinct.iter().any(|other| other.name == file.name);
         if is_taken || distinct.len() == FILES_MAX {
-            tracing::error!(name = file.name, "there is no place for this control file");
+            tracing::error!(name = file.name, "this control file has no inode number");
         } else {
             distinct.push(file);
         }

@@ -30,7 +30,7 @@ fn a_watched_list_says_that_the_server_is_silent() {
         assert_eq!(row[0]["name"], "film 0");
         server.spoil("/torrents".to_owned(), Some(Spoiled::Silent));
         let note = notes.next().unwrap().unwrap();
-        assert_eq!(note, "no answer; the next line comes with the next answer");
+        assert_eq!(note, "no answer; the next line follows the next answer");
         kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
         let mut rest = String::new();

@@ -125,7 +125,7 @@ fn what_cannot_be_asked_is_refused_with_a_reason() {
         &post("/v1/reload", ""),
         &expect![[r#"
         HTTP/1.1 409 Conflict
-        {"kind":"not_daemon","message":"the process is no daemon: it has no configuration to reload"}"#]],
+        {"kind":"not_daemon","message":"the process is not a daemon and has no configuration to reload"}"#]],
     );
     check(
         &get("/v1/unmount"),
