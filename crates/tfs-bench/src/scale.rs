@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tfs_testkit::ceiling::Ceiling;
+use tfs_testkit::baseline_fs::BaselineFs;
 use tfs_testkit::library::{LargeServer, LibraryShape, Requests};
 use tfs_testkit::until::until;
 
@@ -89,7 +89,7 @@ fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
     let path = dir.join("ceiling");
     fs::create_dir_all(&path).unwrap();
     let files = SHAPE.files().map(|file| (file.path, file.len));
-    let _ceiling = Ceiling::new(files).mount(&path).unwrap();
+    let _ceiling = BaselineFs::new(files).mount(&path).unwrap();
     for walk in &WALKS {
         let name = walk.name;
         report.step(&format!("{name} over the mount and over the ceiling"));

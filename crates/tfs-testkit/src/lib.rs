@@ -4,11 +4,12 @@
 //! return errors that name what they waited for. They never wait without a limit, never use a fixed
 //! port (except `released`), and leave no files behind.
 
-#[cfg(feature = "ceiling")]
-pub mod ceiling;
+#[cfg(feature = "baseline-fs")]
+pub mod baseline_fs;
 #[cfg(any(feature = "faults", feature = "permits"))]
 mod connections;
 pub mod content;
+pub mod edge_cases;
 pub mod fake;
 pub mod fake_local;
 #[cfg(feature = "faults")]
@@ -22,7 +23,6 @@ pub mod isolate;
 pub mod library;
 #[cfg(feature = "malice")]
 pub mod malice;
-pub mod odd;
 #[cfg(feature = "permits")]
 pub mod permits;
 pub mod random;

@@ -7,6 +7,7 @@
 mod changes;
 mod clearing;
 mod crowd;
+mod edge_cases;
 mod ending;
 mod faults;
 mod forgetting;
@@ -17,7 +18,6 @@ mod interrupts;
 mod left;
 mod listing;
 mod names;
-mod odd;
 mod oracle;
 mod programs;
 mod reading;

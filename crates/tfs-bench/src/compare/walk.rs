@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
 
-use tfs_testkit::ceiling::Ceiling;
+use tfs_testkit::baseline_fs::BaselineFs;
 use tfs_testkit::library::{LargeServer, LibraryShape};
 use tfs_testkit::until::until;
 
@@ -29,7 +29,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let ceiling_path = dir.join("ceiling");
     fs::create_dir_all(&ceiling_path).unwrap();
     let files = SHAPE.files().map(|file| (file.path, file.len));
-    let _ceiling = Ceiling::new(files).mount(&ceiling_path).unwrap();
+    let _ceiling = BaselineFs::new(files).mount(&ceiling_path).unwrap();
     let tmpfs_path = dir.join("tmpfs");
     let tmpfs = Tmpfs::new(&tmpfs_path);
     until("all torrents are there", || {

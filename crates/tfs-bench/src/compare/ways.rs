@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use tfs_testkit::ceiling::Ceiling;
+use tfs_testkit::baseline_fs::BaselineFs;
 use tfs_testkit::until::until;
 
 use super::file_page::{FilePage, ListedFile};
@@ -212,7 +212,7 @@ fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> FileView {
         let len = fs::metadata(seeder.folder.join(name)).unwrap().len();
         (name.split('/').map(str::to_owned).collect(), len)
     });
-    let session = Ceiling::new(files).mount(dir).unwrap();
+    let session = BaselineFs::new(files).mount(dir).unwrap();
     share_read_ahead(tfs, dir);
     FileView {
         name: CEILING,

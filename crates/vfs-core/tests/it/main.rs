@@ -1,6 +1,7 @@
 //! The filesystem without a kernel, over a source whose completion the test triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod edge_cases;
 mod engine;
 mod failover;
 mod invalidation;
@@ -10,7 +11,6 @@ mod listing;
 mod local;
 mod model;
 mod names;
-mod odd;
 mod preload;
 mod read;
 mod seek;

@@ -18,7 +18,7 @@ pub const PIECE_BYTES: u32 = 16;
 
 /// Returns the torrents, each named after its peculiarity.
 #[must_use]
-pub fn odd_torrents() -> Vec<TorrentDetails> {
+pub fn edge_case_torrents() -> Vec<TorrentDetails> {
     let many = (0..MANY_FILES).map(|n| regular(&[&format!("file {n:06}")], 10)).collect();
     let deep: Vec<_> = (0..DEEP_LEVELS).map(|level| format!("d{level:04}")).collect();
     let deep = regular(&deep.iter().map(String::as_str).chain(["file"]).collect::<Vec<_>>(), 40);

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 
+use tfs_testkit::edge_cases::{DEEP_LEVELS, MANY_FILES, edge_case_torrents};
 use tfs_testkit::fake::FakeSource;
-use tfs_testkit::odd::{DEEP_LEVELS, MANY_FILES, odd_torrents};
 use vfs_core::{FileId, FileIndex, FileKind};
 
 use crate::support::{Fixture, run_long};
@@ -16,9 +16,9 @@ use crate::support::{Fixture, run_long};
 const TAIL_BYTES: u64 = 9;
 
 #[test]
-fn odd_torrents_are_walked_and_read() {
+fn edge_case_torrents_are_walked_and_read() {
     run_long(tfs_testkit::test_name!(), |dir| {
-        let torrents = odd_torrents();
+        let torrents = edge_case_torrents();
         let fixture = Fixture::new(torrents.clone());
         let mount = fixture.mount(dir);
         let root = mount.mountpoint();

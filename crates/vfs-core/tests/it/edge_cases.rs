@@ -1,8 +1,8 @@
 //! Torrents of unusual shapes and states.
 
 use expect_test::{Expect, expect};
+use tfs_testkit::edge_cases::{DEEP_LEVELS, MANY_FILES, PIECE_BYTES, edge_case_torrents};
 use tfs_testkit::fake::{FakeSource, single_file};
-use tfs_testkit::odd::{DEEP_LEVELS, MANY_FILES, PIECE_BYTES, odd_torrents};
 use vfs_core::{
     Attr, Bitfield, DirEntry, FileId, FileIndex, Ino, MissingPolicy, NodeKind, ReadPolicy,
     ServerId, TorrentState, Vfs, VfsError,
@@ -12,7 +12,7 @@ use crate::support::{child, render_below, vfs_of, vfs_with};
 
 fn source() -> FakeSource {
     let source = FakeSource::new(4);
-    odd_torrents().into_iter().for_each(|details| _ = source.add(details));
+    edge_case_torrents().into_iter().for_each(|details| _ = source.add(details));
     source
 }
 
@@ -152,7 +152,7 @@ async fn pieces_of_files_after_padding_and_after_giants_are_the_right_ones() {
     let read = ReadPolicy { missing: MissingPolicy::Fail, ..ReadPolicy::default() };
     let source = source();
     // Padding ends with a piece: 21 + 11 bytes are two pieces, 33 + 15 three, 40 two and a half.
-    let details = odd_torrents();
+    let details = edge_case_torrents();
     let torrent = details.iter().find(|it| it.name == "padding in the middle").unwrap();
     source.update(torrent.info_hash, |it| it.file_progress = Some([0, 0, 16, 0, 16].into()));
     let haves = Bitfield::from_fn(8, |piece| [2, 5].contains(&piece)).unwrap();

@@ -42,13 +42,13 @@ struct Node {
 
 /// A tree of files that have a length and contain zeros.
 #[derive(Debug)]
-pub struct Ceiling {
+pub struct BaselineFs {
     nodes: Vec<Node>,
     by_name: HashMap<(Idx, String), Idx>,
     zeros: Vec<u8>,
 }
 
-impl Ceiling {
+impl BaselineFs {
     /// Returns a tree of files, each given as the components of its path and its length.
     pub fn new(files: impl IntoIterator<Item = (Vec<String>, u64)>) -> Self {
         let root = Node {
@@ -144,7 +144,7 @@ fn attr(idx: Idx, kind: FileType, len: u64) -> FileAttr {
     }
 }
 
-impl Filesystem for Ceiling {
+impl Filesystem for BaselineFs {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         let flags = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
         // The kernel accepts any number up to its own limit.
