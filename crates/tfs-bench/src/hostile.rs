@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::malice::{Attack, Effect, HARMS, HostileServer, Route};
+use tfs_testkit::rqbit::{ATTACKS, Attack, Effect, HostileServer, Route};
 use tfs_testkit::until::until;
 
 use crate::figures::{FigureReport, Want, megabytes};
@@ -34,35 +34,41 @@ struct AttackOutcome {
     took: Duration,
     peak_bytes: u64,
     listing_max: Duration,
-    led_astray: Vec<String>,
+    exfiltrated: Vec<String>,
 }
 
 pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let mut slowest = Duration::ZERO;
-    let (mut led_astray, mut surprises) = (Vec::new(), Vec::new());
-    for harms in HARMS.chunks(AT_ONCE) {
+    let (mut exfiltrated, mut surprises) = (Vec::new(), Vec::new());
+    for attacks in ATTACKS.chunks(AT_ONCE) {
         let outcomes = thread::scope(|scope| {
             let started: Vec<_> =
-                harms.iter().map(|harm| scope.spawn(|| suffer(harm, dir))).collect();
+                attacks.iter().map(|attack| scope.spawn(|| suffer(attack, dir))).collect();
             started.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
-        for (harm, outcome) in harms.iter().zip(outcomes) {
-            let AttackOutcome { effect, said, took, peak_bytes, listing_max, led_astray: mut led } =
-                outcome;
+        for (attack, outcome) in attacks.iter().zip(outcomes) {
+            let AttackOutcome {
+                effect,
+                said,
+                took,
+                peak_bytes,
+                listing_max,
+                exfiltrated: mut heads,
+            } = outcome;
             let took = took.as_secs_f64();
-            if effect != harm.effect {
-                surprises.push(format!("{}: {effect}{said}, not {}", harm.name, harm.effect));
+            if effect != attack.effect {
+                surprises.push(format!("{}: {effect}{said}, not {}", attack.name, attack.effect));
             }
-            let figure = format!("{}: {effect}{said}, after {took:.1} s", harm.name);
+            let figure = format!("{}: {effect}{said}, after {took:.1} s", attack.name);
             report.figure(&figure, megabytes(peak_bytes), "MB", Want::AtMost(PEAK_MAX));
             slowest = slowest.max(listing_max);
-            led_astray.append(&mut led);
+            exfiltrated.append(&mut heads);
         }
     }
     report.time("the slowest listing meanwhile", slowest, Want::AtMost(LISTING_MAX.as_secs_f64()));
     surprises.iter().for_each(|surprise| println!("hostile: {surprise}"));
     report.figure("answers with another effect", count(&surprises), "", Want::AtMost(0.0));
-    report.figure("who followed a redirect", count(&led_astray), "", Want::AtMost(0.0));
+    report.figure("who followed a redirect", count(&exfiltrated), "", Want::AtMost(0.0));
 }
 
 fn count(heads: &[String]) -> f64 {
@@ -70,12 +76,12 @@ fn count(heads: &[String]) -> f64 {
 }
 
 /// Mounts a hostile server, starts the attack, and records tfs's reaction during and after it.
-fn suffer(harm: &'static Attack, dir: &Path) -> AttackOutcome {
-    let home = dir.join(harm.name.replace([' ', '/'], "-"));
+fn suffer(attack: &'static Attack, dir: &Path) -> AttackOutcome {
+    let home = dir.join(attack.name.replace([' ', '/'], "-"));
     fs::create_dir(&home).unwrap();
     let password = home.join("password");
     fs::write(&password, "secret").unwrap();
-    let server = HostileServer::start(harm).unwrap();
+    let server = HostileServer::start(attack).unwrap();
     let options = ["--username", "me", "--password-file", password.to_str().unwrap()];
     let mut options = options.to_vec();
     options.extend(["--read-timeout", "5s"]);
@@ -91,24 +97,27 @@ fn suffer(harm: &'static Attack, dir: &Path) -> AttackOutcome {
             let mut slowest = Duration::ZERO;
             while !is_over.load(Ordering::Acquire) {
                 let start = Instant::now();
-                assert!(fs::read_dir(&mount.path).unwrap().count() >= 1, "{}", harm.name);
+                assert!(fs::read_dir(&mount.path).unwrap().count() >= 1, "{}", attack.name);
                 slowest = slowest.max(start.elapsed());
                 pause(Duration::from_millis(50));
             }
             slowest
         });
-        let found = match harm.route {
-            Route::List | Route::Details | Route::Metadata => refresh(&mount),
+        let found = match attack.route {
             Route::Haves | Route::Stream => read(&mount),
+            Route::List | Route::Details | Route::Metadata | Route::Stats | Route::Other => {
+                refresh(&mount)
+            }
         };
         is_over.store(true, Ordering::Release);
         (found, listing.join().unwrap())
     });
     let took = start.elapsed();
-    assert!(server.harm_count() > 0, "{}: no harm was done", harm.name);
-    assert!(mount.path.join("good/film.mkv").exists(), "{}", harm.name);
+    assert!(server.attack_count() > 0, "{}: there was no attack", attack.name);
+    assert!(mount.path.join("good/film.mkv").exists(), "{}", attack.name);
     let peak_bytes = process::peak(mount.pid());
-    AttackOutcome { effect, said, took, peak_bytes, listing_max, led_astray: server.led_astray() }
+    let exfiltrated = server.exfiltrated_requests();
+    AttackOutcome { effect, said, took, peak_bytes, listing_max, exfiltrated }
 }
 
 /// Makes the mount poll the server, and returns the effect and the message.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tfs_testkit::baseline_fs::BaselineFs;
-use tfs_testkit::library::{LargeServer, LibraryShape, Requests};
+use tfs_testkit::rqbit::{FakeRqbit, LargeLibrary, Route};
 use tfs_testkit::until::until;
 
 use crate::caches::forget_names;
@@ -15,7 +15,7 @@ use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::{median, pause};
 
-const SHAPE: LibraryShape = LibraryShape { torrent_count: 10_000 };
+const SHAPE: LargeLibrary = LargeLibrary { torrent_count: 10_000 };
 
 /// How often a walk is repeated, alternating with the ceiling, since the machine has fast and slow
 /// phases.
@@ -52,14 +52,14 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let before = resident_when_empty(dir);
 
     report.step("10,000 torrents, 100,000 files");
-    let library = LargeServer::start(SHAPE).unwrap();
+    let library = FakeRqbit::start(SHAPE).unwrap();
     let start = Instant::now();
     let mount = TfsMount::unhurried(&dir.join("full"), &library.url(), &[]);
     report.time("until mounted", start.elapsed(), Want::Nothing);
     wait_until_complete(&mount.path);
     report.time("until complete", start.elapsed(), Want::Nothing);
     let torrents = f64::from(SHAPE.torrent_count);
-    let Requests { details, metadata, .. } = library.requests();
+    let [details, metadata] = [Route::Details, Route::Metadata].map(|it| library.count(it));
     report.figure("calls for details", count(details), "", Want::AtMost(torrents));
     report.figure("calls for metadata", count(metadata), "", Want::AtMost(torrents));
     let resident = process::resident(mount.pid());
@@ -78,7 +78,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
 
 /// Returns the memory of a used mount without torrents.
 fn resident_when_empty(dir: &Path) -> u64 {
-    let library = LargeServer::start(LibraryShape { torrent_count: 0 }).unwrap();
+    let library = FakeRqbit::start(LargeLibrary { torrent_count: 0 }).unwrap();
     let mount = TfsMount::unhurried(&dir.join("empty"), &library.url(), &[]);
     run_walk(&WALKS[1], &mount.path);
     process::resident(mount.pid())
@@ -88,7 +88,7 @@ fn resident_when_empty(dir: &Path) -> u64 {
 fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
     let path = dir.join("ceiling");
     fs::create_dir_all(&path).unwrap();
-    let files = SHAPE.files().map(|file| (file.path, file.len));
+    let files = SHAPE.files().map(|file| (file.path, file.content.len()));
     let _ceiling = BaselineFs::new(files).mount(&path).unwrap();
     for walk in &WALKS {
         let name = walk.name;
@@ -117,10 +117,10 @@ fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
 
 /// Measures an idle mount, first while nothing changes on the server, then while every torrent
 /// changes.
-fn watch_idle(report: &mut FigureReport, library: &LargeServer, mount: &TfsMount) {
+fn watch_idle(report: &mut FigureReport, library: &FakeRqbit, mount: &TfsMount) {
     for (what, is_busy) in [("idle", false), ("idle, while all torrents upload", true)] {
         report.step(&format!("{what} for {} s", IDLE.as_secs()));
-        let requests = library.requests();
+        let lists_before = library.count(Route::List);
         let before = process::processor_time(mount.pid());
         let start = Instant::now();
         while start.elapsed() < IDLE {
@@ -133,26 +133,26 @@ fn watch_idle(report: &mut FigureReport, library: &LargeServer, mount: &TfsMount
         let percent = 100.0 * took.as_secs_f64() / start.elapsed().as_secs_f64();
         let want = Want::AtMost(IDLE_PERCENT_MAX);
         report.figure(&format!("processor, {what}"), percent, "%", want);
-        let lists = library.requests().list - requests.list;
+        let lists = library.count(Route::List) - lists_before;
         report.figure(&format!("lists, {what}"), count(lists), "", Want::AtMost(5.0));
     }
-    let Requests { list: _, details, metadata, haves, stats, stream, other: _ } =
-        library.requests();
-    let beyond = details + metadata + haves + stats + stream - 2 * SHAPE.torrent_count as usize;
+    let routes = [Route::Details, Route::Metadata, Route::Haves, Route::Stats, Route::Stream];
+    let calls: usize = routes.into_iter().map(|route| library.count(route)).sum();
+    let beyond = calls - 2 * SHAPE.torrent_count as usize;
     report.figure("calls beyond that", count(beyond), "", Want::AtMost(0.0));
 }
 
 /// Mounts again with the state of the last mount, and counts repeated requests.
-fn restart(report: &mut FigureReport, dir: &Path, library: &LargeServer, mut mount: TfsMount) {
+fn restart(report: &mut FigureReport, dir: &Path, library: &FakeRqbit, mut mount: TfsMount) {
     report.step("a restart");
     assert!(mount.end(), "tfs did not end");
-    let before = library.requests();
+    let before = library.count(Route::Details);
     let start = Instant::now();
     let mount = TfsMount::unhurried(&dir.join("full"), &library.url(), &[]);
     report.time("until mounted again", start.elapsed(), Want::Nothing);
     wait_until_complete(&mount.path);
     report.time("until complete again", start.elapsed(), Want::Nothing);
-    let details = library.requests().details - before.details;
+    let details = library.count(Route::Details) - before;
     report.figure("calls for details after a restart", count(details), "", Want::AtMost(0.0));
 }
 

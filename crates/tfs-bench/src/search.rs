@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::library::{LargeServer, LibraryShape};
+use tfs_testkit::rqbit::{FakeRqbit, LargeLibrary};
 
 use crate::figures::{FigureReport, Want};
 use crate::mount::TfsMount;
 use crate::timing::{pause, percentile, repeat};
 
-const SHAPE: LibraryShape = LibraryShape { torrent_count: 100_000 };
+const SHAPE: LargeLibrary = LargeLibrary { torrent_count: 100_000 };
 
 /// How many searches run by each method, each for another term.
 const QUERIES: usize = 200;
@@ -28,7 +28,7 @@ const P99_MAX: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step(&format!("100,000 torrents, {} files", SHAPE.file_count()));
-    let library = LargeServer::start(SHAPE).unwrap();
+    let library = FakeRqbit::start(SHAPE).unwrap();
     let mount = TfsMount::unhurried(dir, &library.url(), &[]);
 
     report.step("searches, while the first mount writes what it has learned");

@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tfs_testkit::content::Content;
-use tfs_testkit::faults::FaultProxy;
+use tfs_testkit::rqbit::{FakeRqbit, Source};
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 use tfs_testkit::until::until;
 
@@ -66,7 +66,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     rqbits.wait_begun(film);
     let address =
         rqbits.swarm.api_url().trim_start_matches("http://").trim_end_matches('/').parse();
-    let proxy = rqbits.runtime.block_on(FaultProxy::start(address.unwrap())).unwrap();
+    let proxy = FakeRqbit::start(Source::Server(address.unwrap())).unwrap();
     let port = proxy.url().rsplit_once(':').unwrap().1.to_owned();
     let paths = ["a", "b", "c", "d"].map(|name| dir.join(name));
     paths.iter().for_each(|path| fs::create_dir(path).unwrap());
@@ -97,7 +97,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let growth = meter.stop(&rqbits);
     let standstill = growth.all.standstill_max;
     report.time("fetched_bytes stands still for at most", standstill, Want::AtMost(STANDSTILL_MAX));
-    let open_max = crate::figures::count(proxy.streams_open_max());
+    let open_max = crate::figures::count(proxy.census().open_max);
     let want = crate::figures::count(STREAMS_MAX);
     report.figure("streams at the server at a time", open_max, "", Want::AtMost(want));
     for (reading, first) in readings.iter().zip(first) {

@@ -6,28 +6,20 @@
 
 #[cfg(feature = "baseline-fs")]
 pub mod baseline_fs;
-#[cfg(any(feature = "faults", feature = "permits"))]
-mod connections;
 pub mod content;
 pub mod edge_cases;
 pub mod fake;
 pub mod fake_local;
-#[cfg(feature = "faults")]
-pub mod faults;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod hermetic;
 pub mod hostile;
 pub mod isolate;
-#[cfg(feature = "library")]
-pub mod library;
-#[cfg(feature = "malice")]
-pub mod malice;
-#[cfg(feature = "permits")]
-pub mod permits;
 pub mod random;
 #[cfg(feature = "released")]
 pub mod released;
+#[cfg(feature = "rqbit")]
+pub mod rqbit;
 pub mod skip;
 #[cfg(feature = "swarm")]
 pub mod swarm;

@@ -6,15 +6,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
+
+use crate::rqbit::{FakeRqbit, Override, RqbitSetup};
 
 /// A server of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,40 +42,19 @@ impl ReleasedServer {
     ///
     /// # Errors
     /// If its address is in use, or the recorded responses cannot be read.
-    pub fn start(self) -> io::Result<RunningServer> {
+    pub fn start(self) -> io::Result<FakeRqbit> {
         let name = match self {
             Self::A => "a.json",
             Self::B => "b.json",
         };
         let answers: HashMap<String, Value> =
             serde_json::from_slice(&fs::read(data().join(name))?)?;
-        let answers = answers.into_iter().map(|(path, answer)| (path, to_body(answer))).collect();
-        let listener = TcpListener::bind(self.address())?;
-        let is_stopped = Arc::new(AtomicBool::new(false));
-        let thread = thread::Builder::new().name("recorded answers".to_owned()).spawn({
-            let is_stopped = Arc::clone(&is_stopped);
-            move || serve(&listener, &Arc::new(answers), &is_stopped)
-        })?;
-        Ok(RunningServer { address: self.address(), is_stopped, thread: Some(thread) })
-    }
-}
-
-/// A server of recorded responses. Stopped on drop.
-#[derive(Debug)]
-pub struct RunningServer {
-    address: SocketAddr,
-    is_stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for RunningServer {
-    fn drop(&mut self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread, if it still runs.
-        drop(TcpStream::connect(self.address));
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        let answers = answers.into_iter().map(|(path, answer)| (path, to_body(answer)));
+        let answers: HashMap<String, Vec<u8>> = answers.collect();
+        let overrides = Override::new(move |_method, path, _body| {
+            Some(answers.get(path).map_or((404, b"{}".to_vec()), |body| (200, body.clone())))
+        });
+        FakeRqbit::start(RqbitSetup { address: self.address(), ..overrides.into() })
     }
 }
 
@@ -125,46 +103,4 @@ fn to_body(answer: Value) -> Vec<u8> {
     let Value::String(digits) = answer else { return answer.to_string().into_bytes() };
     let pairs = digits.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());
     pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-}
-
-fn serve(listener: &TcpListener, answers: &Arc<HashMap<String, Vec<u8>>>, stop: &Arc<AtomicBool>) {
-    for connection in listener.incoming() {
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        let Ok(connection) = connection else { continue };
-        let (answers, stop) = (Arc::clone(answers), Arc::clone(stop));
-        // The thread ends with its client, at the latest when the mount ends.
-        thread::spawn(move || answer(&connection, &answers, &stop));
-    }
-}
-
-/// Answers the requests of a connection, until the connection or the server ends.
-fn answer(
-    connection: &TcpStream,
-    answers: &HashMap<String, Vec<u8>>,
-    is_stopped: &AtomicBool,
-) -> io::Result<()> {
-    let mut reader = BufReader::new(connection);
-    loop {
-        let mut request = String::new();
-        let mut line = String::new();
-        while reader.read_line(&mut line)? > 0 && line != "\r\n" {
-            if request.is_empty() {
-                request.clone_from(&line);
-            }
-            line.clear();
-        }
-        let Some(path) = request.split(' ').nth(1) else { return Ok(()) };
-        if is_stopped.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let (status, body) = match answers.get(path) {
-            Some(body) => ("200 OK", body.as_slice()),
-            None => ("404 Not Found", b"{}".as_slice()),
-        };
-        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
-        let mut connection = connection;
-        connection.write_all(&[head.as_bytes(), body].concat())?;
-    }
 }

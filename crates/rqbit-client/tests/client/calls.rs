@@ -7,14 +7,12 @@ use expect_test::expect_file;
 use rqbit_client::wire::Limits;
 use rqbit_client::{AddOptions, AddSource, Client, InfoHash, Result, TorrentRef};
 
-use crate::support::{PATIENT, ScriptStep, ScriptedServer, run};
+use crate::support::{PATIENT, ScriptStep, ScriptedServer, recorded, run};
 
 /// Renders the request of one call, and the client's result for the recorded answer.
 fn exchange<T: Debug>(recording: &str, call: impl AsyncFnOnce(Client) -> Result<T>) -> String {
     run(async {
-        let server =
-            ScriptedServer::start(vec![vec![ScriptStep::Request, ScriptStep::recorded(recording)]])
-                .await;
+        let server = ScriptedServer::start(vec![vec![ScriptStep::Request, recorded(recording)]]);
         let url = server.url("http");
         let result = match call(server.client(PATIENT)).await {
             Ok(answer) => format!("{answer:#?}"),

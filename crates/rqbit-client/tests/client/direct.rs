@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use rqbit_client::{Client, ClientConfig, DirectError, FilePosition, TorrentRef};
 
-use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, recorded, run};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
@@ -40,7 +40,7 @@ async fn read(client: &Arc<Client>, time_max: Duration) -> String {
 #[track_caller]
 fn check(scripts: Vec<Script>, reads: usize, want: &Expect) {
     want.assert_eq(&run(async {
-        let server = ScriptedServer::start([vec![list()], scripts].concat()).await;
+        let server = ScriptedServer::start([vec![list()], scripts].concat());
         let client = Arc::new(server.client(PATIENT));
         client.torrents().await.expect("a list");
         let mut text = String::new();
@@ -108,7 +108,7 @@ fn a_connection_that_died_is_replaced_once() {
 
 #[test]
 fn another_answer_is_none() {
-    let not_found = ScriptStep::recorded("error_404");
+    let not_found = recorded("error_404");
     let long = part("abcdefg");
     let short = vec![ScriptStep::Request, ScriptStep::send("HTTP/1.1 206 Partial Content\r\n")];
     check(
@@ -136,7 +136,7 @@ fn nobody_waits_longer_than_asked() {
             ScriptStep::send("Content-Length: 4\r\n\r\nab"),
             ScriptStep::ClientCloses,
         ];
-        let server = ScriptedServer::start(vec![list(), silent, halfway]).await;
+        let server = ScriptedServer::start(vec![list(), silent, halfway]);
         let client = Arc::new(server.client(PATIENT));
         client.torrents().await.expect("a list");
         let text = [read(&client, SOON).await, read(&client, SOON).await].join("\n");
@@ -164,7 +164,7 @@ fn there_is_no_way_before_the_server_was_reached() {
 #[test]
 fn a_server_at_a_loopback_address_is_on_this_machine() {
     let (before, after) = run(async {
-        let server = ScriptedServer::start(vec![list()]).await;
+        let server = ScriptedServer::start(vec![list()]);
         let client = server.client(PATIENT);
         let before = client.is_on_this_machine();
         client.torrents().await.expect("a list");

@@ -11,7 +11,7 @@ use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 fn check(timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
     let rows = cases.iter().map(|(name, script)| {
         run(async {
-            let server = ScriptedServer::start(vec![script.clone()]).await;
+            let server = ScriptedServer::start(vec![script.clone()]);
             let result = match server.client(timeouts).torrents().await {
                 Ok(torrents) => format!("{} torrents", torrents.len()),
                 Err(error) if error.is_retryable() => format!("{} (retryable)", error.kind()),
@@ -186,9 +186,9 @@ fn floods_are_cut() {
     let forbidden =
         ScriptStep::send("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n");
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
-    let flood = ScriptStep::SendForever(chunk);
-    let headers = ScriptStep::SendForever("X-A: b\r\n".into());
-    let header = ScriptStep::SendForever("X-A: b".into());
+    let flood = ScriptStep::Repeat(chunk);
+    let headers = ScriptStep::Repeat("X-A: b\r\n".into());
+    let header = ScriptStep::Repeat("X-A: b".into());
     let cases = [
         ("length", vec![ScriptStep::Request, ok.clone(), huge, ScriptStep::ClientCloses]),
         ("body", chunked(flood.clone())),
@@ -221,7 +221,7 @@ fn haves_must_have_a_bit_a_piece() {
     let rows = cases.map(|(head, body)| {
         run(async {
             let script = vec![ScriptStep::Request, ScriptStep::answer(head, body)];
-            let server = ScriptedServer::start(vec![script]).await;
+            let server = ScriptedServer::start(vec![script]);
             match server.client(PATIENT).torrent_haves(TorrentRef::Id(7)).await {
                 Ok(haves) => format!("{haves:?}\n"),
                 Err(error) => format!("{}\n", error.kind()),
@@ -241,7 +241,7 @@ fn haves_must_have_a_bit_a_piece() {
 fn server_that_does_not_say_rqbit_is_not_rqbit() {
     let kind = run(async {
         let answer = ScriptStep::answer("200 OK", r#"{"server":"deluge","version":"2"}"#);
-        let server = ScriptedServer::start(vec![vec![ScriptStep::Request, answer]]).await;
+        let server = ScriptedServer::start(vec![vec![ScriptStep::Request, answer]]);
         let error = server.client(PATIENT).server_info().await.unwrap_err();
         server.finish().await;
         error.kind().to_string()
@@ -253,7 +253,7 @@ fn server_that_does_not_say_rqbit_is_not_rqbit() {
 fn credentials_are_sent_and_never_shown() {
     run(async {
         let forever = vec![ScriptStep::Request, ScriptStep::answer("401 Unauthorized", "")];
-        let server = ScriptedServer::start(vec![forever]).await;
+        let server = ScriptedServer::start(vec![forever]);
         let mut config = ClientConfig::new(server.url("http").parse().unwrap());
         config.credentials = Some(Credentials::new("user", "secret").unwrap());
         assert!(!format!("{config:?}").contains("secret"));

@@ -5,7 +5,6 @@ mod connections;
 mod direct;
 mod failures;
 mod stream;
-#[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

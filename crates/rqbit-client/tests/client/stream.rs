@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use rqbit_client::{ErrorKind, RangeStream, RequestedRange, Timeouts, TorrentRef};
 
-use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, recorded, run};
 
 /// The file of these tests repeats `0123456789`; this is its length in bytes.
 const FILE_LEN: u64 = 100;
@@ -36,7 +36,7 @@ fn check_range(range: RequestedRange, timeouts: Timeouts, cases: &[(&str, Script
     let rows = cases.iter().map(|(name, answer)| {
         run(async {
             let script = [&[ScriptStep::Request], answer.as_slice()].concat();
-            let server = ScriptedServer::start(vec![script]).await;
+            let server = ScriptedServer::start(vec![script]);
             let client = server.client(timeouts);
             let result = match client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await {
                 Ok(mut stream) => read(&server, &mut stream).await,
@@ -214,7 +214,7 @@ fn a_server_that_knows_only_ranges_without_an_end() {
     let rows = cases.into_iter().map(|(name, scripts)| {
         run(async {
             let streams = scripts.len() - 1;
-            let server = ScriptedServer::start(scripts).await;
+            let server = ScriptedServer::start(scripts);
             let client = server.client(PATIENT);
             let mut text = format!("{name}\n");
             for range in
@@ -266,8 +266,7 @@ fn whole_file_too_far_to_skip() {
             ScriptStep::Request,
             length,
             ScriptStep::ClientCloses,
-        ]])
-        .await;
+        ]]);
         let client = server.client(PATIENT);
         let range = RequestedRange::with_length(5_000_000, 10);
         let error = client.stream(TorrentRef::Id(7), 3, range, Some(9_999_999)).await.unwrap_err();
@@ -336,9 +335,9 @@ fn stalled_body_ends_by_its_deadline() {
 #[test]
 fn refused_stream() {
     let cases = [
-        ("torrent", vec![ScriptStep::recorded("error_404")]),
-        ("range", vec![ScriptStep::recorded("error_416")]),
-        ("file", vec![ScriptStep::recorded("error_500_file")]),
+        ("torrent", vec![recorded("error_404")]),
+        ("range", vec![recorded("error_416")]),
+        ("file", vec![recorded("error_500_file")]),
     ];
     check(
         &cases,
@@ -382,7 +381,7 @@ fn empty_range_is_not_asked_for() {
         [RequestedRange::new(100, 200), RequestedRange::open_ended(500), RequestedRange::new(9, 9)];
     let rows = ranges.map(|range| {
         run(async {
-            let server = ScriptedServer::start(vec![]).await;
+            let server = ScriptedServer::start(Vec::<Script>::new());
             let client = server.client(PATIENT);
             let stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await;
             let text = read(&server, &mut stream.unwrap()).await;
@@ -403,7 +402,7 @@ fn length_of_the_file_may_be_unknown() {
     run(async {
         let answer = part("bytes 10-19/20", "0123456789");
         let script = [vec![ScriptStep::Request], answer].concat();
-        let server = ScriptedServer::start(vec![script]).await;
+        let server = ScriptedServer::start(vec![script]);
         let client = server.client(PATIENT);
         let range = RequestedRange::open_ended(10);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, None).await.unwrap();
@@ -422,7 +421,7 @@ fn next_chunk_may_be_cancelled() {
         let head = head(&format!("{PART}\r\nContent-Length: 10"));
         let script =
             vec![ScriptStep::Request, head, ScriptStep::Gate, ScriptStep::send("0123456789")];
-        let server = ScriptedServer::start(vec![script]).await;
+        let server = ScriptedServer::start(vec![script]);
         let client = server.client(PATIENT);
         let range = RequestedRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();
@@ -443,7 +442,7 @@ fn dropped_stream_closes_its_connection() {
         let head = head(&format!("{PART}\r\nContent-Length: 10"));
         let script =
             vec![ScriptStep::Request, head, ScriptStep::send("012"), ScriptStep::ClientCloses];
-        let server = ScriptedServer::start(vec![script]).await;
+        let server = ScriptedServer::start(vec![script]);
         let client = server.client(PATIENT);
         let range = RequestedRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use expect_test::expect;
 use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rqbit_client::{Client, ClientConfig, RootCertificates, RootCertificatesError, Timeouts};
+use tfs_testkit::rqbit::{Handshake, RqbitSetup};
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::support::{PATIENT, SOON, ScriptStep, ScriptedServer, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
 /// A self-signed certificate for a name, and a server configuration that uses it.
 fn certificate(name: &str) -> (Arc<ServerConfig>, String) {
@@ -53,6 +55,13 @@ async fn list(client: &Client) -> String {
     }
 }
 
+/// Plays scripts after a TLS handshake.
+fn encrypted(scripts: Vec<Script>, tls: Arc<ServerConfig>) -> RqbitSetup {
+    let acceptor = TlsAcceptor::from(tls);
+    let handshake = Handshake::new(move |socket| acceptor.accept(socket));
+    RqbitSetup { handshake: Some(handshake), ..scripts.into() }
+}
+
 fn answers(count: usize) -> Vec<ScriptStep> {
     vec![vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]; count]
         .concat()
@@ -62,7 +71,7 @@ fn answers(count: usize) -> Vec<ScriptStep> {
 fn trusted_certificate() {
     run(async {
         let (tls, pem) = certificate("127.0.0.1");
-        let server = ScriptedServer::start_tls(vec![answers(2)], tls).await;
+        let server = ScriptedServer::start(encrypted(vec![answers(2)], tls));
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
         let client = client(&server, roots, PATIENT);
@@ -84,7 +93,7 @@ fn certificates_that_are_not_trusted() {
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
         // Trusted, but for another host.
-        let server = ScriptedServer::start_tls(vec![answers(1)], other).await;
+        let server = ScriptedServer::start(encrypted(vec![answers(1)], other));
         let result = list(&client(&server, roots.clone(), PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         expect![[r#"
@@ -93,7 +102,7 @@ fn certificates_that_are_not_trusted() {
         .assert_eq(&server.finish().await);
         // For this host, but not trusted.
         let (unknown, _pem) = certificate("127.0.0.1");
-        let server = ScriptedServer::start_tls(vec![answers(1)], unknown).await;
+        let server = ScriptedServer::start(encrypted(vec![answers(1)], unknown));
         let result = list(&client(&server, roots, PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         server.finish().await;
@@ -106,7 +115,7 @@ fn an_expired_certificate_is_final() {
         let (tls, pem) = expired_certificate("127.0.0.1");
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
-        let server = ScriptedServer::start_tls(vec![answers(1)], tls).await;
+        let server = ScriptedServer::start(encrypted(vec![answers(1)], tls));
         let result = list(&client(&server, roots, PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         server.finish().await;
@@ -122,7 +131,7 @@ fn servers_that_do_not_speak_tls() {
         let plain = vec![ScriptStep::send("HTTP/1.1 400 Bad Request\r\n\r\n")];
         let silent = vec![ScriptStep::Gate];
         let gone = vec![];
-        let server = ScriptedServer::start(vec![plain, gone, silent]).await;
+        let server = ScriptedServer::start(vec![plain, gone, silent]);
         let patient = client(&server, roots.clone(), PATIENT);
         expect!["tls handshake failed, retryable false"].assert_eq(&list(&patient).await);
         expect!["connection closed by the server, retryable true"].assert_eq(&list(&patient).await);

@@ -1,16 +1,15 @@
 //! Inline reads, from the core to a server with rqbit's permits.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_client::{Client, ClientConfig};
 use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
 use tfs_testkit::content::Content;
-use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
+use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, PermitStep, RqbitSetup};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use vfs_core::{HandleId, InfoHash, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
+use vfs_core::{HandleId, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
 const FILE: Content = Content::new(3, 1 << 20);
 
@@ -21,7 +20,7 @@ const READ_BYTES: u32 = 4096;
 /// Time limit of operations that end within milliseconds unless one hangs.
 const TEST_MAX: Duration = Duration::from_secs(60);
 
-async fn open(server: &PermitServer) -> (Arc<Vfs<RqbitSource>>, HandleId) {
+async fn open(server: &FakeRqbit) -> (Arc<Vfs<RqbitSource>>, HandleId) {
     let client = Client::new(ClientConfig::new(server.url().parse().unwrap())).unwrap();
     let source = Arc::new(RqbitSource::new(client, STREAMS_MAX_DEFAULT));
     assert!(!source.can_read_now(), "the server was not reached yet");
@@ -48,13 +47,9 @@ async fn read_inline(vfs: &Arc<Vfs<RqbitSource>>, handle: HandleId, offset: u64)
 }
 
 async fn check() {
-    let torrent = PermitTorrent {
-        info_hash: InfoHash::from_bytes([3; InfoHash::BYTES]),
-        name: "file".to_owned(),
-        piece_len: NonZeroU32::new(PIECE_BYTES).unwrap(),
-        files: vec![("file.bin".to_owned(), FILE)],
-    };
-    let server = PermitServer::start(8, vec![torrent]).await.unwrap();
+    let torrent = FakeTorrent::folder(3, "file", PIECE_BYTES, &[("file.bin", FILE)]);
+    let setup = RqbitSetup { permits: Some(8), ..vec![torrent].into() };
+    let server = FakeRqbit::start(setup).unwrap();
     let (vfs, handle) = open(&server).await;
     assert!(vfs.source(ServerId::FIRST).unwrap().can_read_now());
     // No piece is present.

@@ -1,17 +1,16 @@
 //! Permit exhaustion of rqbit, without real time: a server that stops when all its permits are
 //! held.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_client::{Client, ClientConfig, RangeStream, RequestedRange, Timeouts, TorrentRef};
 use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
 use tfs_testkit::content::Content;
-use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
+use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, PermitStep, RqbitSetup};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use vfs_core::{HandleId, InfoHash, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
+use vfs_core::{HandleId, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
 /// Number of rqbit's permits.
 const PERMITS: usize = 8;
@@ -31,27 +30,20 @@ const FILM: Content = Content::new(1, READERS * DISTANCE_BYTES);
 /// Time limit of operations that end within milliseconds unless one hangs.
 const TEST_MAX: Duration = Duration::from_secs(60);
 
-fn film() -> PermitTorrent {
-    PermitTorrent {
-        info_hash: InfoHash::from_bytes([1; InfoHash::BYTES]),
-        name: "film".to_owned(),
-        piece_len: NonZeroU32::new(PIECE_BYTES).unwrap(),
-        files: vec![("film.mkv".to_owned(), FILM)],
-    }
+fn film() -> FakeTorrent {
+    FakeTorrent::folder(1, "film", PIECE_BYTES, &[("film.mkv", FILM)])
 }
 
-/// A torrent without readers.
-fn other() -> PermitTorrent {
-    PermitTorrent {
-        info_hash: InfoHash::from_bytes([2; InfoHash::BYTES]),
-        name: "other".to_owned(),
-        files: vec![("other.mkv".to_owned(), Content::new(2, DISTANCE_BYTES))],
-        ..film()
-    }
+/// Returns a server of the film and of a torrent without readers.
+fn start_server() -> FakeRqbit {
+    let content = Content::new(2, DISTANCE_BYTES);
+    let other = FakeTorrent::folder(2, "other", PIECE_BYTES, &[("other.mkv", content)]);
+    let setup = RqbitSetup { permits: Some(PERMITS), ..vec![film(), other].into() };
+    FakeRqbit::start(setup).unwrap()
 }
 
 /// Returns a client without time-outs shorter than the test.
-fn patient_client(server: &PermitServer) -> Client {
+fn patient_client(server: &FakeRqbit) -> Client {
     let mut config = ClientConfig::new(server.url().parse().unwrap());
     let never = TEST_MAX * 10;
     config.timeouts = Timeouts { headers: never, chunk: never, ..Timeouts::default() };
@@ -59,7 +51,7 @@ fn patient_client(server: &PermitServer) -> Client {
 }
 
 /// Returns a filesystem over the server, and one open handle of its file for each reader.
-async fn open_film(server: &PermitServer, streams_max: usize) -> (Vfs<RqbitSource>, Vec<HandleId>) {
+async fn open_film(server: &FakeRqbit, streams_max: usize) -> (Vfs<RqbitSource>, Vec<HandleId>) {
     let source = RqbitSource::new(patient_client(server), streams_max);
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
     let listing = vfs.source(ServerId::FIRST).unwrap().list().await.unwrap();
@@ -75,7 +67,7 @@ async fn open_film(server: &PermitServer, streams_max: usize) -> (Vfs<RqbitSourc
 }
 
 async fn check_readers(streams_max: usize) {
-    let server = PermitServer::start(PERMITS, vec![film(), other()]).await.unwrap();
+    let server = start_server();
     let (vfs, handles) = open_film(&server, streams_max).await;
     let vfs = Arc::new(vfs);
     let mut reads = JoinSet::new();
@@ -103,8 +95,8 @@ async fn check_readers(streams_max: usize) {
             },
         }
     }
+    server.wait_until(|census| (census.open, census.queued) == (0, 0)).await;
     let census = server.census();
-    assert_eq!((census.open, census.queued), (0, 0));
     assert!(census.open_max <= streams_max, "{census:?}");
     assert_eq!(steps, READERS, "each reader needs one piece, and nothing more was fetched");
     assert_eq!(server.violations(), Vec::<String>::new());
@@ -126,13 +118,13 @@ async fn many_readers_of_missing_data_all_end_and_leave_the_server_its_permits()
 }
 
 async fn stream_at(client: &Client, offset: u64) -> RangeStream {
-    let torrent = TorrentRef::from(InfoHash::from_bytes([1; 20]));
+    let torrent = TorrentRef::from(film().info_hash);
     let range = RequestedRange::new(offset, offset + u64::from(READ_BYTES));
     client.stream(torrent, 0, range, Some(FILM.len())).await.unwrap()
 }
 
 async fn check_trap() {
-    let server = PermitServer::start(PERMITS, vec![film(), other()]).await.unwrap();
+    let server = start_server();
     let client = patient_client(&server);
     let mut streams = Vec::new();
     assert!(matches!(server.step(), PermitStep::Wrote { piece: 0, .. }));

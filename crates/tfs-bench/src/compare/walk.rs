@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use tfs_testkit::baseline_fs::BaselineFs;
-use tfs_testkit::library::{LargeServer, LibraryShape};
+use tfs_testkit::rqbit::{FakeRqbit, LargeLibrary};
 use tfs_testkit::until::until;
 
 use super::programs::quiet;
@@ -14,7 +14,7 @@ use super::ways::CEILING;
 use crate::caches::forget_names;
 use crate::mount::TfsMount;
 
-const SHAPE: LibraryShape = LibraryShape { torrent_count: 10_000 };
+const SHAPE: LargeLibrary = LargeLibrary { torrent_count: 10_000 };
 
 pub(crate) const TFS: &str = "tfs";
 pub(crate) const TMPFS: &str = "tmpfs";
@@ -24,11 +24,11 @@ const UNIT: &str = "s";
 pub(crate) const WALKS: [&str; 2] = ["find", "ls -lR"];
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
-    let library = LargeServer::start(SHAPE).unwrap();
+    let library = FakeRqbit::start(SHAPE).unwrap();
     let mount = TfsMount::unhurried(&dir.join("tfs"), &library.url(), &[]);
     let ceiling_path = dir.join("ceiling");
     fs::create_dir_all(&ceiling_path).unwrap();
-    let files = SHAPE.files().map(|file| (file.path, file.len));
+    let files = SHAPE.files().map(|file| (file.path, file.content.len()));
     let _ceiling = BaselineFs::new(files).mount(&ceiling_path).unwrap();
     let tmpfs_path = dir.join("tmpfs");
     let tmpfs = Tmpfs::new(&tmpfs_path);
@@ -71,7 +71,7 @@ impl<'a> Tmpfs<'a> {
         for file in SHAPE.files() {
             let path = file.path.iter().fold(dir.to_owned(), |path, name| path.join(name));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            File::create(path).unwrap().set_len(file.len).unwrap();
+            File::create(path).unwrap().set_len(file.content.len()).unwrap();
         }
         Self(dir)
     }

@@ -20,9 +20,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::faults::{FaultProxy, Kind, Schedule, Spell, Trouble};
 use tfs_testkit::isolate;
 use tfs_testkit::random::Random;
+use tfs_testkit::rqbit::{FakeRqbit, FaultKind, Schedule, Source, Spell, Trouble};
 use tfs_testkit::until::until;
 
 use self::findings::{Findings, SharedFindings};
@@ -68,7 +68,7 @@ const WHOLE_RUN: Duration = Duration::from_secs(300);
 /// The mounts, the library and the faulty server.
 struct SoakRun<'a> {
     library: &'a SoakLibrary,
-    proxy: &'a FaultProxy,
+    proxy: &'a FakeRqbit,
     server: TroubledServer<'a>,
     mounts: &'a [TfsMount],
     findings: &'a SharedFindings,
@@ -114,7 +114,7 @@ fn soak(report: &mut FigureReport, dir: &Path, time: Duration, seed: u64) {
     stay.iter().for_each(|torrent| rqbits.wait_finished(torrent));
     limit_downloads(&mut rqbits);
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
-    let proxy = rqbits.runtime.block_on(FaultProxy::start(address)).unwrap();
+    let proxy = FakeRqbit::start(Source::Server(address)).unwrap();
     let mounts = MOUNTS.map(|(name, local_paths)| {
         let home = dir.join(name);
         fs::create_dir(&home).unwrap();
@@ -297,13 +297,13 @@ fn tell_faults(
     report: &mut FigureReport,
     counts: &EventCounts,
     troubles: Want,
-    done: &BTreeMap<Kind, u64>,
+    done: &BTreeMap<FaultKind, u64>,
 ) {
     let whole = |number: Option<&u64>| count(usize::try_from(*number.unwrap_or(&0)).unwrap());
     for name in [trouble::COMMANDS].into_iter().chain(Spell::NAMES).chain(Trouble::NAMES) {
         report.figure(name, whole(counts.get(name)), "", troubles);
     }
-    for kind in Kind::ALL {
+    for kind in FaultKind::RANDOM {
         let name = format!("answers {kind}");
         report.figure(&name, whole(done.get(&kind)), "", Want::AtLeast(1.0));
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::faults::{Episode, Fault, FaultProxy, Schedule, Spell, Trouble};
 use tfs_testkit::random::Random;
+use tfs_testkit::rqbit::{Episode, FakeRqbit, Fault, Schedule, Spell, Trouble};
 use tfs_testkit::swarm::{SwarmTorrent, Tracker};
 
 use super::library::{self, SoakLibrary};
@@ -20,7 +20,7 @@ pub(super) type EventCounts = BTreeMap<&'static str, u64>;
 /// Injects faults into responses until `deadline`.
 pub(super) fn spoil(
     schedule: &mut Schedule<Spell>,
-    proxy: &FaultProxy,
+    proxy: &FakeRqbit,
     deadline: Instant,
 ) -> EventCounts {
     let mut counts = EventCounts::new();
@@ -31,7 +31,7 @@ pub(super) fn spoil(
         *counts.entry(trouble.name()).or_default() += 1;
         match trouble {
             Spell::Weather(weather) => proxy.set_weather(weather),
-            Spell::Errors(target, status) => proxy.always(target, Fault::Status(status)),
+            Spell::Errors(target, status) => proxy.always(target, Fault::Status(status, "")),
         }
         live_on(lasts, deadline);
         proxy.clear();

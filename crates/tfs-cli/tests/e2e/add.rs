@@ -1,15 +1,14 @@
 //! `tfs add`: input that is refused locally, refusals by servers and proxies, magnet links.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use expect_test::{Expect, expect};
 use tfs_testkit::content::Content;
+use tfs_testkit::rqbit::{FakeRqbit, Override};
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -21,9 +20,9 @@ const TORRENT: &[u8] =
 
 const HASH: &str = "abababababababababababababababababababab";
 
-/// A server of rqbit's API with scripted answers to `POST /torrents`. Its threads end with the test
-/// process.
+/// A server without torrents, with the answers of a test to `POST /torrents`.
 struct AddServer {
+    _server: FakeRqbit,
     url: String,
     /// The queries of the posted torrents, each with the length of its body.
     posted: Arc<Mutex<Vec<String>>>,
@@ -33,65 +32,24 @@ impl AddServer {
     /// `answer` gets a link, or an empty string for a file, and returns status and body. Status 0
     /// closes the connection.
     fn start(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (posted, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
+        let posted = Arc::<Mutex<Vec<String>>>::default();
         let queries = Arc::clone(&posted);
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                let (connection, queries) = (connection.unwrap(), Arc::clone(&queries));
-                let answer = Arc::clone(&answer);
-                // A client may close the connection at any time.
-                thread::spawn(move || drop(serve(connection, &queries, &*answer)));
+        let answers = Override::new(move |method, path, body| {
+            if method != "POST" {
+                return None;
             }
+            let query = path.split_once('?').unwrap().1;
+            queries.lock().unwrap().push(format!("{query} {}", body.len()));
+            let link = if body.starts_with(b"d") { "" } else { str::from_utf8(body).unwrap() };
+            let (status, text) = answer(link);
+            Some((status, text.into_bytes()))
         });
-        Self { url, posted }
+        let server = FakeRqbit::start(answers).unwrap();
+        Self { url: server.url(), _server: server, posted }
     }
 
     fn posted(&self) -> Vec<String> {
         self.posted.lock().unwrap().clone()
-    }
-}
-
-fn serve(
-    connection: TcpStream,
-    posted: &Mutex<Vec<String>>,
-    answer: &(impl Fn(&str) -> (u16, String) + ?Sized),
-) -> io::Result<()> {
-    let mut reader = BufReader::new(connection);
-    loop {
-        let (mut head, mut body_len) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            if let Some(len) = line.to_lowercase().strip_prefix("content-length:") {
-                body_len = len.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-            head.push_str(&line);
-        }
-        let mut body = vec![0; body_len];
-        reader.read_exact(&mut body)?;
-        let (status, text) = if head.starts_with("GET / ") {
-            (200, r#"{"apis":{},"server":"rqbit","version":"9.1.0"}"#.to_owned())
-        } else if head.starts_with("GET ") {
-            (200, r#"{"torrents":[]}"#.to_owned())
-        } else {
-            let query = head.split(['?', ' ']).nth(2).unwrap();
-            posted.lock().unwrap().push(format!("{query} {body_len}"));
-            let link = if body.starts_with(b"d") { "" } else { str::from_utf8(&body).unwrap() };
-            answer(link)
-        };
-        if status == 0 {
-            return Ok(());
-        }
-        let len = text.len();
-        let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {len}\r\n\r\n");
-        reader.get_mut().write_all((head + &text).as_bytes())?;
     }
 }
 

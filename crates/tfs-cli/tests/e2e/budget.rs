@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
-use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
+use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, PermitStep, RqbitSetup};
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -44,15 +44,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// address.
 struct BudgetStage {
     runtime: Runtime,
-    server: PermitServer,
+    server: FakeRqbit,
     mounts: Vec<Mounted>,
 }
 
 impl BudgetStage {
     fn new(dir: &Path, flags: &[&[&str]]) -> Self {
         let runtime = Runtime::new().unwrap();
-        let film = PermitTorrent::of_file(1, "film", "film.mkv", PIECE_BYTES, FILM);
-        let server = runtime.block_on(PermitServer::start(PERMITS, vec![film])).unwrap();
+        let film = FakeTorrent::folder(1, "film", PIECE_BYTES, &[("film.mkv", FILM)]);
+        let setup = RqbitSetup { permits: Some(PERMITS), ..vec![film].into() };
+        let server = FakeRqbit::start(setup).unwrap();
         let url = server.url();
         let mounts = flags.iter().enumerate().map(|(nth, flags)| {
             let home = dir.join(nth.to_string());

@@ -1,7 +1,6 @@
 //! Mounts whose server is down, and remounts: the tree does not change.
 
 use std::fs;
-use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use expect_test::expect;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
+use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, Fault, Target};
 use tfs_testkit::swarm::{Swarm, SwarmBuilder, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -146,19 +146,9 @@ fn nothing_is_not_shown_as_empty() {
 fn a_proxy_without_its_server_is_a_server_that_is_away() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                let mut connection = connection.unwrap();
-                let mut request = [0; 4096];
-                if connection.read(&mut request).is_ok() {
-                    let answer = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
-                    drop(std::io::Write::write_all(&mut connection, answer.as_bytes()));
-                }
-            }
-        });
-        let (mounted, output) = mount(dir, &url);
+        let proxy = FakeRqbit::start(Vec::<FakeTorrent>::new()).unwrap();
+        proxy.always(Target::All, Fault::Status(502, ""));
+        let (mounted, output) = mount(dir, &proxy.url());
         let text = describe(&output);
         assert!(text.starts_with("exit 0\nwarning: cannot use rqbit at"), "{text}");
         assert!(text.contains("502"), "{text}");

@@ -1,17 +1,16 @@
 //! Invalid input: each with its message, hint and exit code, and nothing left behind.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use nix::libc::EIO;
 use rqbit_embedded::{ApiCredentials, EmbeddedConfig, EmbeddedServer};
 use tfs_testkit::isolate;
+use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, Fault, ScriptStep, Target};
 use tfs_testkit::swarm::Swarm;
 
 use crate::support::{Mounted, Rqbits, describe, is_mounted, tfs};
@@ -27,21 +26,11 @@ fn check(dir: &Path, command: &mut Command, want: &Expect) {
     }
 }
 
-/// Answers every connection with the same bytes. Ends with the test process.
-fn answering(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = [0; 4096];
-            // A client that has closed the connection gets no answer.
-            if connection.read(&mut request).is_ok() {
-                drop(connection.write_all(answer.as_bytes()));
-            }
-        }
-    });
-    url
+/// Returns a server that answers every request with the same bytes.
+fn answering(answer: &str) -> FakeRqbit {
+    let server = FakeRqbit::start(Vec::<FakeTorrent>::new()).unwrap();
+    server.always(Target::All, Fault::Script(vec![ScriptStep::send(answer)]));
+    server
 }
 
 fn mount(dir: &Path, url: &str, path: &str) -> Command {
@@ -147,7 +136,9 @@ fn servers() {
             error: invalid value for '--server <URL>': credentials are not allowed in the address; use `username` and `password_file`
         "#]],
     );
-    let html = answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
+    let server =
+        answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
+    let html = server.url();
     let mut list = tfs(dir);
     list.args(["list", "--server", &html]);
     let [mounted, listed] = [mount(dir, &html, "mnt"), list].map(|mut command| {
@@ -170,24 +161,24 @@ fn a_forbidden_and_a_busy_server() {
     fs::create_dir(dir.join("mnt")).unwrap();
     let forbidden =
         answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
-    let output = mount(dir, &forbidden, "mnt").current_dir(dir).output().unwrap();
+    let output = mount(dir, &forbidden.url(), "mnt").current_dir(dir).output().unwrap();
     assert!(!is_mounted(&dir.join("mnt")));
     expect![[r#"
         exit 25
         error: cannot use rqbit at URL/: access is forbidden: server answered 403
         hint: check what the server, and any proxy in front of it, allow this user and this address
     "#]]
-    .assert_eq(&describe(&output).replace(&forbidden, "URL"));
+    .assert_eq(&describe(&output).replace(&forbidden.url(), "URL"));
 
     let busy = answering(
         "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\nconnection: close\r\n\r\nslow",
     );
-    let output = tfs(dir).args(["list", "--server", &busy]).output().unwrap();
+    let output = tfs(dir).args(["list", "--server", &busy.url()]).output().unwrap();
     expect![[r#"
         exit 23
         error: cannot use rqbit at URL/: the server is busy: server answered 429 (slow)
         hint: try again later, or raise the limit for requests of the server or of the proxy in front of it
-    "#]].assert_eq(&describe(&output).replace(&busy, "URL"));
+    "#]].assert_eq(&describe(&output).replace(&busy.url(), "URL"));
 }
 
 /// A busy server recovers by itself, like one that is down.
@@ -199,13 +190,13 @@ fn a_mount_of_a_busy_server_comes_up() {
             "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
         );
         fs::create_dir(dir.join("mnt")).unwrap();
-        let output = mount(dir, &busy, "mnt").current_dir(dir).output().unwrap();
+        let output = mount(dir, &busy.url(), "mnt").current_dir(dir).output().unwrap();
         expect![[r#"
             exit 0
             warning: cannot use rqbit at URL/: the server is busy: server answered 429
             hint: its torrents are unknown, so none show until it answers; tfs tries again by itself; if that does not help, raise the limit for requests of the server or of the proxy in front of it
         "#]]
-        .assert_eq(&describe(&output).replace(&busy, "URL"));
+        .assert_eq(&describe(&output).replace(&busy.url(), "URL"));
         let mounted = Mounted::at(dir.join("mnt"), dir);
         assert_eq!(fs::read_dir(&mounted.path).unwrap_err().raw_os_error(), Some(EIO));
         mounted.unmount();

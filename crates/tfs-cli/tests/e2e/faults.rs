@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use expect_test::expect;
 use nix::errno::Errno;
 use tfs_testkit::content::Content;
-use tfs_testkit::faults::{Cut, Fault, FaultProxy, Lie, Target};
 use tfs_testkit::isolate;
+use tfs_testkit::rqbit::{Cut, FakeRqbit, Fault, Lie, Source, Target};
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -49,15 +49,15 @@ fn cases() -> Vec<(&'static str, Fault)> {
         ("stalled in the body", Fault::Stall(Cut::Body(CUT))),
         ("reset before the head", Fault::Reset(Cut::Head)),
         ("reset in the body", Fault::Reset(Cut::Body(CUT))),
-        ("truncated", Fault::Truncate(CUT)),
+        ("truncated", Fault::Truncate(Cut::Body(CUT))),
         ("half-closed", Fault::HalfClose(CUT)),
-        ("400", Fault::Status(400)),
-        ("403", Fault::Status(403)),
-        ("404 of what is listed", Fault::Status(404)),
-        ("405", Fault::Status(405)),
-        ("416", Fault::Status(416)),
-        ("429", Fault::Status(429)),
-        ("503", Fault::Status(503)),
+        ("400", Fault::Status(400, "")),
+        ("403", Fault::Status(403, "")),
+        ("404 of what is listed", Fault::Status(404, "")),
+        ("405", Fault::Status(405, "")),
+        ("416", Fault::Status(416, "")),
+        ("429", Fault::Status(429, "")),
+        ("503", Fault::Status(503, "")),
         ("200 for 206, whole", Fault::IgnoreRange),
         ("200 for 206, a part", Fault::Lie(Lie::Whole)),
         ("status line", Fault::Lie(Lie::StatusLine)),
@@ -95,19 +95,19 @@ fn read(folder: &Path, (name, seed): (&str, u64)) -> String {
 }
 
 /// Mounts through a proxy with this fault, and returns the results of reads and of a refresh.
-fn suffer(dir: &Path, rqbits: &Rqbits, fault: Fault) -> String {
+fn suffer(dir: &Path, rqbits: &Rqbits, fault: &Fault) -> String {
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
-    let proxy = rqbits.runtime.block_on(FaultProxy::start(address)).unwrap();
+    let proxy = FakeRqbit::start(Source::Server(address)).unwrap();
     let timeout = format!("{}s", READ_TIMEOUT.as_secs());
     let mounted = Mounted::with(dir, &proxy.url(), &["--read-timeout", &timeout]);
     let folder = mounted.path.join("faults");
     let done = || proxy.done().get(&fault.kind()).copied().unwrap_or_default();
 
-    proxy.once(Target::Streams, fault);
+    proxy.once(Target::Streams, fault.clone());
     let of_one = read(&folder, ONCE);
     until("it is done", || (done() == 1).then_some(()));
 
-    proxy.always(Target::Streams, fault);
+    proxy.always(Target::Streams, fault.clone());
     let of_all = read(&folder, ALWAYS);
     until("it is done again", || (done() > 1).then_some(()));
     proxy.clear();
@@ -122,7 +122,7 @@ fn suffer(dir: &Path, rqbits: &Rqbits, fault: Fault) -> String {
     let mut of_list = "-";
     if !matches!(fault, Fault::Stall(_) | Fault::IgnoreRange) {
         let before = done();
-        proxy.always(Target::Calls, fault);
+        proxy.always(Target::Calls, fault.clone());
         let refreshed = tfs(dir).arg("refresh").arg(&mounted.path).output().unwrap();
         of_list = if refreshed.status.success() { "a list" } else { "an error" };
         until("it is done to the list", || (done() > before).then_some(()));
@@ -153,8 +153,8 @@ fn each_fault_is_done_and_costs_an_error_at_most() {
                 let start = |(name, fault): &(&'static str, Fault)| {
                     let home = dir.join(name.replace([' ', ','], "-"));
                     fs::create_dir(&home).unwrap();
-                    let (rqbits, fault) = (&rqbits, *fault);
-                    (*name, scope.spawn(move || suffer(&home, rqbits, fault)))
+                    let (rqbits, fault) = (&rqbits, fault.clone());
+                    (*name, scope.spawn(move || suffer(&home, rqbits, &fault)))
                 };
                 let started: Vec<_> = group.iter().map(start).collect();
                 let ended = started.into_iter().map(|(name, case)| (name, case.join().unwrap()));

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tfs_testkit::isolate;
-use tfs_testkit::library::{LargeServer, LibraryShape};
+use tfs_testkit::rqbit::{FakeRqbit, LargeLibrary};
 use tfs_testkit::until::until;
 
 use crate::support::Mounted;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-const SHAPE: LibraryShape = LibraryShape { torrent_count: 4 };
+const SHAPE: LargeLibrary = LargeLibrary { torrent_count: 4 };
 
 /// Mounts with a configuration that serves metrics at an address. Returns the mount and the log.
-fn mount(dir: &Path, listen: &str, library: &LargeServer) -> (Mounted, PathBuf) {
+fn mount(dir: &Path, listen: &str, library: &FakeRqbit) -> (Mounted, PathBuf) {
     let config = dir.join("config/tfs");
     fs::create_dir_all(&config).unwrap();
     let text = format!("[monitoring]\nlisten = \"{listen}\"\n");
@@ -58,7 +58,7 @@ fn get(address: SocketAddr, path: &str) -> (String, String) {
 fn figures_are_served_where_the_configuration_says() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = LargeServer::start(SHAPE).unwrap();
+        let library = FakeRqbit::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "127.0.0.1:0", &library);
         let address = address(&log);
         assert!(address.ip().is_loopback(), "{address}");
@@ -80,7 +80,7 @@ fn figures_are_served_where_the_configuration_says() {
         for path in ["/", "/v1/mounts", "/v1/status", "/metrics/", "/metrics%00"] {
             assert_eq!(get(address, path).0, "404", "{path}");
         }
-        let secret = SHAPE.torrents().next().unwrap().name();
+        let secret = SHAPE.torrents().next().unwrap().name;
         assert!(![metrics, said.to_string()].iter().any(|text| text.contains(&secret)));
         assert!(!fs::read_to_string(&log).unwrap().contains("other machines"));
 
@@ -93,7 +93,7 @@ fn figures_are_served_where_the_configuration_says() {
 fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = LargeServer::start(SHAPE).unwrap();
+        let library = FakeRqbit::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "0.0.0.0:0", &library);
         let port = address(&log).port();
         let warning = line(&log, "readable by other machines");

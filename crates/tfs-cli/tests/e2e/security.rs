@@ -2,18 +2,13 @@
 //! on a terminal.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
-use tfs_testkit::library::{LargeServer, LibraryShape};
-use tfs_testkit::malice::{HARMS, HostileServer};
+use tfs_testkit::rqbit::{ATTACKS, FakeRqbit, FakeTorrent, HostileServer, LargeLibrary};
 use tfs_testkit::until::until;
 
 use crate::support::{Mounted, describe, run, tfs};
@@ -42,7 +37,7 @@ fn check_silent(what: &str, text: &str) {
 fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = LargeServer::start(LibraryShape { torrent_count: 3 }).unwrap();
+        let library = FakeRqbit::start(LargeLibrary { torrent_count: 3 }).unwrap();
         let file = dir.join("password");
         fs::write(&file, format!("{PASSWORD}\n")).unwrap();
         let log = dir.join("log");
@@ -102,41 +97,6 @@ fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
     });
 }
 
-/// A server without torrents that records its requests.
-struct Recorder {
-    url: String,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Recorder {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let noted = Arc::clone(&heads);
-        // It ends with the test process.
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                let mut connection = BufReader::new(connection.unwrap());
-                let mut head = String::new();
-                while !head.ends_with("\r\n\r\n") {
-                    if connection.read_line(&mut head).unwrap() == 0 {
-                        break;
-                    }
-                }
-                noted.lock().unwrap().push(head);
-                let body = r#"{"apis":{},"server":"rqbit","version":"9.1.0","torrents":[]}"#;
-                let len = body.len();
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n");
-                let answer = format!("{answer}Connection: close\r\n\r\n{body}");
-                // The client may have closed the connection.
-                drop(connection.get_mut().write_all(answer.as_bytes()));
-            }
-        });
-        Self { url, heads }
-    }
-}
-
 #[test]
 fn the_password_does_not_follow_a_redirect() {
     let test = tfs_testkit::test_name!();
@@ -144,12 +104,12 @@ fn the_password_does_not_follow_a_redirect() {
         let password = dir.join("password");
         fs::write(&password, PASSWORD).unwrap();
         let redirects: Vec<_> =
-            HARMS.iter().filter(|harm| harm.name.starts_with("a redirect")).collect();
+            ATTACKS.iter().filter(|attack| attack.name.starts_with("a redirect")).collect();
         assert_eq!(redirects.len(), 5, "one for each kind of answer");
-        for harm in redirects {
-            let home = dir.join(harm.name.replace(' ', "-"));
+        for attack in redirects {
+            let home = dir.join(attack.name.replace(' ', "-"));
             fs::create_dir(&home).unwrap();
-            let server = HostileServer::start(harm).unwrap();
+            let server = HostileServer::start(attack).unwrap();
             let log = home.join("log");
             let flags = ["-vvv", "--read-timeout", "2s", "--log-file", log.to_str().unwrap()];
             let login = ["--username", "me", "--password-file", password.to_str().unwrap()];
@@ -159,15 +119,15 @@ fn the_password_does_not_follow_a_redirect() {
             until("it redirects", || {
                 // The read triggers requests that nothing else makes.
                 drop(fs::read(&film));
-                (server.harm_count() > 0).then_some(())
+                (server.attack_count() > 0).then_some(())
             });
             // A client that follows redirects would have done so by the next response.
             run(tfs(&home).args(["status", "--json"]).arg(&mounted.path));
             mounted.unmount();
-            assert_eq!(server.led_astray(), [""; 0], "{}", harm.name);
+            assert_eq!(server.exfiltrated_requests(), [""; 0], "{}", attack.name);
             let log = fs::read_to_string(&log).unwrap();
-            assert!(log.contains("status=302"), "{}: {log}", harm.name);
-            check_silent(harm.name, &log);
+            assert!(log.contains("status=302"), "{}: {log}", attack.name);
+            check_silent(attack.name, &log);
         }
     });
 }
@@ -178,12 +138,12 @@ fn each_of_several_servers_gets_its_own_password_and_no_other() {
     isolate::run(test, LIMIT, |dir| {
         // `you:other-pw` in base64.
         let logins = [("me", PASSWORD, ENCODED), ("you", "other-pw", "eW91Om90aGVyLXB3")];
-        let servers = [Recorder::start(), Recorder::start()];
+        let servers = [(); 2].map(|()| FakeRqbit::start(Vec::<FakeTorrent>::new()).unwrap());
         let mut config = String::new();
-        for (Recorder { url, .. }, (user, password, _)) in servers.iter().zip(logins) {
+        for (server, (user, password, _)) in servers.iter().zip(logins) {
             let file = dir.join(user);
             fs::write(&file, password).unwrap();
-            let file = file.display();
+            let (file, url) = (file.display(), server.url());
             config.extend([
                 format!("[[server]]\nname = \"{user}\"\nurl = \"{url}\"\n"),
                 format!("username = \"{user}\"\npassword_file = \"{file}\"\n"),
@@ -194,7 +154,7 @@ fn each_of_several_servers_gets_its_own_password_and_no_other() {
         let listed = said(tfs(dir).args(["list", "--config"]).arg(&path));
         assert!(listed.starts_with("exit 0\n"), "{listed}");
         for (own, (server, (_, _, encoded))) in servers.iter().zip(logins).enumerate() {
-            let heads = server.heads.lock().unwrap();
+            let heads = server.heads();
             assert!(!heads.is_empty());
             for head in heads.iter() {
                 assert!(head.contains(encoded), "{head}");
@@ -253,8 +213,9 @@ fn first_file(dir: &Path, name: &str) -> PathBuf {
 fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let harm = HARMS.iter().find(|harm| harm.name.starts_with("names with NUL")).unwrap();
-        let server = HostileServer::start(harm).unwrap();
+        let attack =
+            ATTACKS.iter().find(|attack| attack.name.starts_with("names with NUL")).unwrap();
+        let server = HostileServer::start(attack).unwrap();
         server.begin();
         let log = dir.join("log");
         let flags = ["-vv", "--read-timeout", "60s", "--log-file", log.to_str().unwrap()];

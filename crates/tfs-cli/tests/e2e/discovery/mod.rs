@@ -12,10 +12,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
+use tfs_testkit::rqbit::Target;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
-use self::server::{FakeRqbit, Spoiled, torrent};
+use self::server::film;
 use crate::support::{Mounted, Rqbits, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -60,10 +61,10 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         // Six megabytes of metadata take thirty seconds on this connection.
-        let server = FakeRqbit::behind_a_line(60, 100_000, Some(200_000));
+        let server = server::behind_a_line(60, 100_000, Some(200_000));
         let never = 59;
-        server.spoil(torrent(never), Some(Spoiled::Silent));
-        let mounted = Mounted::with(dir, &server.url, &["--daemon-timeout", "20s"]);
+        server.always(Target::Path(film(never)), server::SILENT);
+        let mounted = Mounted::with(dir, &server.url(), &["--daemon-timeout", "20s"]);
         until("the tree is there", || fs::read_dir(&mounted.path).ok().map(drop));
         assert_eq!(names(&mounted.path), films(0..59));
         let is_metadata = |path: &str| path.ends_with("/metadata");
@@ -83,15 +84,15 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
         let came = server.asked(is_metadata);
         until("more metadata came", || (server.asked(is_metadata) >= came + 12).then_some(()));
         mounted.crash();
-        let details = |path: &str| path.len() == torrent(0).len();
+        let details = |path: &str| path.len() == film(0).len();
         let (details_before, metadata_before) = (server.asked(details), server.asked(is_metadata));
         run(tfs(dir).arg("unmount").arg(&mounted.path));
-        let mounted = Mounted::with(dir, &server.url, &[]);
+        let mounted = Mounted::with(dir, &server.url(), &[]);
         assert_eq!(names(&mounted.path), films(0..59));
         assert!(dated(&mounted.path) >= came - 3, "{} {came}", dated(&mounted.path));
         // Only the metadata that never came is requested again.
         let again = server.asked(details) - details_before;
-        assert_eq!(again, server.asked(|path| path == torrent(never)) - 1, "{again}");
+        assert_eq!(again, server.asked(|path| path == film(never)) - 1, "{again}");
         let all = 59;
         let left = discovery(&mounted)["metadata_pending"].as_u64().unwrap();
         assert!(usize::try_from(left).unwrap() <= all - (came - 3), "{left} {metadata_before}");
@@ -102,19 +103,13 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
 #[test]
 fn one_torrent_hides_no_other() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
-        let server = FakeRqbit::start(5);
-        for (what, spoiled) in [
-            ("closed", Spoiled::Closed),
-            ("500", Spoiled::Status(500, "boom")),
-            ("413", Spoiled::Status(413, "")),
-            ("garbage", Spoiled::Status(200, "<html>")),
-            ("stall", Spoiled::Silent),
-        ] {
+        let server = server::start(5);
+        let targets = [film(2), film(3) + "/metadata"].map(Target::Path);
+        for (what, fault) in server::spoiled() {
             let home = dir.join(what);
             fs::create_dir(&home).unwrap();
-            server.spoil(torrent(2), Some(spoiled));
-            server.spoil(torrent(3) + "/metadata", Some(spoiled));
-            let mounted = Mounted::new(&home, &server.url);
+            targets.iter().for_each(|it| server.always(it.clone(), fault.clone()));
+            let mounted = Mounted::new(&home, &server.url());
             assert_eq!(names(&mounted.path), films([0, 1, 3, 4]), "{what}");
             let text = healthy(&mounted);
             assert!(text.starts_with("ok\n1 torrent is left out: film 2 ("), "{what}: {text}");
@@ -124,11 +119,10 @@ fn one_torrent_hides_no_other() {
             let status = run(tfs(&home).arg("status"));
             assert!(status.contains("left out film 2: "), "{status}");
             let doctor =
-                tfs(&home).args(["doctor", "--json", "--server", &server.url]).output().unwrap();
+                tfs(&home).args(["doctor", "--json", "--server", &server.url()]).output().unwrap();
             assert!(describe(&doctor).contains("left out: film 2"), "{}", describe(&doctor));
 
-            server.spoil(torrent(2), None);
-            server.spoil(torrent(3) + "/metadata", None);
+            targets.iter().for_each(|it| server.heal(it));
             run(tfs(&home).arg("refresh"));
             until("the torrent shows", || (names(&mounted.path).len() == 5).then_some(()));
             assert_eq!(healthy(&mounted), "ok\n", "{what}");
@@ -142,8 +136,8 @@ fn one_torrent_hides_no_other() {
 fn a_server_without_its_disk_empties_no_library() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let server = FakeRqbit::start(5);
-        let mounted = Mounted::new(dir, &server.url);
+        let server = server::start(5);
+        let mounted = Mounted::new(dir, &server.url());
         assert_eq!(names(&mounted.path), films(0..5));
         server.restart(true, 0);
         let text = until("the torrents are missing", || {
@@ -152,13 +146,14 @@ fn a_server_without_its_disk_empties_no_library() {
         assert!(text.starts_with("5 torrents are missing from the list of the server"), "{text}");
         assert_eq!(names(&mounted.path), films(0..5));
         assert_eq!(discovery(&mounted)["missing"]["count"], 5);
-        let doctor = tfs(dir).args(["doctor", "--json", "--server", &server.url]).output().unwrap();
+        let doctor =
+            tfs(dir).args(["doctor", "--json", "--server", &server.url()]).output().unwrap();
         assert!(describe(&doctor).contains("5 torrents are missing"), "{}", describe(&doctor));
         mounted.unmount();
 
         // The server has been up for long, but it is not the run that had the torrents.
         server.restart(true, 500);
-        let mounted = Mounted::new(dir, &server.url);
+        let mounted = Mounted::new(dir, &server.url());
         run(tfs(dir).arg("refresh"));
         assert_eq!(names(&mounted.path), films(0..5));
         assert!(healthy(&mounted).starts_with("5 torrents are missing"));

@@ -10,16 +10,16 @@ use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 
 use super::LIMIT;
-use super::server::{FakeRqbit, Spoiled};
+use super::server;
 use crate::support::{Mounted, run, status_json_below, tfs};
 
 #[test]
 fn a_watched_list_says_that_the_server_is_silent() {
     let test = tfs_testkit::test_name!();
     isolate::run(test, LIMIT, |dir| {
-        let server = FakeRqbit::start(1);
+        let server = server::start(1);
         let mut child = tfs(dir)
-            .args(["list", "--watch", "--json", "--server", &server.url])
+            .args(["list", "--watch", "--json", "--server", &server.url()])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -28,7 +28,7 @@ fn a_watched_list_says_that_the_server_is_silent() {
         let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
         let row: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         assert_eq!(row[0]["name"], "film 0");
-        server.spoil("/torrents".to_owned(), Some(Spoiled::Silent));
+        server.always(server::list(), server::SILENT);
         let note = notes.next().unwrap().unwrap();
         assert_eq!(note, "no answer; the next line follows the next answer");
         kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
@@ -43,11 +43,11 @@ fn a_watched_list_says_that_the_server_is_silent() {
 fn status_says_how_old_the_torrents_of_a_silent_server_are() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let server = FakeRqbit::start(1);
-        let mounted = Mounted::new(dir, &server.url);
+        let server = server::start(1);
+        let mounted = Mounted::new(dir, &server.url());
         let status = run(tfs(dir).arg("status").arg(&mounted.path));
-        assert!(status.contains(&format!("server   {}/: answers\n", server.url)), "{status}");
-        server.spoil("/torrents".to_owned(), Some(Spoiled::Silent));
+        assert!(status.contains(&format!("server   {}/: answers\n", server.url())), "{status}");
+        server.always(server::list(), server::SILENT);
         let status = until("the silence is said", || {
             let status = run(tfs(dir).arg("status").arg(&mounted.path));
             status.contains("/: no answer for ").then_some(status)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fault::{Kind, Target};
+use super::fault::{FaultKind, Target};
 use super::plan::Weather;
 use crate::random::Random;
 
@@ -26,7 +26,7 @@ pub struct Episode<T> {
     pub lasts: Duration,
 }
 
-/// Faults of responses, as injected by a [`FaultProxy`](super::FaultProxy).
+/// Faults of responses, as injected by a [`FakeRqbit`](super::FakeRqbit).
 #[derive(Debug, Clone)]
 pub enum Spell {
     /// Some responses are damaged in many ways.
@@ -67,13 +67,13 @@ impl Spell {
 
     fn random(random: &mut Random) -> Self {
         let targets = [Target::Streams, Target::Streams, Target::Calls, Target::All];
-        let target = random.pick(&targets).copied().unwrap_or(Target::All);
+        let target = random.pick(&targets).cloned().unwrap_or(Target::All);
         if random.chance(20) {
             return Self::Errors(target, 503);
         }
         let (low, high) = SPOILED_PERCENT;
         let percent = random.range(low, high);
-        Self::Weather(Weather::new(random.number(), target, percent, &Kind::ALL))
+        Self::Weather(Weather::new(random.number(), target, percent, &FaultKind::RANDOM))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The head of an HTTP/1.1 request or response, which can be changed.
 
+use std::fmt;
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
@@ -17,10 +18,14 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Returns a response without a body.
-    pub(super) fn empty(status: u16) -> Self {
-        let headers = vec![("content-length".to_owned(), "0".to_owned())];
-        Self { first_line: format!("HTTP/1.1 {status} Made Up"), headers }
+    /// Returns a response without headers.
+    pub(super) fn response(status: u16) -> Self {
+        let reason = match status {
+            200 => "OK",
+            206 => "Partial Content",
+            _ => "Made Up",
+        };
+        Self { first_line: format!("HTTP/1.1 {status} {reason}"), headers: Vec::new() }
     }
 
     /// Reads a head, or returns `None` if the other side has closed the connection.
@@ -53,9 +58,9 @@ impl Head {
         Ok(Some(Self { first_line, headers: headers.collect() }))
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
-        format!("{}\r\n{}\r\n", self.first_line, headers.collect::<String>()).into_bytes()
+    /// Returns the method of a request.
+    pub(super) fn method(&self) -> &str {
+        self.first_line.split(' ').next().unwrap_or_default()
     }
 
     /// Returns the path and query of a request.
@@ -121,6 +126,14 @@ impl Head {
     }
 }
 
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\r\n", self.first_line)?;
+        self.headers.iter().try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))?;
+        f.write_str("\r\n")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +145,7 @@ mod tests {
         let head = Head::read(&mut from).await.unwrap().unwrap();
         assert_eq!((head.path(), head.body_bytes()), ("/a?b", Some(12)));
         assert_eq!(from, b"body");
-        let written = String::from_utf8(head.to_bytes()).unwrap();
+        let written = head.to_string();
         assert_eq!(written, "GET /a?b HTTP/1.1\r\nhost: x\r\ncontent-length: 12\r\n\r\n");
         assert_eq!(Head::read(&mut b"".as_slice()).await.unwrap(), None);
         assert!(Head::read(&mut b"GET / HTTP/1.1\r\n".as_slice()).await.is_err());
@@ -140,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_lie_changes_the_head() {
-        let mut head = Head::empty(206);
+        let mut head = Head::response(206);
         head.set("content-length", "10");
         head.set("content-range", "bytes 10-19/100");
         for lie in Lie::ALL {

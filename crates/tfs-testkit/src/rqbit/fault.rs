@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::log::{Route, without_query};
+use super::script::Script;
 use crate::random::Random;
 
 /// Bodies are cut within their first bytes: most responses to a mount are longer.
@@ -21,31 +23,37 @@ const DRIP_PAUSE: Duration = Duration::from_millis(20);
 const STATUSES: [u16; 4] = [500, 502, 503, 504];
 
 /// The responses that a fault applies to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Those with data of files.
     Streams,
     /// All others.
     Calls,
+    /// Those to one path, with any query.
+    Path(String),
+    /// Those of one call.
+    Route(Route),
     /// Every one.
     All,
 }
 
 impl Target {
     /// Returns whether the target includes responses to a path of rqbit's API.
-    pub(super) fn has(self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         let is_stream = path.contains("/stream/");
         match self {
             Self::All => true,
             Self::Streams => is_stream,
             Self::Calls => !is_stream,
+            Self::Path(target) => without_query(path) == target,
+            Self::Route(route) => Route::of(path) == *route,
         }
     }
 }
 
 /// A fault of one response. No byte of a body is ever changed or moved: with correct headers, a
 /// client could not detect that without the piece hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The request is forwarded after a delay.
     Delay(Duration),
@@ -54,8 +62,8 @@ pub enum Fault {
     Stall(Cut),
     /// The connection is reset at this point.
     Reset(Cut),
-    /// The connection is closed after this many bytes of the body, like a complete one.
-    Truncate(u64),
+    /// The connection is closed at this point, as after a complete response.
+    Truncate(Cut),
     /// This side of the connection is closed at this point, and the other is kept open until the
     /// client closes it.
     HalfClose(u64),
@@ -66,12 +74,14 @@ pub enum Fault {
         /// The pause before the next drop.
         pause: Duration,
     },
-    /// The response is this status; the server gets no request.
-    Status(u16),
+    /// The response is this status and this body; a server behind a proxy gets no request.
+    Status(u16, &'static str),
     /// The range is removed from the request, so that the server returns 200 and the whole file.
     IgnoreRange,
     /// The head does not match the body.
     Lie(Lie),
+    /// The response is a script, and the connection ends with it.
+    Script(Script),
 }
 
 /// The point of an interruption.
@@ -111,7 +121,7 @@ pub enum Lie {
 /// The kinds of faults, for counting and choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as in Fault and Lie")]
-pub enum Kind {
+pub enum FaultKind {
     Delay,
     Stall,
     Reset,
@@ -121,11 +131,12 @@ pub enum Kind {
     Status,
     IgnoreRange,
     Lie,
+    Script,
 }
 
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 9] = [
+impl FaultKind {
+    /// All kinds that are chosen at random: all except scripts.
+    pub const RANDOM: [Self; 9] = [
         Self::Delay,
         Self::Stall,
         Self::Reset,
@@ -137,7 +148,7 @@ impl Kind {
         Self::Lie,
     ];
 
-    /// Returns a fault of this kind.
+    /// Returns a fault of this kind; for a script, an empty one.
     pub fn random(self, random: &mut Random) -> Fault {
         match self {
             Self::Delay => {
@@ -146,20 +157,21 @@ impl Kind {
             }
             Self::Stall => Fault::Stall(Cut::random(random)),
             Self::Reset => Fault::Reset(Cut::random(random)),
-            Self::Truncate => Fault::Truncate(random.range(0, CUT_BYTES_MAX)),
+            Self::Truncate => Fault::Truncate(Cut::Body(random.range(0, CUT_BYTES_MAX))),
             Self::HalfClose => Fault::HalfClose(random.range(0, CUT_BYTES_MAX)),
             Self::Drip => {
                 let (low, high) = DRIP_BYTES;
                 Fault::Drip { bytes: random.range(low, high), pause: DRIP_PAUSE }
             }
-            Self::Status => Fault::Status(random.pick(&STATUSES).copied().unwrap_or(500)),
+            Self::Status => Fault::Status(random.pick(&STATUSES).copied().unwrap_or(500), ""),
             Self::IgnoreRange => Fault::IgnoreRange,
             Self::Lie => Fault::Lie(random.pick(&Lie::ALL).copied().unwrap_or(Lie::Whole)),
+            Self::Script => Fault::Script(Script::new()),
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Delay => "delayed",
@@ -171,23 +183,25 @@ impl fmt::Display for Kind {
             Self::Status => "answered 5xx",
             Self::IgnoreRange => "answered 200 and the whole file",
             Self::Lie => "wrong headers",
+            Self::Script => "scripted",
         })
     }
 }
 
 impl Fault {
     /// Returns its kind.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> FaultKind {
         match self {
-            Self::Delay(_) => Kind::Delay,
-            Self::Stall(_) => Kind::Stall,
-            Self::Reset(_) => Kind::Reset,
-            Self::Truncate(_) => Kind::Truncate,
-            Self::HalfClose(_) => Kind::HalfClose,
-            Self::Drip { .. } => Kind::Drip,
-            Self::Status(_) => Kind::Status,
-            Self::IgnoreRange => Kind::IgnoreRange,
-            Self::Lie(_) => Kind::Lie,
+            Self::Delay(_) => FaultKind::Delay,
+            Self::Stall(_) => FaultKind::Stall,
+            Self::Reset(_) => FaultKind::Reset,
+            Self::Truncate(_) => FaultKind::Truncate,
+            Self::HalfClose(_) => FaultKind::HalfClose,
+            Self::Drip { .. } => FaultKind::Drip,
+            Self::Status(..) => FaultKind::Status,
+            Self::IgnoreRange => FaultKind::IgnoreRange,
+            Self::Lie(_) => FaultKind::Lie,
+            Self::Script(_) => FaultKind::Script,
         }
     }
 }
@@ -221,7 +235,7 @@ mod tests {
     #[test]
     fn every_kind_makes_faults_of_its_kind() {
         let mut random = Random::new(1);
-        for kind in Kind::ALL {
+        for kind in FaultKind::RANDOM {
             assert!((0..20).all(|_| kind.random(&mut random).kind() == kind), "{kind}");
         }
     }
@@ -232,5 +246,9 @@ mod tests {
         assert!(Target::Streams.has(stream) && !Target::Streams.has(list));
         assert!(!Target::Calls.has(stream) && Target::Calls.has(list));
         assert!(Target::All.has(stream) && Target::All.has(list));
+        assert!(Target::Path("/torrents".to_owned()).has(list));
+        assert!(
+            Target::Route(Route::Stream).has(stream) && !Target::Route(Route::Stream).has(list)
+        );
     }
 }

@@ -5,48 +5,36 @@ use tokio::net::TcpStream;
 
 use super::head::Head;
 use super::*;
+use crate::content::Content;
 use crate::until::until_async;
 
-const BODY_BYTES: usize = 1000;
+const PATH: &str = "/torrents/0101010101010101010101010101010101010101/stream/0";
 
-/// A server of one file that supports ranges and nothing else.
-async fn start_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (socket, _) = listener.accept().await.unwrap();
-            let mut socket = BufReader::new(socket);
-            let request = Head::read(&mut socket).await.unwrap().unwrap();
-            let body = vec![b'x'; BODY_BYTES];
-            let (head, body) = match request.get("range") {
-                Some("bytes=100-199") => (
-                    "206 Partial Content\r\nContent-Range: bytes 100-199/1000\r\n\
-                     Content-Length: 100",
-                    &body[100..200],
-                ),
-                _ => ("200 OK\r\nContent-Length: 1000", &body[..]),
-            };
-            let head = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
-            socket.write_all(head.as_bytes()).await.unwrap();
-            // A proxy closes the connection after a cut.
-            drop(socket.write_all(body).await);
-        }
-    });
-    address
+const FILE: Content = Content::new(1, 1000);
+
+/// A server of one file.
+fn start_server() -> FakeRqbit {
+    let mut torrent = FakeTorrent::folder(1, "file", 1000, &[("file", FILE)]);
+    torrent.is_complete = true;
+    FakeRqbit::start(vec![torrent]).unwrap()
+}
+
+/// A proxy in front of it.
+fn start_proxy() -> (FakeRqbit, FakeRqbit) {
+    let server = start_server();
+    let proxy = FakeRqbit::start(Source::Server(server.address)).unwrap();
+    (proxy, server)
 }
 
 /// Requests 100 bytes. Returns the response, with at most `body_max` bytes of the body, and how it
 /// ended.
-async fn ask(proxy: &FaultProxy, body_max: usize) -> String {
+async fn ask(proxy: &FakeRqbit, body_max: usize) -> String {
     let mut socket = TcpStream::connect(proxy.address).await.unwrap();
-    let request = "GET /torrents/a/stream/0 HTTP/1.1\r\nHost: x\r\nRange: bytes=100-199\r\n\r\n";
+    let request = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nRange: bytes=100-199\r\n\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut got = Vec::new();
     let end = loop {
-        let text = String::from_utf8_lossy(&got);
-        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
-        if body.is_some_and(|len| len >= body_max) {
+        if split(&got).1.is_some_and(|body| body.len() >= body_max) {
             break "open";
         }
         match socket.read_buf(&mut got).await {
@@ -55,15 +43,22 @@ async fn ask(proxy: &FaultProxy, body_max: usize) -> String {
             Err(_) => break "reset",
         }
     };
-    let text = String::from_utf8(got).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    assert!(body.bytes().all(|byte| byte == b'x'));
+    let (head, body) = split(&got);
+    let body = body.unwrap_or_default();
+    FILE.check(if body.len() > 100 { 0 } else { 100 }, body).unwrap();
     format!("{}; {} bytes; {end}", head.replace("\r\n", "; "), body.len())
 }
 
+/// Returns head and body of a response.
+fn split(response: &[u8]) -> (String, Option<&[u8]>) {
+    let end = response.windows(4).position(|it| it == b"\r\n\r\n");
+    let head = String::from_utf8(response[..end.unwrap_or(response.len())].to_vec()).unwrap();
+    (head, end.map(|end| &response[end + 4..]))
+}
+
 async fn check(fault: Fault, body_max: usize, want: &str) {
-    let proxy = FaultProxy::start(start_server().await).await.unwrap();
-    proxy.once(Target::Streams, fault);
+    let (proxy, _server) = start_proxy();
+    proxy.once(Target::Streams, fault.clone());
     assert_eq!(ask(&proxy, body_max).await, want, "{fault:?}");
     until_async("it is counted", async || proxy.done().get(&fault.kind()).copied()).await;
     let fine = "HTTP/1.1 206 Partial Content; content-range: bytes 100-199/1000; \
@@ -82,13 +77,13 @@ async fn bodies_are_cut_and_slowed() {
         (Fault::Delay(ms(1)), 100, format!("{HEAD}; 100 bytes; open")),
         (Fault::Drip { bytes: 30, pause: ms(1) }, 100, format!("{HEAD}; 100 bytes; open")),
         (Fault::Stall(Cut::Body(10)), 10, format!("{HEAD}; 10 bytes; open")),
-        (Fault::Truncate(10), 100, format!("{HEAD}; 10 bytes; closed")),
+        (Fault::Truncate(Cut::Body(10)), 100, format!("{HEAD}; 10 bytes; closed")),
         (Fault::HalfClose(10), 100, format!("{HEAD}; 10 bytes; closed")),
-        (Fault::Truncate(0), 100, format!("{HEAD}; 0 bytes; closed")),
+        (Fault::Truncate(Cut::Body(0)), 100, format!("{HEAD}; 0 bytes; closed")),
         (Fault::Reset(Cut::Head), 100, "; 0 bytes; reset".to_owned()),
         (Fault::Reset(Cut::Body(0)), 100, format!("{HEAD}; 0 bytes; reset")),
         (
-            Fault::Status(503),
+            Fault::Status(503, ""),
             0,
             "HTTP/1.1 503 Made Up; content-length: 0; 0 bytes; open".to_owned(),
         ),
@@ -125,31 +120,32 @@ async fn heads_lie() {
 
 #[tokio::test]
 async fn silence_lasts_until_the_client_goes() {
-    let proxy = FaultProxy::start(start_server().await).await.unwrap();
+    let (proxy, _server) = start_proxy();
     proxy.once(Target::All, Fault::Stall(Cut::Head));
     let mut socket = TcpStream::connect(proxy.address).await.unwrap();
     socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    until_async("it is counted", async || proxy.done().get(&Kind::Stall).copied()).await;
+    until_async("it is counted", async || proxy.done().get(&FaultKind::Stall).copied()).await;
     socket.shutdown().await.unwrap();
     assert_eq!(socket.read_to_end(&mut Vec::new()).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_is_a_connection_that_breaks() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let proxy = FaultProxy::start(nobody).await.unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = FakeRqbit::start(Source::Server(nobody)).unwrap();
     assert_eq!(ask(&proxy, 100).await, "; 0 bytes; reset");
 }
 
 #[tokio::test]
 async fn one_connection_has_many_answers() {
-    let proxy = FaultProxy::start(start_server().await).await.unwrap();
+    let (proxy, _server) = start_proxy();
     let socket = TcpStream::connect(proxy.address).await.unwrap();
     let mut socket = BufReader::new(socket);
     for _ in 0..3 {
-        socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let request = format!("GET {PATH} HTTP/1.1\r\nRange: bytes=0-\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
         let head = Head::read(&mut socket).await.unwrap().unwrap();
         assert_eq!(head.body_bytes(), Some(1000));
-        socket.read_exact(&mut [0; BODY_BYTES]).await.unwrap();
+        socket.read_exact(&mut [0; 1000]).await.unwrap();
     }
 }

@@ -1,0 +1,273 @@
+//! The state of a server: its pieces and their readers. This module has no sockets.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use vfs_core::InfoHash;
+
+use super::answers;
+use super::large::LargeLibrary;
+use super::setup::Source;
+use super::torrent::FakeTorrent;
+
+/// The uptime of a server that was not restarted: longer than any absence that a client awaits.
+const UPTIME_SECONDS: u64 = 100_000;
+
+/// The result of a [step](super::FakeRqbit::step).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermitStep {
+    /// A piece was written.
+    Wrote {
+        /// The torrent.
+        info_hash: InfoHash,
+        /// The index of the piece.
+        piece: usize,
+    },
+    /// All permits are held: nothing can be written.
+    Frozen,
+    /// There is nothing left to fetch.
+    Complete,
+}
+
+/// The streams at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Streams that have a permit.
+    pub open: usize,
+    /// Those of them that wait for a missing piece.
+    pub waiting: usize,
+    /// Requested streams without a permit, and so without headers.
+    pub queued: usize,
+    /// The most streams that were open at any time.
+    pub open_max: usize,
+    /// Streams that ever had a permit.
+    pub opened_count: usize,
+}
+
+/// A torrent and its bitfield.
+#[derive(Debug, Clone)]
+pub(super) struct HeldTorrent {
+    pub(super) torrent: FakeTorrent,
+    have: Vec<bool>,
+}
+
+impl HeldTorrent {
+    fn new(torrent: FakeTorrent) -> Self {
+        let have = vec![torrent.is_complete; torrent.piece_count()];
+        Self { torrent, have }
+    }
+
+    pub(super) fn has(&self, piece: usize) -> bool {
+        self.have.get(piece).copied().unwrap_or(false)
+    }
+
+    /// Returns the bits of the pieces, as rqbit sends them.
+    pub(super) fn bitfield(&self) -> Vec<u8> {
+        let bytes = self.have.chunks(8).map(|bits| {
+            let bits = bits.iter().enumerate();
+            bits.fold(0_u8, |byte, (bit, is_here)| byte | u8::from(*is_here) << (7 - bit))
+        });
+        bytes.collect()
+    }
+
+    /// Returns how many bytes of a file are present.
+    pub(super) fn file_progress(&self, file: usize) -> u64 {
+        let torrent = &self.torrent;
+        let Some(content) = torrent.files.get(file).map(|file| file.content) else { return 0 };
+        if torrent.is_complete {
+            return content.len();
+        }
+        let start = torrent.file_start(file);
+        let (mut at, end, mut bytes) = (start, start + content.len(), 0);
+        while at < end {
+            let next = torrent.piece_end(at).min(end);
+            bytes += if self.has(torrent.piece_of(at)) { next - at } else { 0 };
+            at = next;
+        }
+        bytes
+    }
+}
+
+/// The torrents of a server.
+#[derive(Debug)]
+enum HeldTorrents {
+    Few(Vec<HeldTorrent>),
+    Library(LargeLibrary),
+}
+
+/// What the list depends on, except the pieces.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ListOptions {
+    /// The upload of each torrent.
+    pub(super) uploaded_bytes: u64,
+    /// Whether the server has forgotten its torrents.
+    pub(super) is_empty: bool,
+}
+
+/// A missing piece that a stream waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wish {
+    torrent: usize,
+    piece: usize,
+    /// A logical time; smaller is earlier.
+    since: u64,
+}
+
+/// The state that tests read and change.
+#[derive(Debug)]
+pub(super) struct RqbitState {
+    torrents: HeldTorrents,
+    list_options: ListOptions,
+    /// The list with stats, created once for all clients.
+    list: Option<Bytes>,
+    pub(super) uptime_seconds: u64,
+    pub(super) violations: Vec<String>,
+    pub(super) queued: usize,
+    streams: BTreeMap<u64, Option<Wish>>,
+    last_number: u64,
+    open_max: usize,
+    opened_count: usize,
+}
+
+impl RqbitState {
+    pub(super) fn new(source: &Source) -> Self {
+        let torrents = match source {
+            Source::Torrents(torrents) => {
+                HeldTorrents::Few(torrents.iter().cloned().map(HeldTorrent::new).collect())
+            }
+            Source::Library(library) => HeldTorrents::Library(*library),
+            Source::Server(_) | Source::Scripts(_) => HeldTorrents::Few(Vec::new()),
+        };
+        Self {
+            torrents,
+            list_options: ListOptions::default(),
+            list: None,
+            uptime_seconds: UPTIME_SECONDS,
+            violations: Vec::new(),
+            queued: 0,
+            streams: BTreeMap::new(),
+            last_number: 0,
+            open_max: 0,
+            opened_count: 0,
+        }
+    }
+
+    /// Adds a torrent to the few of the server.
+    pub(super) fn add(&mut self, torrent: FakeTorrent) {
+        self.list = None;
+        if let HeldTorrents::Few(torrents) = &mut self.torrents {
+            torrents.push(HeldTorrent::new(torrent));
+        }
+    }
+
+    pub(super) fn change_list(&mut self, change: impl FnOnce(&mut ListOptions)) {
+        change(&mut self.list_options);
+        self.list = None;
+    }
+
+    /// Returns the list, with stats or without.
+    pub(super) fn list(&mut self, is_with_stats: bool) -> Bytes {
+        if let Some(list) = self.list.as_ref().filter(|_| is_with_stats) {
+            return list.clone();
+        }
+        let options = self.list_options;
+        let list: Bytes = match &self.torrents {
+            _ if options.is_empty => answers::list([].into_iter(), None),
+            HeldTorrents::Few(torrents) => {
+                let uploaded = is_with_stats.then_some(options.uploaded_bytes);
+                answers::list(torrents.iter().cloned(), uploaded)
+            }
+            HeldTorrents::Library(library) => {
+                let uploaded = is_with_stats.then_some(options.uploaded_bytes);
+                answers::list(library.torrents().map(HeldTorrent::new), uploaded)
+            }
+        }
+        .into();
+        if is_with_stats {
+            self.list = Some(list.clone());
+        }
+        list
+    }
+
+    /// Returns a torrent and its id.
+    pub(super) fn find(&self, hash: &str) -> Option<(usize, HeldTorrent)> {
+        match &self.torrents {
+            HeldTorrents::Few(torrents) => {
+                let mut torrents = torrents.iter().enumerate();
+                let found = torrents.find(|(_, it)| it.torrent.info_hash.to_string() == hash);
+                found.map(|(id, torrent)| (id, torrent.clone()))
+            }
+            HeldTorrents::Library(library) => {
+                library.find(hash).map(|(id, torrent)| (id, HeldTorrent::new(torrent)))
+            }
+        }
+    }
+
+    /// Returns whether a torrent has a piece.
+    pub(super) fn has(&self, torrent: usize, piece: usize) -> bool {
+        match &self.torrents {
+            HeldTorrents::Few(torrents) => torrents.get(torrent).is_some_and(|it| it.has(piece)),
+            HeldTorrents::Library(_) => true,
+        }
+    }
+
+    pub(super) fn census(&self) -> Census {
+        Census {
+            open: self.streams.len(),
+            waiting: self.streams.values().flatten().count(),
+            queued: self.queued,
+            open_max: self.open_max,
+            opened_count: self.opened_count,
+        }
+    }
+
+    /// Registers a stream that got its permit, and returns its number.
+    pub(super) fn open(&mut self) -> u64 {
+        let number = self.next_number();
+        self.streams.insert(number, None);
+        self.open_max = self.open_max.max(self.streams.len());
+        self.opened_count += 1;
+        number
+    }
+
+    pub(super) fn close(&mut self, stream: u64) {
+        self.streams.remove(&stream);
+    }
+
+    /// Records that a stream waits for a piece.
+    pub(super) fn wish(&mut self, stream: u64, torrent: usize, piece: usize) {
+        let since = self.next_number();
+        if let Some(wish) = self.streams.get_mut(&stream) {
+            *wish = Some(Wish { torrent, piece, since });
+        }
+    }
+
+    /// Makes the next piece present, and ends the waits for it.
+    pub(super) fn write_next(&mut self) -> PermitStep {
+        let wishes = self.streams.values().flatten();
+        let wished = wishes.min_by_key(|wish| wish.since).map(|wish| (wish.torrent, wish.piece));
+        let HeldTorrents::Few(torrents) = &mut self.torrents else { return PermitStep::Complete };
+        let next = wished.or_else(|| {
+            torrents.iter().enumerate().find_map(|(idx, torrent)| {
+                Some((idx, torrent.have.iter().position(|is_here| !is_here)?))
+            })
+        });
+        let Some((idx, piece)) = next else { return PermitStep::Complete };
+        let Some(torrent) = torrents.get_mut(idx) else { return PermitStep::Complete };
+        if let Some(is_here) = torrent.have.get_mut(piece) {
+            *is_here = true;
+        }
+        self.list = None;
+        for wish in self.streams.values_mut() {
+            if wish.is_some_and(|wish| (wish.torrent, wish.piece) == (idx, piece)) {
+                *wish = None;
+            }
+        }
+        PermitStep::Wrote { info_hash: torrent.torrent.info_hash, piece }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+}
