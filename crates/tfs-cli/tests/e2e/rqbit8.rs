@@ -15,15 +15,16 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Longer than the 4 MiB that are skipped at most if a server sends a whole file for a range.
 const FILM: Content = Content::new(80, 12_000_003);
 
-/// Not a test: the server process of the others.
+/// The server process of the other tests.
 #[test]
+#[ignore = "a process that other tests start"]
 fn rqbit() {
-    tfs_testkit::swarm::serve_if_asked();
+    assert!(tfs_testkit::swarm::serve_if_asked(), "only a test starts it");
 }
 
 fn start(film: TorrentSpec) -> Rqbits {
     let swarm = Swarm::builder().torrent(film).remembering();
-    Rqbits::start(swarm.rqbit8(&["rqbit8::rqbit", "--exact", "--nocapture"]))
+    Rqbits::start(swarm.rqbit8(&["rqbit8::rqbit", "--exact", "--nocapture", "--ignored"]))
 }
 
 #[test]
@@ -61,7 +62,8 @@ fn reads_of_what_it_downloads_wait_for_it() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let film = TorrentSpec::file("film.mkv", FILM);
         let swarm = Swarm::builder().torrent(film).download_bps(2_000_000);
-        let rqbits = Rqbits::start(swarm.rqbit8(&["rqbit8::rqbit", "--exact", "--nocapture"]));
+        let rqbits =
+            Rqbits::start(swarm.rqbit8(&["rqbit8::rqbit", "--exact", "--nocapture", "--ignored"]));
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &[]);
         let path = mounted.path.join("film.mkv");
         let open = until("the torrent shows", || File::open(&path).ok());
