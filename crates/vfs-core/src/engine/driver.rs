@@ -4,19 +4,20 @@
 //! other tasks. There is one task for each stream (bounded by the budget), and one for each
 //! bitfield or progress request (at most one a second and torrent). Stream tasks pass their events
 //! to the core directly; the thread that passes an event also delivers the resulting answers. The
-//! owner does so for tasks that were aborted.
+//! owner does so for tasks that were aborted. [`monitor`](super::monitor) has the lock and the
+//! wake-ups.
 
 use std::collections::HashMap;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::core::Core;
+use super::monitor::{Machine, Monitor, Monitored};
 use super::plan::{BitfieldStatus, Demand, Output, ReadId, StreamEnd, StreamId};
 use crate::{
     Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
@@ -43,12 +44,9 @@ pub(super) struct EngineDriver<S> {
     pub(super) source: Arc<S>,
     /// The budget of streams; `None` if the source's limit is not shared.
     budget: Option<Arc<dyn StreamBudget>>,
-    /// Protects plan and memory; held for one event, never across an await.
-    state: Mutex<DriverState>,
-    /// Wakes the owner: there are orders, or the next wake-up is earlier.
-    owner_wake: Notify,
-    /// Wakes streams without demand, and callers that wait for a bitfield.
-    stream_wake: Notify,
+    /// Protects plan and memory. Streams without demand wait for it, and callers that need a
+    /// bitfield.
+    monitor: Monitor<DriverState>,
     /// The start of this engine's clock, from which each [`Timestamp`] of its plan counts.
     start: OnceLock<Instant>,
 }
@@ -62,10 +60,19 @@ struct DriverState {
     waiting: HashMap<ReadId, oneshot::Sender<ReadResult>>,
     /// Orders for the owner: at most one or two for each stream and torrent.
     orders: Vec<Output>,
-    /// The time until which the owner sleeps; `None` while it does not sleep.
-    alarm: Option<Timestamp>,
-    has_owner: bool,
     is_ended: bool,
+}
+
+impl Machine for DriverState {
+    type Time = Timestamp;
+
+    fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
+    fn next_time(&self) -> Option<Timestamp> {
+        self.core.plan.next_time()
+    }
 }
 
 impl<S: TorrentSource> EngineDriver<S> {
@@ -79,16 +86,12 @@ impl<S: TorrentSource> EngineDriver<S> {
             demand: None,
             waiting: HashMap::new(),
             orders: Vec::new(),
-            alarm: None,
-            has_owner: false,
             is_ended: false,
         };
         let shared = Arc::new(Self {
             source,
             budget: budget.clone(),
-            state: Mutex::new(state),
-            owner_wake: Notify::new(),
-            stream_wake: Notify::new(),
+            monitor: Monitor::new(state),
             start: OnceLock::new(),
         });
         if let Some(budget) = budget {
@@ -109,22 +112,23 @@ impl<S> EngineDriver<S> {
 
     /// Reads from the core. Blocks only while another thread holds the lock.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
-        look(&self.lock().core)
+        self.monitor.read(|state| look(&state.core))
     }
 
     /// Passes an event to the core, and delivers the resulting answers.
     pub(super) fn apply<T>(&self, tell: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
-        let mut state = self.lock();
-        let result = tell(&mut state.core, now);
-        self.carry_out(state, now);
-        result
+        self.monitor.change(|state| {
+            let result = tell(&mut state.machine.core, now);
+            self.carry_out(state, now);
+            result
+        })
     }
 
     /// Passes an event to the core that needs no action and affects no waiting read.
     pub(super) fn apply_quietly<T>(&self, note: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
-        note(&mut self.lock().core, now)
+        self.monitor.change_quietly(|state| note(&mut state.core, now))
     }
 
     /// Does what [`apply`](Self::apply) does if `tell` returns a value. A cache miss returns none,
@@ -134,53 +138,37 @@ impl<S> EngineDriver<S> {
         tell: impl FnOnce(&mut Core, Timestamp) -> Option<T>,
     ) -> Option<T> {
         let now = self.now();
-        let mut state = self.lock();
-        let result = tell(&mut state.core, now)?;
-        self.carry_out(state, now);
-        Some(result)
+        self.monitor.change_if(|state| {
+            let result = tell(&mut state.machine.core, now)?;
+            self.carry_out(state, now);
+            Some(result)
+        })
     }
 
     /// Cancels a read whose caller is gone.
     pub(super) fn cancel(&self, read: ReadId) {
         let now = self.now();
-        let mut state = self.lock();
-        if state.waiting.remove(&read).is_some() {
-            state.core.plan.on_cancel(now, read);
+        self.monitor.change_if(|state| {
+            drop(state.machine.waiting.remove(&read)?);
+            state.machine.core.plan.on_cancel(now, read);
             self.carry_out(state, now);
-        }
+            Some(())
+        });
     }
 
     /// Shuts down. The owner ends when all streams are closed.
     pub(super) fn end(&self) {
-        self.lock().is_ended = true;
+        self.monitor.change_quietly(|state| state.is_ended = true);
         self.apply(Core::shut_down);
-        self.owner_wake.notify_one();
+        self.monitor.wake_owner();
     }
 
-    /// Does what [`give_orders`](Self::give_orders) does, and makes streams poll their demand.
-    fn carry_out(&self, state: MutexGuard<'_, DriverState>, now: Timestamp) {
-        self.give_orders(state, now);
-        self.stream_wake.notify_waiters();
-    }
-
-    /// Delivers the answers that follow from the last event, and wakes the owner for the rest.
-    fn give_orders(&self, mut state: MutexGuard<'_, DriverState>, now: Timestamp) {
-        state.pump(now);
+    /// Delivers the answers that follow from the last event, and queues orders for the rest.
+    fn carry_out(&self, state: &mut Monitored<DriverState>, now: Timestamp) {
+        state.machine.pump(now);
         if let Some(budget) = &self.budget {
-            state.negotiate(now, &**budget);
+            state.machine.negotiate(now, &**budget);
         }
-        let is_sooner = match (state.core.plan.next_time(), state.alarm) {
-            (Some(next), Some(alarm)) => next < alarm,
-            (_, None) | (None, _) => false,
-        };
-        if is_sooner || !state.orders.is_empty() {
-            self.owner_wake.notify_one();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, DriverState> {
-        // A panic under the lock is a bug of one request; other requests continue.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,7 +210,7 @@ impl DriverState {
 
 impl<S: TorrentSource> BudgetListener for EngineDriver<S> {
     fn on_budget_changed(&self) {
-        self.lock().demand = None;
+        self.monitor.change_quietly(|state| state.demand = None);
         self.apply(|_, _| ());
     }
 }
@@ -236,50 +224,47 @@ impl<S: TorrentSource> EngineDriver<S> {
         id: impl FnOnce(&T) -> Option<ReadId>,
     ) -> Result<(T, Option<oneshot::Receiver<ReadResult>>), VfsError> {
         let now = self.now();
-        let mut state = self.lock();
-        let started = start(&mut state.core, now)?;
-        let receiver = id(&started).map(|id| {
-            let (sender, receiver) = oneshot::channel();
-            state.waiting.insert(id, sender);
-            receiver
-        });
-        if receiver.is_some() {
-            self.ensure_owner(&mut state);
-        }
-        self.carry_out(state, now);
-        Ok((started, receiver))
+        self.monitor.change_unless_error(|state| {
+            let started = start(&mut state.machine.core, now)?;
+            let receiver = id(&started).map(|id| {
+                let (sender, receiver) = oneshot::channel();
+                state.machine.waiting.insert(id, sender);
+                receiver
+            });
+            if receiver.is_some() {
+                self.ensure_owner(state);
+            }
+            self.carry_out(state, now);
+            Ok((started, receiver))
+        })
     }
 
     /// Returns the bitfield of a torrent, or `None` if the source does not report it. Waits for a
     /// pending request; the engine's own requests are shared.
     pub(super) async fn pieces(self: &Arc<Self>, torrent: InfoHash) -> Option<Bitfield> {
-        loop {
-            // Before the query, so that no wake-up is lost in between.
-            let mut woken = pin!(self.stream_wake.notified());
-            woken.as_mut().enable();
-            match self.ask(torrent) {
-                BitfieldStatus::Known(have) => return Some(have),
-                BitfieldStatus::Unknown => return None,
-                BitfieldStatus::Asking => woken.await,
-            }
-        }
+        let query = || match self.ask(torrent) {
+            BitfieldStatus::Known(have) => Some(Some(have)),
+            BitfieldStatus::Unknown => Some(None),
+            BitfieldStatus::Asking => None,
+        };
+        self.monitor.wait_for(query).await
     }
 
     fn ask(self: &Arc<Self>, torrent: InfoHash) -> BitfieldStatus {
         let now = self.now();
-        let mut state = self.lock();
-        let news = state.core.on_bitfield_query(now, torrent);
-        if news == BitfieldStatus::Asking {
-            self.ensure_owner(&mut state);
-            // Do not notify `stream_wake` here: the caller waits on it.
-            self.give_orders(state, now);
-        }
-        news
+        // Do not wake waiters: the caller is one.
+        self.monitor.change_for_owner(|state| {
+            let status = state.machine.core.on_bitfield_query(now, torrent);
+            if status == BitfieldStatus::Asking {
+                self.ensure_owner(state);
+                self.carry_out(state, now);
+            }
+            status
+        })
     }
 
-    fn ensure_owner(self: &Arc<Self>, state: &mut DriverState) {
-        if !state.has_owner {
-            state.has_owner = true;
+    fn ensure_owner(self: &Arc<Self>, state: &mut Monitored<DriverState>) {
+        if state.appoint_owner() {
             let _detached = tokio::spawn(run_driver(OwnerGuard { shared: Arc::clone(self) }));
         }
     }
@@ -295,12 +280,12 @@ struct OwnerGuard<S> {
 impl<S> Drop for OwnerGuard<S> {
     fn drop(&mut self) {
         let now = self.shared.now();
-        let mut state = self.shared.lock();
-        state.has_owner = false;
-        state.alarm = None;
-        state.orders.clear();
-        state.core.plan.on_owner_gone(now);
-        self.shared.carry_out(state, now);
+        self.shared.monitor.change(|state| {
+            state.dismiss_owner();
+            state.machine.orders.clear();
+            state.machine.core.plan.on_owner_gone(now);
+            self.shared.carry_out(state, now);
+        });
     }
 }
 
@@ -334,24 +319,21 @@ async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
     let shared = &guard.shared;
     let mut jobs = TaskSet::default();
     loop {
-        let (orders, alarm, is_ended) = {
-            let now = shared.now();
-            let mut state = shared.lock();
-            state.core.plan.on_time(now);
+        let now = shared.now();
+        let (alarm, (orders, is_ended)) = shared.monitor.owner_pass(|state| {
+            state.machine.core.plan.on_time(now);
             shared.carry_out(state, now);
-            state = shared.lock();
-            state.alarm =
-                Some(state.core.plan.next_time().unwrap_or(now.saturating_add(NOTHING_DUE)));
-            (std::mem::take(&mut state.orders), state.alarm, state.is_ended)
-        };
+            (std::mem::take(&mut state.machine.orders), state.machine.is_ended)
+        });
         orders.iter().for_each(|order| jobs.carry_out(shared, order));
         if is_ended && jobs.tasks.is_empty() {
             return;
         }
         let start = *shared.start.get_or_init(Instant::now);
-        let due = start + alarm.map_or(NOTHING_DUE, Timestamp::since_start);
+        let alarm = alarm.unwrap_or(now.saturating_add(NOTHING_DUE));
+        let due = start + alarm.since_start();
         tokio::select! {
-            () = shared.owner_wake.notified() => {}
+            () = shared.monitor.owner_woken() => {}
             () = sleep_until(due) => {}
             Some(done) = jobs.tasks.join_next_with_id() => jobs.take(shared, done),
         }
@@ -453,18 +435,14 @@ async fn run_stream<S: TorrentSource>(
     shared.apply(|core, now| core.plan.on_opened(now, id, stream.position()));
     let (mut chunk, mut offset) = (Bytes::new(), range.start());
     loop {
-        let woken = shared.stream_wake.notified();
-        let demand = shared.read(|core| core.plan.demand(id));
-        let wanted = match demand {
-            Demand::Closed => return StreamEnd::Closed,
-            Demand::Nothing => {
-                woken.await;
-                continue;
-            }
-            Demand::Bytes(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        let look = || match shared.read(|core| core.plan.demand(id)) {
+            Demand::Nothing => None,
+            Demand::Closed => Some(None),
+            Demand::Bytes(bytes) => Some(Some(usize::try_from(bytes).unwrap_or(usize::MAX))),
             // The plan rejects bytes beyond the end of the range.
-            Demand::End => usize::MAX,
+            Demand::End => Some(Some(usize::MAX)),
         };
+        let Some(wanted) = shared.monitor.wait_for(look).await else { return StreamEnd::Closed };
         if chunk.is_empty() {
             offset = stream.position();
             chunk = match stream.next_chunk().await {

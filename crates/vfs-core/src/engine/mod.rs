@@ -34,12 +34,14 @@ mod driver;
 mod local;
 #[cfg(test)]
 mod model;
+mod monitor;
 mod plan;
 mod preload;
 mod servers;
 #[cfg(test)]
 mod sim;
 mod store;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
