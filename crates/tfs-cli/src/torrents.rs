@@ -3,10 +3,9 @@
 use std::io::{self, IsTerminal as _};
 
 use tfs_config::Loaded;
-use tfs_service::control::notify_of_change;
 use tfs_service::{
-    ActedRow, ConnectError, RqbitServer, ServerFailure, TorrentAction, TorrentRow, act, select,
-    target_server, torrents,
+    ActedRow, ConnectError, RqbitServer, ServerFailure, TorrentAction, TorrentRow, act,
+    notify_of_change, select, target_server, torrents,
 };
 
 use crate::args::{DeleteArgs, TorrentArgs};

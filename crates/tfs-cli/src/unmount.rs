@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use tfs_api::wire::PlaceInfo;
-use tfs_service::Unmount;
-use tfs_service::control::{EndedMount, end_mount};
+use tfs_service::{EndedMount, Unmount, end_mount};
 use tfs_sys::shell::quoted;
 
 use crate::args::UnmountArgs;

@@ -24,9 +24,10 @@ pub mod service_manager;
 mod status;
 
 pub use actions::{
-    ActedRow, SearchError, SelectError, ServerSet, TorrentAction, TorrentListing, TorrentRow,
-    WatchedList, WatchedServer, WatchedServers, act, add_torrent, examined_servers, search_servers,
-    select, target_server, target_servers, torrents,
+    ActedRow, EndedMount, SearchError, SelectError, ServerSet, TorrentAction, TorrentListing,
+    TorrentRow, WatchedList, WatchedServer, WatchedServers, act, add_torrent, end_mount,
+    examined_servers, notify_of_change, search_servers, select, target_server, target_servers,
+    torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,

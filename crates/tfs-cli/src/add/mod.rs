@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use tfs_config::{Loaded, ServerSettings};
-use tfs_service::control::notify_of_change;
 use tfs_service::{
     AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, TorrentInput, add,
-    target_server,
+    notify_of_change, target_server,
 };
 
 use crate::args::AddArgs;

@@ -1,20 +1,24 @@
-//! What commands do with the torrents of servers, without a mount: list, watch, search, select and
-//! change them.
+//! What commands do outside the process of a mount: with the torrents of servers, and with mounts.
 
 mod act;
+mod embedded_servers;
 mod merge;
+mod notify;
 mod searching;
 mod select;
 mod server_set;
 mod targets;
 mod torrent_sizes;
 mod torrents;
+mod unmounting;
 mod watched_servers;
 
 pub use self::act::{ActedRow, TorrentAction, act};
+pub use self::notify::notify_of_change;
 pub use self::searching::{SearchError, search_servers};
 pub use self::select::{SelectError, select};
 pub use self::server_set::{ServerSet, TorrentListing};
 pub use self::targets::{examined_servers, target_server, target_servers};
 pub use self::torrents::{TorrentRow, add_torrent, torrents};
+pub use self::unmounting::{EndedMount, end_mount};
 pub use self::watched_servers::{WatchedList, WatchedServer, WatchedServers};

@@ -11,29 +11,24 @@
 //! - The types of [`tfs_api::wire`] define everything that is sent over the socket.
 
 mod controlled;
-mod embedded;
 mod ending;
 mod http;
 mod kept_socket;
 mod listening;
 mod monitoring;
 mod mount;
-mod notify;
 mod presence;
 mod routes;
 mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod unmounting;
 
 pub use controlled::MountRegistry;
 pub(crate) use controlled::{ControlTarget, Registration, ReloadTarget};
-pub use embedded::{FoundServer, embedded_servers};
 pub(crate) use ending::{Ending, EndingGuard};
 pub use monitoring::{MonitoringError, MonitoringServer};
 pub(crate) use mount::{MountControl, search};
-pub use notify::notify_of_change;
+pub(crate) use presence::place_info;
 pub use server::ControlServer;
 pub use socket::SocketError;
-pub use unmounting::{EndedMount, end_mount};

@@ -41,7 +41,7 @@ impl MountPresence {
 }
 
 /// Converts a place to its wire type.
-pub(super) fn place_info(MountPlace { mount_point, seen_by, .. }: MountPlace) -> PlaceInfo {
+pub(crate) fn place_info(MountPlace { mount_point, seen_by, .. }: MountPlace) -> PlaceInfo {
     let (pid, command) = seen_by.map(|Witness { pid, command }| (pid, command)).unzip();
     PlaceInfo { mountpoint: shown(&mount_point), pid, command }
 }

@@ -9,11 +9,11 @@ use tokio::time::timeout;
 
 /// A running embedded server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundServer {
+pub(crate) struct FoundServer {
     /// The mount point of its torrents.
-    pub mountpoint: String,
+    pub(crate) mountpoint: String,
     /// Its address and credentials.
-    pub connection: ServerSettings,
+    pub(crate) connection: ServerSettings,
 }
 
 /// Returns the embedded servers of this user's processes, ordered by mount point. Skips processes
@@ -21,7 +21,7 @@ pub struct FoundServer {
 ///
 /// # Cancel safety
 /// Nothing is lost.
-pub async fn embedded_servers() -> Vec<FoundServer> {
+pub(crate) async fn embedded_servers() -> Vec<FoundServer> {
     let clients = match clients().await {
         Ok(clients) => clients,
         Err(error) => {

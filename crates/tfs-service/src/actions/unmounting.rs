@@ -11,7 +11,7 @@ use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountTable, locate};
 use tfs_sys::places::{places, places_left};
 
-use super::presence::place_info;
+use crate::control::place_info;
 
 /// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
