@@ -384,7 +384,7 @@ impl<S: TorrentSource> Discovery<S> {
             let (summaries, details) = self.details.take_ready();
             self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
             let at = now();
-            let changes = self.vfs.add_of(self.server, summaries, details, at);
+            let changes = self.vfs.add_late(self.server, summaries, details, at);
             self.on_changes(changes, at);
         }
         if !self.completed.is_empty() {

@@ -72,6 +72,13 @@ struct Generation {
     torrents: Vec<Arc<TorrentNames>>,
 }
 
+/// Numbers of indexed torrents and their files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IndexCounts {
+    pub(crate) torrents: usize,
+    pub(crate) files: usize,
+}
+
 impl SearchIndex {
     /// Returns the number of changes so far: results are the same as long as it is.
     pub(crate) fn generation(&self) -> u64 {
@@ -133,10 +140,10 @@ impl SearchIndex {
         found
     }
 
-    /// Returns the number of torrents, and of all their files.
-    pub(crate) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> IndexCounts {
         let torrents = &self.current().torrents;
-        (torrents.len(), torrents.iter().map(|torrent| torrent.file_count).sum())
+        let files = torrents.iter().map(|torrent| torrent.file_count).sum();
+        IndexCounts { torrents: torrents.len(), files }
     }
 
     /// Returns the memory used in addition to the tree, in bytes.

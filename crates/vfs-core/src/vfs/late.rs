@@ -14,7 +14,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// `summaries` are the torrents of that listing that the tree lacks. Those without details stay
     /// unknown, and their earlier names stay reserved for them. `seen_at` is the current time, in
     /// seconds since 1970.
-    pub fn add_of(
+    pub fn add_late(
         &self,
         server: ServerId,
         summaries: Vec<TorrentSummary>,

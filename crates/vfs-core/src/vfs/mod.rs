@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::engine::MultiEngine;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
-use crate::search::Match;
+use crate::search::{IndexCounts, Match};
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, ViewNumbers, Views};
 use crate::{
@@ -437,7 +437,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the numbers of torrents and files.
     #[must_use]
     pub fn counts(&self) -> FsCounts {
-        let (torrents, files) = self.views.index.counts();
+        let IndexCounts { torrents, files } = self.views.index.counts();
         FsCounts { is_known: self.tree().is_known(), torrents, files }
     }
 

@@ -164,11 +164,11 @@ fn details_that_come_late_are_added_and_take_no_name_from_the_others() {
     vfs.apply(ServerId::FIRST, listing.clone(), all, 1);
     assert_eq!(render(&vfs), "same 1\n");
     let waiting: Vec<_> = listing.into_iter().skip(1).collect();
-    let changes = vfs.add_of(ServerId::FIRST, waiting.clone(), vec![late[1].clone()], 2);
+    let changes = vfs.add_late(ServerId::FIRST, waiting.clone(), vec![late[1].clone()], 2);
     assert_eq!(changes.added.len(), 1);
     assert!(changes.removed.is_empty());
     assert_eq!(render(&vfs).lines().count(), 2);
-    let changes = vfs.add_of(ServerId::FIRST, waiting, late, 3);
+    let changes = vfs.add_late(ServerId::FIRST, waiting, late, 3);
     assert_eq!(changes.added.len(), 1);
     assert_eq!(render(&vfs).lines().count(), 3);
 }

@@ -589,7 +589,7 @@ async fn an_id_that_no_server_has_is_no_server() {
     let summary = TorrentSummary { info_hash: other.info_hash, ..stage.servers[0].summary() };
     let changes = stage.vfs.apply(nobody, vec![summary.clone()], vec![other.clone()], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
-    let changes = stage.vfs.add_of(nobody, vec![summary], vec![other], SEEN_AT);
+    let changes = stage.vfs.add_late(nobody, vec![summary], vec![other], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
     // An empty listing of it removes nothing either.
     let changes = stage.vfs.apply(nobody, Vec::new(), Vec::new(), SEEN_AT);
