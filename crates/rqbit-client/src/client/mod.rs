@@ -244,8 +244,8 @@ impl Client {
         self.transport.has_direct_way()
     }
 
-    /// Fills `buffer` with the bytes of a file from `position`. Blocks the calling thread for at most
-    /// `time_max`.
+    /// Fills `buffer` with the bytes of a file from `position`. Blocks the calling thread for at
+    /// most `time_max`.
     ///
     /// Meant for short ranges that the server has: without thread switches they take a fraction of
     /// the time of a stream. The request costs the server as much as a stream. The range must be

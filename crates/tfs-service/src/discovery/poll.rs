@@ -142,10 +142,12 @@ impl<S: TorrentSource> Discovery<S> {
             Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),
             Ok(_changes) => {}
             Err(error) if self.details_progress().is_some() => {
-                tracing::info!(server, error = %with_root_cause(error), "its torrents are not shown yet");
+                let error = with_root_cause(error);
+                tracing::info!(server, %error, "its torrents are not shown yet");
             }
             Err(error) if failure_count == 0 => {
-                tracing::warn!(server, error = %with_root_cause(error), "showing its torrents as last known");
+                let error = with_root_cause(error);
+                tracing::warn!(server, %error, "showing its torrents as last known");
             }
             Err(error) => tracing::debug!(server, error = %with_root_cause(error), "still down"),
         }
