@@ -160,7 +160,7 @@ fn combinations_that_cannot_be_are_told() {
             f.toml:15:1: two mounts at /m
                 :11:1
             f.toml:13:1: no server is named `d`
-                there is: a, a, c
+                the servers are: a, a, c
             f.toml:19:1: `cache.memory_bytes` is more than `read.memory`
                 it is a share of `read.memory`: raise that, or lower this
             f.toml:21:1: `preload.head` without `preload.patterns`
