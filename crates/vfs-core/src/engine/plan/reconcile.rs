@@ -12,7 +12,7 @@ use tfs_types::Backoff;
 
 use super::read_index::Wake;
 use super::{Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
-use crate::{HandleId, Timestamp};
+use crate::{HandleId, InfoHash, Timestamp};
 
 impl Plan {
     /// Runs one pass at `now`. Leaves `is_dirty` set if its own changes need another pass.
@@ -162,6 +162,10 @@ impl Plan {
     /// Requests the bitfields that reads depend on now.
     fn ask_haves(&mut self, now: Timestamp) {
         if self.breaker.open_until().is_some_and(|until| now < until) {
+            // A request that is pending may become late, which changes the availability.
+            for torrent in self.dirty.torrents.clone() {
+                self.wake_torrent(torrent, now);
+            }
             return;
         }
         while let Some(torrent) = self.dirty.torrents.pop_first() {
@@ -172,6 +176,13 @@ impl Plan {
                 self.bitfield_requests = self.bitfield_requests.saturating_add(1);
                 self.output(Output::AskHaves { torrent });
             }
+            self.wake_torrent(torrent, now);
+        }
+    }
+
+    /// Sets the bitfield timer of a torrent that reads depend on.
+    fn wake_torrent(&mut self, torrent: InfoHash, now: Timestamp) {
+        if self.index.is_doubtful(torrent) {
             let next_time = self.availability.next_time(torrent, &self.tuning);
             self.index.wake_torrent(torrent, next_time.filter(|time| *time > now));
         }

@@ -314,3 +314,38 @@ fn a_404_about_pieces_ends_reads_that_the_list_lacks() {
         "#]],
     );
 }
+
+// Found by the simulation. The request was sent before the breaker opened and before a read
+// depended on it.
+#[test]
+fn a_late_bitfield_is_noticed_while_the_breaker_is_open() {
+    let breaker = BreakerTuning {
+        failures_min: 1,
+        down_time_min: Duration::ZERO,
+        cool_down: Duration::from_secs(10),
+    };
+    let mut plan = Plan::new(Tuning { breaker, ..tuning(4) }, MissingPolicy::Wait);
+    plan.on_open(HandleId(1));
+    let at = |millis| Timestamp::from_start(Duration::from_millis(millis));
+    let file =
+        |torrent| FileId { torrent: InfoHash::from_bytes([torrent; 20]), index: FileIndex(0) };
+    let facts = |have_bytes| {
+        let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
+        let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
+        FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) }
+    };
+    let (present, missing) = ((file(1), facts(LEN)), (file(2), facts(0)));
+    let range = ByteRange::clamped(0, 1000, LEN);
+    plan.on_read(at(0), ReadId(1), request(HandleId(1), present, range, at(0)));
+    assert_eq!(actions(&mut plan, at(0)), ["open 1 0..1000"]);
+    plan.on_bitfield_query(at(0), missing.0.torrent);
+    assert_eq!(actions(&mut plan, at(0)), ["ask"]);
+    fails(&mut plan, at(500), 1, SourceError::new(SourceErrorKind::Unreachable, "x"));
+    assert_eq!(actions(&mut plan, at(500)), [""; 0]);
+    plan.on_preload(at(1000), ReadId(2), missing, range);
+    assert_eq!(actions(&mut plan, at(1000)), [""; 0]);
+    // Two seconds after the request.
+    assert_eq!(plan.next_time(), Some(at(2000)));
+    plan.on_time(at(2000));
+    assert_eq!(actions(&mut plan, at(2000)), [""; 0]);
+}
