@@ -4,144 +4,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use super::client::{ClientConnection, NextStep};
 use super::fault::{Cut, Fault};
 use super::head::Head;
-use super::setup::{Source, Transport};
-use super::stream::{OpenStream, PieceReader};
-use super::{RqbitShared, answers, lock, script};
-
-/// The size of the copy buffer of a proxy; the rest of a body waits at the server.
-const COPY_BYTES: usize = 64 * 1024;
+use super::response::{COPY_BYTES, FakeBody, FakeResponse};
+use super::setup::Source;
+use super::stream::OpenStream;
+use super::{RqbitShared, answers, lock, play};
 
 /// The most bytes that are sent at a time at a limited speed.
 const SLOW_BYTES: usize = 4096;
-
-/// The longest body of a request: a .torrent file of the tests.
-const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// How long a client has to receive the sent data before the connection is cut.
-const LINGER: Duration = Duration::from_secs(5);
-
-/// What follows a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NextStep {
-    /// Another request.
-    Request,
-    /// The end of the connection.
-    Close,
-    /// The end of this side only.
-    HalfClose,
-    /// A reset.
-    Reset,
-    /// Nothing, until the client closes the connection.
-    Silence,
-}
-
-/// The connection of a client.
-pub(super) struct ClientConnection {
-    pub(super) stream: BufReader<Box<dyn Transport>>,
-    /// The socket below a handshake.
-    socket: std::net::TcpStream,
-}
-
-impl ClientConnection {
-    /// Returns a connection after its handshake.
-    pub(super) async fn new(socket: TcpStream, shared: &RqbitShared) -> io::Result<Self> {
-        let socket = socket.into_std()?;
-        let stream = TcpStream::from_std(socket.try_clone()?)?;
-        let stream: Box<dyn Transport> = match &shared.setup.handshake {
-            Some(handshake) => handshake.shake(stream).await?,
-            None => Box::new(stream),
-        };
-        Ok(Self { stream: BufReader::new(stream), socket })
-    }
-
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await?;
-        self.stream.flush().await
-    }
-
-    /// Waits until the client has closed its side, or the connection failed. A client that sends
-    /// more data instead is still connected.
-    async fn gone(&mut self) {
-        if matches!(self.stream.fill_buf().await, Ok([_, ..])) {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Reads the body of a request.
-    pub(super) async fn read_body(&mut self, head: &Head) -> io::Result<Vec<u8>> {
-        let len = head.body_bytes().unwrap_or_default();
-        if len > REQUEST_BYTES_MAX {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let mut body = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-        self.stream.read_exact(&mut body).await?;
-        Ok(body)
-    }
-
-    /// Ends the connection.
-    pub(super) async fn end(mut self, how: NextStep) -> io::Result<()> {
-        match how {
-            NextStep::Request | NextStep::Close => {
-                self.stream.shutdown().await?;
-                let mut rest = Vec::new();
-                drop(timeout(LINGER, self.stream.read_to_end(&mut rest)).await);
-            }
-            NextStep::HalfClose => {
-                self.stream.shutdown().await?;
-                self.gone().await;
-            }
-            NextStep::Reset => TcpStream::from_std(self.socket)?.set_zero_linger()?,
-            NextStep::Silence => self.gone().await,
-        }
-        Ok(())
-    }
-}
-
-/// A response before its faults.
-#[derive(Debug)]
-pub(super) struct FakeResponse {
-    pub(super) head: Head,
-    pub(super) body: FakeBody,
-}
-
-/// The source of a body.
-#[derive(Debug)]
-pub(super) enum FakeBody {
-    Whole(Bytes),
-    Pieces(PieceReader),
-    Forwarded(BufReader<TcpStream>, Option<OpenStream>),
-}
-
-impl FakeResponse {
-    /// Returns a response with this body.
-    pub(super) fn whole(status: u16, body: impl Into<Bytes>) -> Self {
-        let (mut head, body) = (Head::response(status), body.into());
-        head.set("content-length", body.len().to_string());
-        Self { head, body: FakeBody::Whole(body) }
-    }
-}
-
-impl FakeBody {
-    /// Returns the next bytes, or `None` at the end.
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        match self {
-            Self::Whole(bytes) => Ok(Some(std::mem::take(bytes)).filter(|it| !it.is_empty())),
-            Self::Pieces(reader) => Ok(reader.next().await),
-            Self::Forwarded(server, _counted) => {
-                let mut bytes = BytesMut::with_capacity(COPY_BYTES);
-                let len = server.read_buf(&mut bytes).await?;
-                Ok((len > 0).then(|| bytes.freeze()))
-            }
-        }
-    }
-}
 
 /// Answers requests until one of them is the last.
 ///
@@ -194,7 +70,7 @@ async fn answer(
         Some(Fault::Stall(Cut::Head)) => return Ok(NextStep::Silence),
         Some(Fault::Reset(Cut::Head)) => return Ok(NextStep::Reset),
         Some(Fault::Truncate(Cut::Head)) => return Ok(NextStep::Close),
-        Some(Fault::Script(steps)) => return Ok(script::play(client, steps, shared, 0).await),
+        Some(Fault::Script(steps)) => return Ok(play::play(client, steps, shared, 0).await),
         Some(Fault::Delay(time)) => tokio::select! {
             () = sleep(*time) => {}
             () = client.gone() => return Ok(NextStep::Close),

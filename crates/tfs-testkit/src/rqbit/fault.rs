@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::lie::Lie;
 use super::log::{Route, without_query};
 use super::script::Script;
 use crate::random::Random;
@@ -91,31 +92,6 @@ pub enum Cut {
     Head,
     /// After this many bytes of the body.
     Body(u64),
-}
-
-/// A mismatch of head and body. A client can detect each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
-    /// The status of a range response is 200, not 206.
-    Whole,
-    /// The status line is invalid.
-    StatusLine,
-    /// `Content-Range` has another start and end.
-    OtherRange,
-    /// `Content-Range` has another length of the file.
-    OtherTotal,
-    /// `Content-Range` is missing.
-    NoRange,
-    /// `Content-Range` is invalid.
-    BadRange,
-    /// `Content-Length` is larger than the body.
-    LongLength,
-    /// `Content-Length` is smaller than the body.
-    ShortLength,
-    /// `Content-Length` is not a number.
-    BadLength,
-    /// `Content-Length` is missing: the body ends with the connection, which is valid, but rare.
-    NoLength,
 }
 
 /// The kinds of faults, for counting and choosing.
@@ -210,22 +186,6 @@ impl Cut {
     fn random(random: &mut Random) -> Self {
         if random.chance(30) { Self::Head } else { Self::Body(random.range(0, CUT_BYTES_MAX)) }
     }
-}
-
-impl Lie {
-    /// All mismatches.
-    pub const ALL: [Self; 10] = [
-        Self::Whole,
-        Self::StatusLine,
-        Self::OtherRange,
-        Self::OtherTotal,
-        Self::NoRange,
-        Self::BadRange,
-        Self::LongLength,
-        Self::ShortLength,
-        Self::BadLength,
-        Self::NoLength,
-    ];
 }
 
 #[cfg(test)]

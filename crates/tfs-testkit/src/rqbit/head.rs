@@ -5,8 +5,6 @@ use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
-use super::fault::Lie;
-
 /// The longest head that is read: those of rqbit and of the tests are below 1 KiB.
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
 
@@ -85,45 +83,6 @@ impl Head {
         self.remove(name);
         self.headers.push((name.to_owned(), value.into()));
     }
-
-    /// Makes it inconsistent with the body. Headers that it does not have stay absent.
-    pub(super) fn spoil(&mut self, lie: Lie) {
-        match lie {
-            Lie::Whole => self.first_line = self.first_line.replacen(" 206 ", " 200 ", 1),
-            Lie::StatusLine => "HTTP/1.1 2O6 Partial Content".clone_into(&mut self.first_line),
-            Lie::OtherRange => self.spoil_range(|start, end, total| {
-                format!("bytes {}-{}/{total}", start + 1, end + 1)
-            }),
-            Lie::OtherTotal => self.spoil_range(|start, end, total| {
-                format!("bytes {start}-{end}/{}", total.wrapping_add(1))
-            }),
-            Lie::NoRange => self.remove("content-range"),
-            Lie::BadRange => {
-                self.spoil_range(|start, end, _| format!("bytes {end}-{start}/\u{a7}"));
-            }
-            Lie::LongLength => self.spoil_length(|bytes| bytes.saturating_add(1000).to_string()),
-            Lie::ShortLength => self.spoil_length(|bytes| bytes.saturating_sub(1).to_string()),
-            Lie::BadLength => self.spoil_length(|bytes| format!("-{bytes}")),
-            Lie::NoLength => self.remove("content-length"),
-        }
-    }
-
-    fn spoil_range(&mut self, other: impl FnOnce(u64, u64, u64) -> String) {
-        let range = self.get("content-range").and_then(|value| {
-            let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-            let (start, end) = range.split_once('-')?;
-            Some((start.parse().ok()?, end.parse().ok()?, total.parse().ok()?))
-        });
-        if let Some((start, end, total)) = range {
-            self.set("content-range", other(start, end, total));
-        }
-    }
-
-    fn spoil_length(&mut self, other: impl FnOnce(u64) -> String) {
-        if let Some(bytes) = self.body_bytes() {
-            self.set("content-length", other(bytes));
-        }
-    }
 }
 
 impl fmt::Display for Head {
@@ -149,17 +108,5 @@ mod tests {
         assert_eq!(written, "GET /a?b HTTP/1.1\r\nhost: x\r\ncontent-length: 12\r\n\r\n");
         assert_eq!(Head::read(&mut b"".as_slice()).await.unwrap(), None);
         assert!(Head::read(&mut b"GET / HTTP/1.1\r\n".as_slice()).await.is_err());
-    }
-
-    #[test]
-    fn every_lie_changes_the_head() {
-        let mut head = Head::response(206);
-        head.set("content-length", "10");
-        head.set("content-range", "bytes 10-19/100");
-        for lie in Lie::ALL {
-            let mut spoiled = head.clone();
-            spoiled.spoil(lie);
-            assert_ne!(spoiled, head, "{lie:?}");
-        }
     }
 }

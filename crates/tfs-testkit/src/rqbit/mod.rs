@@ -27,18 +27,24 @@
 
 mod answers;
 mod attacks;
+mod client;
 mod connection;
 mod fault;
 mod head;
+mod held;
 mod hostile;
 mod large;
+mod lie;
 mod log;
 mod plan;
+mod play;
+mod response;
 mod schedule;
 mod script;
 mod setup;
 mod state;
 mod stream;
+mod text;
 mod torrent;
 
 use std::collections::BTreeMap;
@@ -52,9 +58,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::attacks::{ATTACKS, Attack, Effect};
-pub use self::fault::{Cut, Fault, FaultKind, Lie, Target};
+pub use self::fault::{Cut, Fault, FaultKind, Target};
 pub use self::hostile::HostileServer;
 pub use self::large::LargeLibrary;
+pub use self::lie::Lie;
 use self::log::RequestLog;
 pub use self::log::Route;
 use self::plan::FaultPlan;
@@ -285,7 +292,7 @@ impl Drop for FakeRqbit {
 async fn serve(listener: TcpListener, shared: &Arc<RqbitShared>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     if let Source::Scripts(scripts) = &shared.setup.source {
-        return script::serve(listener, scripts, shared).await;
+        return play::serve(listener, scripts, shared).await;
     }
     // Dropping it ends its tasks.
     let mut connections = JoinSet::new();

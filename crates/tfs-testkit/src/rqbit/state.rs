@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use vfs_core::InfoHash;
 
-use super::answers;
+use super::held::HeldTorrent;
 use super::large::LargeLibrary;
 use super::setup::Source;
+use super::text;
 use super::torrent::FakeTorrent;
 
 /// The uptime of a server that was not restarted: longer than any absence that a client awaits.
@@ -42,50 +43,6 @@ pub struct Census {
     pub open_max: usize,
     /// Streams that ever had a permit.
     pub opened_count: usize,
-}
-
-/// A torrent and its bitfield.
-#[derive(Debug, Clone)]
-pub(super) struct HeldTorrent {
-    pub(super) torrent: FakeTorrent,
-    have: Vec<bool>,
-}
-
-impl HeldTorrent {
-    fn new(torrent: FakeTorrent) -> Self {
-        let have = vec![torrent.is_complete; torrent.piece_count()];
-        Self { torrent, have }
-    }
-
-    pub(super) fn has(&self, piece: usize) -> bool {
-        self.have.get(piece).copied().unwrap_or(false)
-    }
-
-    /// Returns the bits of the pieces, as rqbit sends them.
-    pub(super) fn bitfield(&self) -> Vec<u8> {
-        let bytes = self.have.chunks(8).map(|bits| {
-            let bits = bits.iter().enumerate();
-            bits.fold(0_u8, |byte, (bit, is_here)| byte | u8::from(*is_here) << (7 - bit))
-        });
-        bytes.collect()
-    }
-
-    /// Returns how many bytes of a file are present.
-    pub(super) fn file_progress(&self, file: usize) -> u64 {
-        let torrent = &self.torrent;
-        let Some(content) = torrent.files.get(file).map(|file| file.content) else { return 0 };
-        if torrent.is_complete {
-            return content.len();
-        }
-        let start = torrent.file_start(file);
-        let (mut at, end, mut bytes) = (start, start + content.len(), 0);
-        while at < end {
-            let next = torrent.piece_end(at).min(end);
-            bytes += if self.has(torrent.piece_of(at)) { next - at } else { 0 };
-            at = next;
-        }
-        bytes
-    }
 }
 
 /// The torrents of a server.
@@ -172,14 +129,14 @@ impl RqbitState {
         }
         let options = self.list_options;
         let list: Bytes = match &self.torrents {
-            _ if options.is_empty => answers::list([].into_iter(), None),
+            _ if options.is_empty => text::list([].into_iter(), None),
             HeldTorrents::Few(torrents) => {
                 let uploaded = is_with_stats.then_some(options.uploaded_bytes);
-                answers::list(torrents.iter().cloned(), uploaded)
+                text::list(torrents.iter().cloned(), uploaded)
             }
             HeldTorrents::Library(library) => {
                 let uploaded = is_with_stats.then_some(options.uploaded_bytes);
-                answers::list(library.torrents().map(HeldTorrent::new), uploaded)
+                text::list(library.torrents().map(HeldTorrent::new), uploaded)
             }
         }
         .into();
