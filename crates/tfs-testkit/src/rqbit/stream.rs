@@ -32,7 +32,7 @@ pub(super) struct StreamTarget {
 pub(super) struct OpenStream {
     shared: Arc<RqbitShared>,
     number: u64,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenStream {
@@ -46,13 +46,18 @@ impl OpenStream {
         let mut number = 0;
         shared.state.send_modify(|state| number = state.open());
         drop(queued);
-        Some(Self { shared: Arc::clone(shared), number, _permit: permit })
+        Some(Self { shared: Arc::clone(shared), number, permit })
     }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.shared.state.send_modify(|state| state.close(self.number));
+        let (number, permit) = (self.number, self.permit.take());
+        // Under the lock, so that a census never shows a free permit that is still held.
+        self.shared.state.send_modify(|state| {
+            drop(permit);
+            state.close(number);
+        });
     }
 }
 
