@@ -1,39 +1,42 @@
 //! Seeded randomness. A failing test prints the seed.
 
-/// A random number generator (splitmix64): the same numbers for the same seed, on every machine.
+use fastrand::Rng;
+
+/// A random number generator: the same numbers for the same seed, on every machine.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random(Rng);
 
 impl Random {
     /// Returns a generator for a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(mix(seed ^ 0x5851_f42d_4c95_7f2d))
+    pub fn new(seed: u64) -> Self {
+        Self(Rng::with_seed(seed))
     }
 
     /// Returns another generator with independent numbers. Each concurrent task gets its own, so
     /// that none depends on the order of the others.
     #[must_use]
-    pub const fn fork(&mut self) -> Self {
-        Self(mix(self.number()))
+    pub fn fork(&mut self) -> Self {
+        Self(self.0.fork())
     }
 
     /// Returns the next number.
-    pub const fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+    pub fn number(&mut self) -> u64 {
+        self.0.u64(..)
     }
 
     /// Returns a number from `low` to `high`, both inclusive; `low` if the range is empty.
-    pub const fn range(&mut self, low: u64, high: u64) -> u64 {
-        match high.saturating_sub(low).checked_add(1) {
-            Some(count) => low.saturating_add(self.number() % count),
-            None => self.number(),
-        }
+    pub fn range(&mut self, low: u64, high: u64) -> u64 {
+        self.0.u64(low..=high.max(low))
+    }
+
+    /// Returns a number below `end`, or 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.range(0, end.saturating_sub(1))
     }
 
     /// Returns true with a probability of `percent` in a hundred.
-    pub const fn chance(&mut self, percent: u64) -> bool {
-        self.range(0, 99) < percent
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
     }
 
     /// Returns a random element, or `None` of an empty slice.
@@ -42,14 +45,6 @@ impl Random {
         let idx = self.range(0, u64::try_from(last).unwrap_or(u64::MAX));
         choices.get(usize::try_from(idx).unwrap_or(last))
     }
-}
-
-/// The finisher of splitmix64: spreads each bit over all bits.
-const fn mix(seed: u64) -> u64 {
-    let mut mixed = seed;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use fastrand::Rng;
+
 /// The length of the film: long enough that the download still runs during the reads.
 const FILM_BYTES: u64 = 48 << 20;
 
@@ -81,23 +83,9 @@ impl SampleFile {
         (offset..end).map(|at| self.byte(at)).collect()
     }
 
-    /// One byte of splitmix64 over the position: looks random, needs no state.
+    /// One byte, by its position alone.
     fn byte(&self, at: u64) -> u8 {
-        let word = (at / 8).wrapping_add(self.seed << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let bytes = (word ^ (word >> 31)).to_le_bytes();
-        let [a, b, c, d, e, f, g, h] = bytes;
-        match at % 8 {
-            0 => a,
-            1 => b,
-            2 => c,
-            3 => d,
-            4 => e,
-            5 => f,
-            6 => g,
-            _ => h,
-        }
+        Rng::with_seed(self.seed << 40 | at).u8(..)
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {

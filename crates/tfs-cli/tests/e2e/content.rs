@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
+use tfs_testkit::random::Random;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 
 use crate::support::{Mounted, Rqbits, check_file, check_range};
@@ -126,7 +127,7 @@ fn read_at_random(mount: &Path, torrent: &SwarmTorrent) {
     thread::scope(|scope| {
         for reader in 0..READERS {
             scope.spawn(move || {
-                let mut random = ReadOffsets(reader + 1);
+                let mut random = Random::new(reader + 1);
                 for _ in 0..RANGES_PER_READER {
                     let index = random.below(torrent.files.len() as u64 + 8);
                     // The film is read more often than the others.
@@ -155,16 +156,4 @@ fn read_in_order(mount: &Path, torrent: &SwarmTorrent) {
 
 fn film(torrent: &SwarmTorrent) -> usize {
     torrent.files.iter().position(|file| file.path() == "film.mkv").unwrap()
-}
-
-/// splitmix64: repeatable, and good enough for offsets.
-struct ReadOffsets(u64);
-
-impl ReadOffsets {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
 }

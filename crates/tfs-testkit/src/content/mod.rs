@@ -153,7 +153,8 @@ fn generate(key: u64, offset: u64, buf: &mut [u8]) {
     tail.copy_from_slice(&word(key, word_idx + 1)[..tail_len]);
 }
 
-/// Word number `idx` of splitmix64: a bijection of the index, so no word comes twice.
+/// Word number `idx` of splitmix64: a bijection of the index, so no word comes twice. No generator
+/// of [`fastrand`] is one.
 fn word(key: u64, idx: u64) -> [u8; WORD_BYTES] {
     /// The odd number nearest to 2^64 divided by the golden ratio.
     const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
+use crate::random::Random;
+
 /// Likely triggers: numbers at their limits, and fragments of names and of JSON.
 const TOKENS: [&[u8]; 24] = [
     b"0",
@@ -71,7 +73,7 @@ pub fn run_corpus(dir: &Path, mutations: Mutations, target: fn(&[u8])) -> io::Re
         run(&path.display().to_string(), input, target);
     }
     for seed in (mutations.seed..).take(usize::try_from(mutations.count).unwrap_or(usize::MAX)) {
-        run(&format!("seed {seed}"), &MutationRandom(seed).input(&corpus), target);
+        run(&format!("seed {seed}"), &MutationRandom(Random::new(seed)).input(&corpus), target);
     }
     Ok(corpus.len() as u64 + mutations.count)
 }
@@ -96,21 +98,13 @@ impl Drop for Said<'_> {
     }
 }
 
-/// splitmix64, started at a seed.
-struct MutationRandom(u64);
+/// The random choices of one input.
+struct MutationRandom(Random);
 
 impl MutationRandom {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     /// Returns a number below `end`, or 0.
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end as u64).max(1)).unwrap_or_default()
+        usize::try_from(self.0.below(end as u64)).unwrap_or_default()
     }
 
     fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> Option<&'a T> {
@@ -121,12 +115,12 @@ impl MutationRandom {
     fn input(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         let all: Vec<&[u8]> = corpus.iter().map(Vec::as_slice).collect();
         let mut input = self.pick(&all).unwrap_or_default().to_vec();
-        for _ in 0..=self.next() % CHANGES_MAX {
+        for _ in 0..=self.0.below(CHANGES_MAX) {
             let from = self.below(input.len() + 1);
             let to = (from + self.below(20)).min(input.len());
             let new = match self.below(6) {
                 0 => Vec::new(),
-                1 => vec![self.next().to_le_bytes()[0]],
+                1 => vec![self.0.number().to_le_bytes()[0]],
                 2 => input.get(from..to).unwrap_or_default().repeat(1 + self.below(30)),
                 3 => {
                     // The tail of another input.

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 
+use fastrand::Rng;
 use rustix::fs::{SeekFrom, seek};
 use sha1::{Digest as _, Sha1};
 use vfs_core::LocalPieces;
@@ -78,17 +79,14 @@ impl Verifier<'_> {
     fn choose(&self, had: &[u32]) -> Vec<u32> {
         let fit = usize::try_from(PROOF_BYTES_MAX / self.layout.piece_len()).unwrap_or(usize::MAX);
         let count = fit.clamp(PIECES_MIN, PIECES_MAX);
-        let mut chance = SampleRng::new();
+        let mut random = sample_random();
         let known = |piece_idx: &u32| self.proven.is_some_and(|known| known.has(*piece_idx));
         let fresh: Vec<u32> = had.iter().copied().filter(|piece_idx| !known(piece_idx)).collect();
-        let of = |pieces: &[u32], idx: usize| pieces.get(idx).copied();
         let mut wanted = Vec::new();
         wanted.extend(self.first_in_hole(had));
-        wanted.extend((0..BY_CHANCE).filter_map(|_| of(&fresh, chance.below(fresh.len()))));
-        wanted.extend(
-            [of(had, 0), had.last().copied(), of(had, had.len() / 2)].into_iter().flatten(),
-        );
-        wanted.extend((0..BY_CHANCE).filter_map(|_| of(had, chance.below(had.len()))));
+        wanted.extend((0..BY_CHANCE).filter_map(|_| random.choice(&fresh).copied()));
+        wanted.extend([had.first(), had.last(), had.get(had.len() / 2)].into_iter().flatten());
+        wanted.extend((0..BY_CHANCE).filter_map(|_| random.choice(had).copied()));
         let mut seen = BTreeSet::new();
         wanted.retain(|piece_idx| seen.insert(*piece_idx));
         wanted.truncate(count);
@@ -186,22 +184,10 @@ impl Bytes {
     }
 }
 
-/// Unpredictable random sampling, so that a crafted file cannot target the sampled pieces:
-/// splitmix64 from a seed of the process.
-#[derive(Debug)]
-struct SampleRng(u64);
-
-impl SampleRng {
-    fn new() -> Self {
-        Self(RandomState::new().build_hasher().finish())
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % (end as u64).max(1)).unwrap_or(0)
-    }
+/// Returns a generator with a seed from the system, so that a crafted file cannot target the
+/// sampled pieces.
+fn sample_random() -> Rng {
+    Rng::with_seed(RandomState::new().build_hasher().finish())
 }
 
 #[cfg(test)]

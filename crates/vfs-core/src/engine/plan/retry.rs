@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use tfs_types::Backoff;
 
 use super::FileFacts;
@@ -61,16 +62,9 @@ pub(crate) fn is_worth_another(error: &SourceError, last: Option<&SourceError>) 
 pub(crate) fn backoff(failure_count: u32, seed: u64) -> Duration {
     let wait = BACKOFF.delay(failure_count);
     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) / 2;
-    let extra = mix(seed.wrapping_add(u64::from(failure_count))).checked_rem(millis).unwrap_or(0);
+    let mut random = Rng::with_seed(seed.wrapping_add(u64::from(failure_count)));
+    let extra = if millis == 0 { 0 } else { random.u64(..millis) };
     Duration::from_millis(millis.saturating_add(extra))
-}
-
-/// The finalizer of splitmix64.
-fn mix(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// A circuit breaker: stops requests to a server that is down.

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::random::{SimRandom, mix};
+use fastrand::Rng;
+
+use super::random::SimRandom;
 use crate::engine::plan::{FileFacts, StreamId};
 use crate::tree::FileState;
 use crate::{
@@ -62,7 +64,8 @@ pub(super) struct SimServer {
 /// Returns the byte of a file at an offset.
 pub(super) fn byte_at(file: FileId, offset: u64) -> u8 {
     let seed = u64::from(file.torrent.as_bytes()[0]) << 32 | u64::from(file.index.0);
-    mix(mix(seed + 1).wrapping_add(offset)).to_le_bytes()[0]
+    let file_seed = Rng::with_seed(seed).u64(..);
+    Rng::with_seed(file_seed.wrapping_add(offset)).u8(..)
 }
 
 impl SimServer {

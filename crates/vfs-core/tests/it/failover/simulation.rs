@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tfs_testkit::random::Random;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use vfs_core::{ReadPolicy, SourceErrorKind};
@@ -12,23 +13,10 @@ use super::{FailoverStage, LEN, Mode, PIECES, SimulatedServer, millis, pass, rea
 /// The minimum for three servers with this many streams, so that memory is always full.
 const MEMORY_BYTES_MAX: usize = 6 << 20;
 
-/// A pseudo-random generator, with the same sequence for each seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % n
-    }
-}
-
 /// Three servers with random pieces, of which at most two have a fault at a time. The server
 /// `spare` is healthy and has every piece that no other server has. So every read is answered.
 async fn simulate(seed: u64) {
-    let mut chance = Chance(seed);
+    let mut chance = Random::new(seed);
     let mut have: Vec<Vec<bool>> =
         (0..3).map(|_| (0..PIECES).map(|_| chance.below(2) == 0).collect()).collect();
     let spare = usize::try_from(chance.below(3)).unwrap();
@@ -44,7 +32,7 @@ async fn simulate(seed: u64) {
     let mut readers = JoinSet::new();
     for reader in 0..6 {
         let (vfs, film) = (Arc::clone(&stage.vfs), stage.open());
-        let mut chance = Chance(seed ^ (reader << 32));
+        let mut chance = Random::new(seed ^ (reader << 32));
         readers.spawn(async move {
             let mut offset = 0;
             for _ in 0..40 {
