@@ -35,15 +35,17 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]
-    struct Level {
+    struct CauseLevel {
         text: &'static str,
         source: Option<Box<Self>>,
     }
 
     #[track_caller]
     fn check(texts: &[&'static str], want: &str) {
-        let levels =
-            texts.iter().rev().fold(None, |source, text| Some(Box::new(Level { text, source })));
+        let levels = texts
+            .iter()
+            .rev()
+            .fold(None, |source, text| Some(Box::new(CauseLevel { text, source })));
         assert_eq!(chain(&*levels.unwrap()), want);
     }
 
