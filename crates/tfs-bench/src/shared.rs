@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tfs_testkit::content::Content;
-use tfs_testkit::rqbit::{FakeRqbit, Source};
+use tfs_testkit::rqbit::{Backend, FakeRqbit};
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 use tfs_testkit::until::until;
 
@@ -66,7 +66,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     rqbits.wait_begun(film);
     let address =
         rqbits.swarm.api_url().trim_start_matches("http://").trim_end_matches('/').parse();
-    let proxy = FakeRqbit::start(Source::Server(address.unwrap())).unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(address.unwrap())).unwrap();
     let port = proxy.url().rsplit_once(':').unwrap().1.to_owned();
     let paths = ["a", "b", "c", "d"].map(|name| dir.join(name));
     paths.iter().for_each(|path| fs::create_dir(path).unwrap());

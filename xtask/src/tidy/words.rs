@@ -36,6 +36,10 @@ const BANNED: [Banned; 7] = [
 
 const OPEN_ENDS: &str = "do it now, or open an issue";
 const UNRUN: &str = "a test runs or is not there";
+
+/// The end of the attribute of a function that is no test: it is ignored, so that it does not count
+/// as one.
+const NO_TEST: &str = "= \"a process that other tests start\"]";
 const PANICS: &str = "return an error and compare it";
 const EXPECT: &str = "use `#[expect(..., reason = \"...\")]`, which ends with its cause";
 const WAITING: &str = "let the test hold the trigger, or pause the time";
@@ -55,7 +59,7 @@ pub(super) fn banned(source: &TidyFile<'_>) -> Vec<Violation> {
         // too.
         let here = if line >= tests_start { Scope::Tests } else { scope };
         for banned in BANNED.iter().filter(|banned| banned.scope >= here) {
-            if contains_word(text, banned.word) {
+            if contains_word(text, banned.word) && !text.ends_with(NO_TEST) {
                 let message = format!("`{}` is banned here: {}", banned.word, banned.instead);
                 findings.push(source.finding(line, message));
             }
@@ -102,6 +106,12 @@ mod tests {
             }
         }
         findings
+    }
+
+    #[test]
+    fn processes_that_tests_start_are_no_tests() {
+        let attribute = concat!("#[ig", "nore = \"a process that other tests start\"]");
+        check(masked, &[("a/tests/a.rs", attribute)], &expect!["a/tests/a.rs: fine"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use tfs_testkit::isolate;
 use tfs_testkit::random::Random;
-use tfs_testkit::rqbit::{FakeRqbit, FaultKind, Schedule, Source, Spell, Trouble};
+use tfs_testkit::rqbit::{Backend, FakeRqbit, FaultKind, Schedule, Spell, Trouble};
 use tfs_testkit::until::until;
 
 use self::findings::{Findings, SharedFindings};
@@ -114,7 +114,7 @@ fn soak(report: &mut FigureReport, dir: &Path, time: Duration, seed: u64) {
     stay.iter().for_each(|torrent| rqbits.wait_finished(torrent));
     limit_downloads(&mut rqbits);
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
-    let proxy = FakeRqbit::start(Source::Server(address)).unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(address)).unwrap();
     let mounts = MOUNTS.map(|(name, local_paths)| {
         let home = dir.join(name);
         fs::create_dir(&home).unwrap();

@@ -12,7 +12,7 @@ use expect_test::expect;
 use nix::errno::Errno;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
-use tfs_testkit::rqbit::{Cut, FakeRqbit, Fault, Lie, Source, Target};
+use tfs_testkit::rqbit::{Backend, Cut, FakeRqbit, Fault, Lie, Target};
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -97,7 +97,7 @@ fn read(folder: &Path, (name, seed): (&str, u64)) -> String {
 /// Mounts through a proxy with this fault, and returns the results of reads and of a refresh.
 fn suffer(dir: &Path, rqbits: &Rqbits, fault: &Fault) -> String {
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
-    let proxy = FakeRqbit::start(Source::Server(address)).unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(address)).unwrap();
     let timeout = format!("{}s", READ_TIMEOUT.as_secs());
     let mounted = Mounted::with(dir, &proxy.url(), &["--read-timeout", &timeout]);
     let folder = mounted.path.join("faults");

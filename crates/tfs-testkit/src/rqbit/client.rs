@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::RqbitShared;
 use super::head::Head;
-use super::setup::Transport;
+use super::setup::ClientSocket;
 
 /// The longest body of a request: a .torrent file of the tests.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -34,7 +34,7 @@ pub(super) enum NextStep {
 
 /// The connection of a client.
 pub(super) struct ClientConnection {
-    pub(super) stream: BufReader<Box<dyn Transport>>,
+    pub(super) stream: BufReader<Box<dyn ClientSocket>>,
     /// The socket below a handshake.
     socket: std::net::TcpStream,
 }
@@ -44,7 +44,7 @@ impl ClientConnection {
     pub(super) async fn new(socket: TcpStream, shared: &RqbitShared) -> io::Result<Self> {
         let socket = socket.into_std()?;
         let stream = TcpStream::from_std(socket.try_clone()?)?;
-        let stream: Box<dyn Transport> = match &shared.setup.handshake {
+        let stream: Box<dyn ClientSocket> = match &shared.setup.handshake {
             Some(handshake) => handshake.shake(stream).await?,
             None => Box::new(stream),
         };

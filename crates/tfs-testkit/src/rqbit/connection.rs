@@ -12,7 +12,7 @@ use super::client::{ClientConnection, NextStep};
 use super::fault::{Cut, Fault};
 use super::head::Head;
 use super::response::{COPY_BYTES, FakeBody, FakeResponse};
-use super::setup::Source;
+use super::setup::Backend;
 use super::stream::OpenStream;
 use super::{RqbitShared, answers, lock, play};
 
@@ -25,7 +25,7 @@ const SLOW_BYTES: usize = 4096;
 /// Those of the connections; they end it.
 pub(super) async fn serve(socket: TcpStream, shared: &Arc<RqbitShared>) -> io::Result<()> {
     let mut client = ClientConnection::new(socket, shared).await?;
-    let is_proxy = matches!(shared.setup.source, Source::Server(_));
+    let is_proxy = matches!(shared.setup.backend, Backend::Server(_));
     loop {
         let Some(head) = Head::read(&mut client.stream).await? else { return Ok(()) };
         let body = client.read_body(&head).await?;
@@ -106,7 +106,7 @@ async fn respond(
         Some((status, body)) => return Ok(FakeResponse::whole(status, body)),
         None => {}
     }
-    let Source::Server(server) = shared.setup.source else {
+    let Backend::Server(server) = shared.setup.backend else {
         return answers::respond(shared, &head).await;
     };
     let counted = match head.path().contains("/stream/") {

@@ -7,7 +7,7 @@ use super::attacks::{Attack, FILM, NEW, NEW_NAME};
 use super::fault::{Cut, Fault, FaultKind, Target};
 use super::log::Route;
 use super::torrent::FakeTorrent;
-use super::{FakeRqbit, Source};
+use super::{Backend, FakeRqbit};
 
 /// The piece length of its torrents.
 const PIECE_BYTES: u32 = 1 << 20;
@@ -29,7 +29,7 @@ impl HostileServer {
     pub fn start(attack: &'static Attack) -> io::Result<Self> {
         let server = FakeRqbit::start(vec![torrent(1, "good")])?;
         server.always(Target::Streams, Fault::Status(404, ""));
-        let elsewhere = FakeRqbit::start(Source::Torrents(Vec::new()))?;
+        let elsewhere = FakeRqbit::start(Backend::Torrents(Vec::new()))?;
         elsewhere.always(Target::All, Fault::Truncate(Cut::Head));
         Ok(Self { server, elsewhere, attack })
     }

@@ -1,10 +1,10 @@
 //! One fake rqbit for all tests: a server of rqbit's HTTP API whose behaviours are data.
 //!
-//! - [`Source`] is what it serves: a few [torrents](FakeTorrent), a generated [library](LargeLibrary)
-//!   of any size, another server (then this one is a proxy), or exact bytes: a [`Script`] for each
-//!   connection.
-//! - Torrents are served in the form of rqbit 9.1.0: list, details, `.torrent` file, bitfield, stats
-//!   and streams. A missing piece arrives only by [`FakeRqbit::step`], so no test needs time.
+//! - [`Backend`] is what it serves: a few [torrents](FakeTorrent), a generated
+//!   [library](LargeLibrary) of any size, another server (then this one is a proxy), or exact bytes:
+//!   a [`Script`] for each connection.
+//! - Torrents are served in the form of rqbit 9.1.0: list, details, `.torrent` file, bitfield,
+//!   stats and streams. A missing piece arrives only by [`FakeRqbit::step`], so no test needs time.
 //! - Permits are those of rqbit (`--max-blocking-threads`). Each stream holds one for its whole
 //!   life, and a received piece needs one to be written. Streams that wait for pieces can hold all
 //!   of them; then nothing is ever written, and another stream does not even get its headers.
@@ -68,7 +68,7 @@ use self::plan::FaultPlan;
 pub use self::plan::Weather;
 pub use self::schedule::{Episode, Schedule, Spell, Trouble};
 pub use self::script::{Script, ScriptStep};
-pub use self::setup::{Handshake, Override, RqbitSetup, Source, Transport};
+pub use self::setup::{Backend, ClientSocket, Handshake, Override, RqbitSetup};
 use self::state::RqbitState;
 pub use self::state::{Census, PermitStep};
 pub use self::torrent::{FakeFile, FakeTorrent};
@@ -118,7 +118,7 @@ impl FakeRqbit {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(RqbitShared {
-            state: watch::Sender::new(RqbitState::new(&setup.source)),
+            state: watch::Sender::new(RqbitState::new(&setup.backend)),
             permits: setup.permits.map(|count| Arc::new(Semaphore::new(count))),
             plan: Mutex::default(),
             log: Mutex::default(),
@@ -291,7 +291,7 @@ impl Drop for FakeRqbit {
 /// Serves connections: for ever, or until all scripts have ended.
 async fn serve(listener: TcpListener, shared: &Arc<RqbitShared>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    if let Source::Scripts(scripts) = &shared.setup.source {
+    if let Backend::Scripts(scripts) = &shared.setup.backend {
         return play::serve(listener, scripts, shared).await;
     }
     // Dropping it ends its tasks.

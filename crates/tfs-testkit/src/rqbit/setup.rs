@@ -15,7 +15,7 @@ use super::torrent::FakeTorrent;
 
 /// What a server serves.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum Backend {
     /// These torrents.
     Torrents(Vec<FakeTorrent>),
     /// A generated library.
@@ -31,23 +31,23 @@ pub enum Source {
 #[derive(Debug, Clone)]
 pub struct RqbitSetup {
     /// What it serves.
-    pub source: Source,
+    pub backend: Backend,
     /// Where it listens: by default at a free port of the loopback address.
     pub address: SocketAddr,
     /// The number of permits; `None` for no limit.
     pub permits: Option<usize>,
     /// The speed of all connections together; `None` for no limit.
     pub bytes_per_second: Option<u64>,
-    /// Answers before the source does.
+    /// Answers before the backend does.
     pub overrides: Option<Override>,
     /// The handshake of each connection, for TLS.
     pub handshake: Option<Handshake>,
 }
 
-impl From<Source> for RqbitSetup {
-    fn from(source: Source) -> Self {
+impl From<Backend> for RqbitSetup {
+    fn from(backend: Backend) -> Self {
         Self {
-            source,
+            backend,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             permits: None,
             bytes_per_second: None,
@@ -59,30 +59,30 @@ impl From<Source> for RqbitSetup {
 
 impl From<Vec<FakeTorrent>> for RqbitSetup {
     fn from(torrents: Vec<FakeTorrent>) -> Self {
-        Source::Torrents(torrents).into()
+        Backend::Torrents(torrents).into()
     }
 }
 
 impl From<LargeLibrary> for RqbitSetup {
     fn from(library: LargeLibrary) -> Self {
-        Source::Library(library).into()
+        Backend::Library(library).into()
     }
 }
 
 impl From<Vec<Script>> for RqbitSetup {
     fn from(scripts: Vec<Script>) -> Self {
-        Source::Scripts(scripts).into()
+        Backend::Scripts(scripts).into()
     }
 }
 
 impl From<Override> for RqbitSetup {
     fn from(overrides: Override) -> Self {
-        Self { overrides: Some(overrides), ..Source::Torrents(Vec::new()).into() }
+        Self { overrides: Some(overrides), ..Backend::Torrents(Vec::new()).into() }
     }
 }
 
 /// Responses of a test: status and body by method, path with query, and body. `None` leaves the
-/// response to the source, and status 0 closes the connection.
+/// response to the backend, and status 0 closes the connection.
 #[derive(Clone)]
 pub struct Override(Arc<OverrideFn>);
 
@@ -108,9 +108,9 @@ impl fmt::Debug for Override {
 }
 
 /// A connection after its handshake.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait ClientSocket: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientSocket for T {}
 
 /// The handshake of a connection.
 #[derive(Clone)]
@@ -118,11 +118,11 @@ pub struct Handshake(Arc<HandshakeFn>);
 
 type HandshakeFn = dyn Fn(TcpStream) -> HandshakeFuture + Send + Sync;
 
-type HandshakeFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+type HandshakeFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn ClientSocket>>> + Send>>;
 
 impl Handshake {
     /// Returns a handshake by this function.
-    pub fn new<T: Transport + 'static, F>(
+    pub fn new<T: ClientSocket + 'static, F>(
         shake: impl Fn(TcpStream) -> F + Send + Sync + 'static,
     ) -> Self
     where
@@ -130,11 +130,11 @@ impl Handshake {
     {
         Self(Arc::new(move |socket| {
             let shaken = shake(socket);
-            Box::pin(async move { Ok(Box::new(shaken.await?) as Box<dyn Transport>) })
+            Box::pin(async move { Ok(Box::new(shaken.await?) as Box<dyn ClientSocket>) })
         }))
     }
 
-    pub(super) async fn shake(&self, socket: TcpStream) -> io::Result<Box<dyn Transport>> {
+    pub(super) async fn shake(&self, socket: TcpStream) -> io::Result<Box<dyn ClientSocket>> {
         (self.0)(socket).await
     }
 }

@@ -7,7 +7,7 @@ use vfs_core::InfoHash;
 
 use super::held::HeldTorrent;
 use super::large::LargeLibrary;
-use super::setup::Source;
+use super::setup::Backend;
 use super::text;
 use super::torrent::FakeTorrent;
 
@@ -87,13 +87,13 @@ pub(super) struct RqbitState {
 }
 
 impl RqbitState {
-    pub(super) fn new(source: &Source) -> Self {
-        let torrents = match source {
-            Source::Torrents(torrents) => {
+    pub(super) fn new(backend: &Backend) -> Self {
+        let torrents = match backend {
+            Backend::Torrents(torrents) => {
                 HeldTorrents::Few(torrents.iter().cloned().map(HeldTorrent::new).collect())
             }
-            Source::Library(library) => HeldTorrents::Library(*library),
-            Source::Server(_) | Source::Scripts(_) => HeldTorrents::Few(Vec::new()),
+            Backend::Library(library) => HeldTorrents::Library(*library),
+            Backend::Server(_) | Backend::Scripts(_) => HeldTorrents::Few(Vec::new()),
         };
         Self {
             torrents,

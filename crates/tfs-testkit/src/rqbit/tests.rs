@@ -22,7 +22,7 @@ fn start_server() -> FakeRqbit {
 /// A proxy in front of it.
 fn start_proxy() -> (FakeRqbit, FakeRqbit) {
     let server = start_server();
-    let proxy = FakeRqbit::start(Source::Server(server.address)).unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(server.address)).unwrap();
     (proxy, server)
 }
 
@@ -132,7 +132,7 @@ async fn silence_lasts_until_the_client_goes() {
 #[tokio::test]
 async fn a_server_that_is_away_is_a_connection_that_breaks() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = FakeRqbit::start(Source::Server(nobody)).unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(nobody)).unwrap();
     assert_eq!(ask(&proxy, 100).await, "; 0 bytes; reset");
 }
 
