@@ -1,8 +1,8 @@
 //! One fake rqbit for all tests: a server of rqbit's HTTP API whose behaviours are data.
 //!
 //! - [`Backend`] is what it serves: a few [torrents](FakeTorrent), a generated
-//!   [library](LargeLibrary) of any size, another server (then this one is a proxy), or exact bytes:
-//!   a [`Script`] for each connection.
+//!   [library](LargeLibrary) of any size, another server (then this one is a proxy), or exact
+//!   bytes: a [`Script`] for each connection.
 //! - Torrents are served in the form of rqbit 9.1.0: list, details, `.torrent` file, bitfield,
 //!   stats and streams. A missing piece arrives only by [`FakeRqbit::step`], so no test needs time.
 //! - Permits are those of rqbit (`--max-blocking-threads`). Each stream holds one for its whole
