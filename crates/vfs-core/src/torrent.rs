@@ -55,7 +55,7 @@ pub struct TorrentDetails {
     /// metadata, or are guesses that [`TorrentSource::metadata`](crate::TorrentSource::metadata)
     /// may correct.
     pub metadata: MetadataStatus,
-    /// All files in the torrent's order: the position is the [`FileIndex`](crate::FileIndex).
+    /// All files in the torrent's order: the position is the [`FileIndex`].
     pub files: Vec<FileEntry>,
 }
 

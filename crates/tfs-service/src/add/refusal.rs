@@ -29,7 +29,7 @@ const BACKTRACE: &str = "Stack backtrace";
 const PROXY_TIMEOUTS: [u16; 3] = [408, 504, 524];
 
 impl AddFault {
-    /// Converts the error of a call to an [`AddError`] of a torrent.
+    /// Converts the error of a call to an [`AddError`](super::AddError) of a torrent.
     pub(super) fn of(
         error: Error,
         torrent: &PreparedTorrent,

@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// Handles a read that memory could not answer. Returns whether the requesting thread may read
-    /// it itself; then [`on_direct_end`](Self::on_direct_end) must follow.
+    /// it itself; then [`on_direct_end`](Plan::on_direct_end) must follow.
     pub(super) fn on_direct(
         &mut self,
         now: Timestamp,
@@ -133,7 +133,7 @@ impl Core {
     }
 
     /// Returns the demand on the budget, and whether it needs an answer: then
-    /// [`on_permits`](Self::on_permits) must follow before the next event.
+    /// [`on_permits`](Plan::on_permits) must follow before the next event.
     pub(super) fn stream_demand(&self) -> (StreamDemand, bool) {
         (self.plan.stream_demand(), self.plan.has_asked())
     }

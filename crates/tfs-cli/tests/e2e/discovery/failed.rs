@@ -56,7 +56,7 @@ fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
         for part in [&format!("failed: film 0: {REASON}\n"), &todo] {
             assert!(list.contains(part), "{list}");
         }
-        let json = run(tfs(dir).args(["list", "--json"]).env("TFS_SERVER", &server.url()));
+        let json = run(tfs(dir).args(["list", "--json"]).env("TFS_SERVER", server.url()));
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json[0]["error"], &json[1]["error"]), (&REASON.into(), &Value::Null));
         let todo = "make room on the disk of the server, then start it as tfs status shows";
