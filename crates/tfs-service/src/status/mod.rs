@@ -1,6 +1,7 @@
 //! The status of a mount: `status.json`, `metrics` and `healthy` in `.tfs/`.
 //!
-//! [`StatusReport`](tfs_api::status::StatusReport) is the only source; the other formats are derived from it.
+//! [`StatusReport`](tfs_api::status::StatusReport) is the only source; the other formats derive
+//! from it.
 
 mod collect;
 mod files;
