@@ -2,8 +2,9 @@
 //! servers.
 
 use comfy_table::Cell;
+use tfs_api::status::ServerStatus;
 use tfs_api::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
-use tfs_api::{FindError, FoundMount, find_mount};
+use tfs_api::{ControlClient, FindError, FoundMount, find_mount};
 use tfs_config::Loaded;
 use tfs_service::{RqbitServer, search_servers, target_servers};
 
@@ -16,11 +17,11 @@ use crate::{exit, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    let answer = runtime()?.block_on(answer(args, loaded))?;
+    let (answer, trouble) = runtime()?.block_on(answer(args, loaded))?;
     if args.json {
         output::line(&serde_json::to_string_pretty(&answer.hits)?)?;
     } else if answer.hits.is_empty() {
-        output::note("nothing found");
+        output::note(&nothing_found(trouble.as_deref()));
     } else {
         output::line(&text(&answer))?;
     }
@@ -28,6 +29,14 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
         output::note(&more(args.limit));
     }
     Ok(exit::SUCCESS)
+}
+
+/// Returns the text for a search without results. `trouble` is why files may be missing.
+fn nothing_found(trouble: Option<&str>) -> String {
+    trouble.map_or_else(
+        || "nothing found".to_owned(),
+        |trouble| format!("nothing found, but files may be missing: {trouble}"),
+    )
 }
 
 /// Returns the hint for a search that found more than `limit` files.
@@ -40,13 +49,20 @@ fn more(limit: u64) -> String {
     format!("there are more; see them with --limit {next}")
 }
 
-async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer> {
+/// Returns the results, and the problem of the mount that answered, if there are no results.
+async fn answer(
+    args: &SearchArgs,
+    loaded: &Loaded,
+) -> eyre::Result<(SearchAnswer, Option<String>)> {
     let mut request = SearchRequest { mountpoint: None, query: query(args), limit: args.limit };
     if !args.server.is_named() {
         match find_mount(args.mount.as_deref()).await {
             Ok(FoundMount { client, mount, .. }) => {
                 request.mountpoint = Some(mount.mountpoint);
-                return Ok(client.search(&request).await?);
+                let answer = client.search(&request).await?;
+                let is_empty = answer.hits.is_empty();
+                let trouble = if is_empty { trouble(&client, &mount.device).await } else { None };
+                return Ok((answer, trouble));
             }
             // No mount is found, or none answers: the server has the same files.
             Err(FindError::None { .. }) if args.mount.is_none() => {}
@@ -58,7 +74,16 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
     for chosen in target_servers(loaded).await.map_err(settings_error)? {
         servers.push(RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
     }
-    Ok(search_servers(&servers, &request).await?)
+    Ok((search_servers(&servers, &request).await?, None))
+}
+
+/// Returns why the mount on a device may lack files. `None` if its process does not say.
+async fn trouble(client: &ControlClient, device: &str) -> Option<String> {
+    let mounts = client.status().await.ok()?.mounts;
+    let status = mounts.into_iter().find(|mount| mount.device == device)?.status;
+    // Other problems, such as a failed torrent, hide no files.
+    let is_incomplete = !status.tree.known || status.servers.iter().any(ServerStatus::is_silent);
+    status.trouble.filter(|_| is_incomplete)
 }
 
 /// Returns the error for several mounts. This command selects a mount in another way than others

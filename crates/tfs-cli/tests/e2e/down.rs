@@ -131,6 +131,10 @@ fn nothing_is_not_shown_as_empty() {
         let text = describe(&ls);
         assert!(text.starts_with("exit 2\n") && text.contains("Input/output error"), "{text}");
         assert!(is_mounted(&mounted.path));
+        let search = || describe(&tfs(dir).args(["search", "no such file"]).output().unwrap());
+        let unknown = search();
+        let why = "nothing found, but files may be missing: the list of torrents is not known yet";
+        assert!(unknown.starts_with("exit 0\n") && unknown.contains(why), "{unknown}");
 
         rqbits.start_downloader();
         until("all torrents are there", || {
@@ -138,6 +142,7 @@ fn nothing_is_not_shown_as_empty() {
             (entries.count() == 4).then_some(())
         });
         check_file(&mounted.path.join("z.bin"), Content::new(4, 1), 4096);
+        assert_eq!(search(), "exit 0\nnothing found\n");
         mounted.unmount();
     });
 }
