@@ -203,6 +203,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             until $TFS status | grep -q \"^dead *$PWD/mnt\"; do sleep 0.1; done
             $TFS status | grep -e \"$PWD/mnt\"
             $TFS status mnt || echo code $?
+            $TFS doctor --json | grep -c \"$PWD/mnt is dead\"
             $AS_USER $TFS status | grep -e \"$PWD/mnt\"
             $TFS unmount mnt
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
@@ -225,6 +226,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             mount    DIR/mnt (all is well)
             dead     DIR/mnt: its process is gone; clean it up with: tfs unmount DIR/mnt
             code 43
+            1
             dead     DIR/mnt: its process is gone; clean it up with: tfs unmount DIR/mnt
             0
             error: cannot ask the mount at open: root has mounted it

@@ -6,6 +6,7 @@ use std::thread;
 
 use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
 use tfs_sys::mountinfo::{MountEntry, MountTable, locate};
+use tfs_sys::places::{MountProcess, process_of};
 use tfs_sys::shell::quoted;
 
 use super::CheckResult;
@@ -27,10 +28,10 @@ pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     let Some(path) = mountpoint else { return Vec::new() };
     let table = MountTable::read().unwrap_or_default();
     let location = locate(path).ok();
-    let location = location.filter(|path| table.at(path).is_some_and(MountEntry::is_tfs));
+    let entry = location.as_deref().and_then(|path| table.at(path)).filter(|entry| entry.is_tfs());
     // A mount would clean up a dead one; the doctor changes nothing.
-    let site = match location {
-        Some(location) => Site::Tfs(liveness(&location)),
+    let site = match entry {
+        Some(entry) => Site::Tfs(liveness_of(entry)),
         None => Site::Other(check_mountpoint(path, false)),
     };
     vec![assess_mount_point(path, site)]
@@ -122,10 +123,9 @@ fn assess_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFac
 /// Checks whether each mount of tfs answers.
 pub(super) fn liveness_of_all() -> Vec<CheckResult> {
     let table = MountTable::read().unwrap_or_default();
-    let paths: Vec<_> = table.tfs().map(|entry| entry.mount_point.clone()).collect();
-    let asked = paths.into_iter().take(MOUNTS_ASKED_MAX).map(|path| {
-        let asking = path.clone();
-        (path, thread::Builder::new().spawn(move || liveness(&asking)))
+    let asked = table.tfs().take(MOUNTS_ASKED_MAX).cloned().map(|entry| {
+        let path = entry.mount_point.clone();
+        (path, thread::Builder::new().spawn(move || liveness_of(&entry)))
     });
     // All probes start before the first is awaited.
     let asked: Vec<_> = asked.collect();
@@ -134,6 +134,15 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
         .filter_map(|(path, thread)| Some((path, thread.ok()?.join().ok()?)))
         .collect();
     assess_liveness(&answers)
+}
+
+/// Probes one mount. The kernel denies root access to another user's mount before it looks whether
+/// the mount is dead; then only the processes tell.
+fn liveness_of(entry: &MountEntry) -> Liveness {
+    match liveness(&entry.mount_point) {
+        Liveness::Alive if process_of(entry.device) == MountProcess::Gone => Liveness::Dead,
+        liveness => liveness,
+    }
 }
 
 fn assess_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
