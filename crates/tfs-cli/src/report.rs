@@ -378,6 +378,12 @@ fn unmount(error: &UnmountError) -> ErrorReport {
         {
             hinted(exit::MOUNT_BUSY, PREFIX, "change to another directory first: cd /")
         }
+        UnmountError::Busy { holders, .. } if holders.is_empty() => hinted(
+            exit::MOUNT_BUSY,
+            PREFIX,
+            "no program was found that uses it. If tfs status says that its own process is stopped, \
+             continue it: kill -CONT <PID>. Or use --force to end it now, or --lazy",
+        ),
         UnmountError::Busy { .. } => hinted(
             exit::MOUNT_BUSY,
             PREFIX,

@@ -299,6 +299,10 @@ fn a_process_that_is_stopped_holds_up_no_command() {
         let status = status_below(dir);
         let silent = "does not answer; it is stopped (kill -CONT <PID>) or stuck\n";
         assert!(status.starts_with("exit 43\n") && status.contains(silent), "{status}");
+        // No program has a file open, but a request of the unmount itself is in flight.
+        let refused = said(dir, &["unmount", mounted.path.to_str().unwrap()]);
+        let hint = "\nhint: no program was found that uses it. If tfs status says";
+        assert!(refused.starts_with("exit 41\n") && refused.contains(hint), "{refused}");
         run(tfs(dir).args(["unmount", "--force"]).arg(&mounted.path));
         assert!(!is_mounted(&mounted.path));
         kill(pid, Signal::SIGCONT).unwrap();
