@@ -381,8 +381,8 @@ fn unmount(error: &UnmountError) -> ErrorReport {
         UnmountError::Busy { holders, .. } if holders.is_empty() => hinted(
             exit::MOUNT_BUSY,
             PREFIX,
-            "no program was found that uses it. If tfs status says that its own process is stopped, \
-             continue it: kill -CONT <PID>. Or use --force to end it now, or --lazy",
+            "no program was found that uses it. If tfs status says that its own process is \
+             stopped, continue it: kill -CONT <PID>. Or use --force to end it now, or --lazy",
         ),
         UnmountError::Busy { .. } => hinted(
             exit::MOUNT_BUSY,

@@ -141,7 +141,7 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
 fn liveness_of(entry: &MountEntry) -> Liveness {
     match liveness(&entry.mount_point) {
         Liveness::Alive if process_of(entry.device) == MountProcess::Gone => Liveness::Dead,
-        liveness => liveness,
+        liveness @ (Liveness::Alive | Liveness::Dead | Liveness::Silent) => liveness,
     }
 }
 
