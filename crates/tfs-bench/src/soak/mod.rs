@@ -48,6 +48,10 @@ const LOG: &str = "log";
 /// How long a read may take in the mount of the soak.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// `--read-timeout-max`: how long a read waits while its torrent downloads. With the default of ten
+/// minutes, a slow download and a hang would look alike.
+const READ_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
 /// How long a read call may take: the deadline, and some time for the kernel and a loaded machine.
 const READ_MAX: Duration = Duration::from_secs(READ_TIMEOUT.as_secs() + 4);
 
@@ -119,9 +123,11 @@ fn soak(report: &mut FigureReport, dir: &Path, time: Duration, seed: u64) {
         let home = dir.join(name);
         fs::create_dir(&home).unwrap();
         let log = home.join(LOG);
-        let timeout = format!("{}s", READ_TIMEOUT.as_secs());
-        let options = ["--read-timeout", &timeout, "--local-paths", local_paths, "--log-file"];
-        TfsMount::new(&home, &proxy.url(), &[&options[..], &[log.to_str().unwrap()]].concat())
+        let [timeout, timeout_max] =
+            [READ_TIMEOUT, READ_TIMEOUT_MAX].map(|time| format!("{}s", time.as_secs()));
+        let waits = ["--read-timeout", &timeout, "--read-timeout-max", &timeout_max];
+        let rest = ["--local-paths", local_paths, "--log-file", log.to_str().unwrap()];
+        TfsMount::new(&home, &proxy.url(), &[&waits[..], &rest].concat())
     });
     let roots = mounts.iter().map(|mount| mount.path.clone()).collect();
     let library = SoakLibrary::new(roots, rqbits.swarm.torrents());
