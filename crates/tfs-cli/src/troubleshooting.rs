@@ -150,7 +150,8 @@ fn typed_errors() -> Vec<eyre::Report> {
 /// Messages without an error that carries the exit code.
 fn messages_of_others() -> BTreeMap<String, Option<u8>> {
     let text = || "NAME".to_owned();
-    let several = SelectError::Ambiguous { text: text(), candidates: vec![torrent(); 2] };
+    let several =
+        SelectError::Ambiguous { text: text(), candidates: vec![TorrentRow::default(); 2] };
     let mut messages = BTreeMap::from([
         (SelectError::Unknown { text: text() }.to_string(), Some(exit::TORRENT_UNKNOWN)),
         (several.to_string(), Some(exit::TORRENT_AMBIGUOUS)),
@@ -183,27 +184,6 @@ fn messages_of_others() -> BTreeMap<String, Option<u8>> {
         messages.insert(format!("cannot {kind} DIR"), Some(exit::EMBEDDED_FAILED));
     }
     messages
-}
-
-fn torrent() -> TorrentRow {
-    TorrentRow {
-        id: None,
-        info_hash: String::new(),
-        name: None,
-        state: "live",
-        progress: 0.0,
-        have_bytes: 0,
-        total_bytes: 0,
-        size_bytes: None,
-        there_bytes: 0,
-        selected_bytes: None,
-        finished: false,
-        download_bps: 0,
-        upload_bps: 0,
-        peers: 0,
-        error: None,
-        servers: Vec::new(),
-    }
 }
 
 /// The messages of tfs without their causes, with the exit codes.

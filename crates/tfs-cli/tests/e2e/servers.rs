@@ -199,8 +199,8 @@ fn a_server_that_is_down_takes_only_its_own() {
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let pair = ServerPair::start();
         // A port without a listener.
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let down = format!("down=http://{nobody}");
+        let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let down = format!("down=http://{unused}");
         let [home, _] = pair.named();
         let mounted = Mounted::with(dir, &home, &["--server", &down]);
         assert_eq!(names(&mounted.path), ["home.bin", "shared"]);
@@ -224,7 +224,7 @@ fn a_server_that_is_down_takes_only_its_own() {
         let mount = ["mount", "--server", &home, "--server", &home.replace("home=", "")];
         let twice = tfs(dir).args(mount).arg(dir.join("mnt")).output().unwrap();
         assert!(describe(&twice).contains("is named twice"), "{}", describe(&twice));
-        let other = format!("home=http://{nobody}");
+        let other = format!("home=http://{unused}");
         let mount = ["mount", "--server", &home, "--server", &other];
         let same = tfs(dir).args(mount).arg(dir.join("mnt")).output().unwrap();
         assert!(describe(&same).contains("two servers are named `home`"), "{}", describe(&same));

@@ -12,7 +12,7 @@ use super::torrent_sizes::TorrentSizes;
 use crate::{ConnectError, RqbitServer};
 
 /// One torrent. Serialized, this is a line of `tfs list --json`: fields are added, never changed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TorrentRow {
     /// The torrent's id on the server, which a restart may change.
     pub id: Option<u64>,
@@ -53,24 +53,7 @@ pub struct TorrentRow {
 impl TorrentRow {
     /// Returns a live torrent without a name and without any data.
     pub(crate) fn empty(info_hash: String) -> Self {
-        Self {
-            id: None,
-            info_hash,
-            name: None,
-            state: "live",
-            progress: 0.0,
-            have_bytes: 0,
-            total_bytes: 0,
-            size_bytes: None,
-            there_bytes: 0,
-            selected_bytes: None,
-            finished: false,
-            download_bps: 0,
-            upload_bps: 0,
-            peers: 0,
-            error: None,
-            servers: Vec::new(),
-        }
+        Self { info_hash, state: "live", ..Self::default() }
     }
 }
 

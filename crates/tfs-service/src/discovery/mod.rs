@@ -389,7 +389,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
         if !self.completed.is_empty() {
             let completed = std::mem::take(&mut self.completed);
-            let corrected = self.vfs.correct_of(self.server, &completed);
+            let corrected = self.vfs.correct_metadata(self.server, &completed);
             tracing::debug!(corrected, count = completed.len(), "metadata came");
             if let Some(recorder) = self.recorder.as_ref().filter(|_| corrected > 0) {
                 let times = WriteTimes { at: now(), changed_at: self.vfs.changed_at(self.server) };

@@ -43,7 +43,7 @@ pub(super) async fn serve(listener: TcpListener, scripts: &[Script], shared: &Ar
                 accepted = listener.accept() => {
                     accepted.expect("accept a connection");
                     extra += 1;
-                    lock(&shared.log).add_line(extra, "nobody expected it");
+                    lock(&shared.log).add_line(extra, "unexpected");
                 }
                 played = &mut it => {
                     played.expect("play a script");

@@ -131,8 +131,8 @@ async fn silence_lasts_until_the_client_goes() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_a_connection_that_breaks() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = FakeRqbit::start(Backend::Server(nobody)).unwrap();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = FakeRqbit::start(Backend::Server(unused)).unwrap();
     assert_eq!(ask(&proxy, 100).await, "; 0 bytes; reset");
 }
 

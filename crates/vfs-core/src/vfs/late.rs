@@ -21,17 +21,12 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
-        if !self.is_server(server) {
-            return Changes::default();
-        }
-        let layouts = self.layouts(server, details, seen_at);
-        let sink = self.sink();
-        let mut difference = Difference::default();
-        self.tree().compare(server, summaries, &mut difference);
-        difference.sort();
-        let (changes, notices) = self.write(server, difference, layouts, seen_at);
-        self.announce(server, &changes, &notices, sink.as_deref());
-        changes
+        self.update(server, details, seen_at, || {
+            let mut difference = Difference::default();
+            self.tree().compare(server, summaries, &mut difference);
+            difference.sort();
+            difference
+        })
     }
 
     /// Returns the visible name of a server's torrent that is in the tree.
@@ -46,7 +41,7 @@ impl<S: TorrentSource> Vfs<S> {
     ///
     /// Inode numbers stay. Open files stay valid, and use the new piece positions from their next
     /// read on. Then notifies the sink. Returns the number of changed torrents.
-    pub fn correct_of(&self, server: ServerId, details: &[TorrentDetails]) -> usize {
+    pub fn correct_metadata(&self, server: ServerId, details: &[TorrentDetails]) -> usize {
         let (folder, name) = self.folder_of(server);
         let known = details.iter().filter(|it| it.metadata == MetadataStatus::Known);
         let layouts = known.filter_map(|details| {

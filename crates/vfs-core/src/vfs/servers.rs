@@ -146,14 +146,24 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
+        self.update(server, details, seen_at, || self.difference(server, listing))
+    }
+
+    /// Writes a difference to the tree, and notifies the sink. An unknown server changes nothing.
+    pub(super) fn update(
+        &self,
+        server: ServerId,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+        difference: impl FnOnce() -> Difference,
+    ) -> Changes {
         if !self.is_server(server) {
             return Changes::default();
         }
         // Before the lock is taken: building the layout of a hundred thousand files takes a while.
         let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
-        let difference = self.difference(server, listing);
-        let (changes, notices) = self.write(server, difference, layouts, seen_at);
+        let (changes, notices) = self.write(server, difference(), layouts, seen_at);
         self.announce(server, &changes, &notices, sink.as_deref());
         changes
     }
@@ -176,7 +186,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Builds the layouts of a server's torrents. Holds the lock of the tree only briefly.
-    pub(super) fn layouts(
+    fn layouts(
         &self,
         server: ServerId,
         details: Vec<TorrentDetails>,
@@ -193,7 +203,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Propagates written changes to reads, views, and the sink, whose lock the caller holds.
-    pub(super) fn announce(
+    fn announce(
         &self,
         server: ServerId,
         changes: &Changes,
@@ -216,7 +226,7 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Writes the difference between a server's listing and the tree. No other thread writes
     /// torrents meanwhile: the caller holds the lock of the sink.
-    pub(super) fn write(
+    fn write(
         &self,
         server: ServerId,
         mut difference: Difference,

@@ -81,7 +81,7 @@ fn metadata_that_comes_later_brings_links_and_dates_and_keeps_numbers() {
     assert_eq!([top.mtime, file.mtime], [SEEN_AT; 2]);
     let handle = vfs.open(file.ino).unwrap();
 
-    assert_eq!(vfs.correct_of(ServerId::FIRST, &[with_metadata(with_link())]), 1);
+    assert_eq!(vfs.correct_metadata(ServerId::FIRST, &[with_metadata(with_link())]), 1);
     assert_eq!(
         render(&vfs),
         "t/\n  d/\n    file 100\n    other 10\n  links/\n    link -> ../d/file\n"
@@ -114,7 +114,7 @@ fn metadata_that_comes_later_brings_links_and_dates_and_keeps_numbers() {
     vfs.release(handle);
 
     // The same metadata again changes nothing.
-    assert_eq!(vfs.correct_of(ServerId::FIRST, &[with_metadata(with_link())]), 0);
+    assert_eq!(vfs.correct_metadata(ServerId::FIRST, &[with_metadata(with_link())]), 0);
     assert_eq!(notified.take(), [""; 0]);
     let hits = vfs.search(&vfs_core::Query::words("other").unwrap(), 5);
     assert_eq!(hits[0].path, "t/d/other");
@@ -129,7 +129,7 @@ fn a_file_that_turns_out_to_be_a_directory_keeps_its_number() {
     let handle = vfs.open(file.ino).unwrap();
     details.layout = Layout::Directory;
     details.metadata = MetadataStatus::Known;
-    assert_eq!(vfs.correct_of(ServerId::FIRST, &[details.clone()]), 1);
+    assert_eq!(vfs.correct_metadata(ServerId::FIRST, &[details.clone()]), 1);
     assert_eq!(render(&vfs), "a.bin/\n  a.bin 50\n");
     let top = child(&vfs, Ino::ROOT, "a.bin").unwrap();
     assert_eq!(child(&vfs, top.ino, "a.bin").unwrap().ino, file.ino);
@@ -143,7 +143,7 @@ fn a_file_that_turns_out_to_be_a_directory_keeps_its_number() {
     // And back: the number of the directory is known and has no entries.
     let top = vfs.lookup(Ino::ROOT, b"a.bin").unwrap().attr;
     details.layout = Layout::SingleFile;
-    assert_eq!(vfs.correct_of(ServerId::FIRST, &[details]), 1);
+    assert_eq!(vfs.correct_metadata(ServerId::FIRST, &[details]), 1);
     assert_eq!(render(&vfs), "a.bin 50\n");
     assert_eq!(vfs.attr(top.ino).unwrap().nlink, 0);
     vfs.open_dir(top.ino).unwrap_err();

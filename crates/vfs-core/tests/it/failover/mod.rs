@@ -582,17 +582,17 @@ async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_no_server_has_is_no_server() {
     let stage = twins();
-    let nobody = ServerId(2);
-    assert!(stage.vfs.source(nobody).is_none());
+    let unknown = ServerId(2);
+    assert!(stage.vfs.source(unknown).is_none());
     let mut other = single_file(2, "other", 9);
     other.piece_len = None;
     let summary = TorrentSummary { info_hash: other.info_hash, ..stage.servers[0].summary() };
-    let changes = stage.vfs.apply(nobody, vec![summary.clone()], vec![other.clone()], SEEN_AT);
+    let changes = stage.vfs.apply(unknown, vec![summary.clone()], vec![other.clone()], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
-    let changes = stage.vfs.add_late(nobody, vec![summary], vec![other], SEEN_AT);
+    let changes = stage.vfs.add_late(unknown, vec![summary], vec![other], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
     // An empty listing of it removes nothing either.
-    let changes = stage.vfs.apply(nobody, Vec::new(), Vec::new(), SEEN_AT);
+    let changes = stage.vfs.apply(unknown, Vec::new(), Vec::new(), SEEN_AT);
     assert!(changes.removed.is_empty(), "{changes:?}");
     stage.read(stage.open(), 5, 9).await.unwrap();
 }
