@@ -62,10 +62,14 @@ pub fn give_back() {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::sync::{Barrier, Mutex, PoisonError};
     use std::thread;
 
     use super::*;
+
+    /// Held by a test that measures the memory of the process: each would give back what another
+    /// one has freed.
+    static ALONE: Mutex<()> = Mutex::new(());
 
     fn resident_bytes() -> u64 {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -77,6 +81,7 @@ mod tests {
     #[cfg(target_env = "gnu")]
     fn threads_keep_little_of_what_they_freed() {
         const THREADS: usize = 8;
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(bound_free_memory());
         // Without the limit this raises the kept top of an arena to 32 MiB, and each thread keeps
         // 30.
@@ -105,6 +110,7 @@ mod tests {
     #[test]
     #[cfg(target_env = "gnu")]
     fn holes_between_what_is_used_are_given_back() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         // Every fourth block stays allocated, so that the top of the heap is not free.
         let blocks: Vec<_> = (0..20_000).map(|_| vec![1_u8; 4000]).collect();
         let kept: Vec<_> = blocks.into_iter().step_by(4).collect();
