@@ -15,14 +15,19 @@ use crate::timing::pause;
 /// threads end after ten seconds.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 
-/// The polling interval.
-const INTERVAL: Duration = Duration::from_millis(500);
+/// The first pause between two queries. Each pause is twice the last one.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+
+/// The longest pause: longer than the ten seconds of an idle thread. A query is work for such a
+/// thread, so that frequent queries keep all of them alive.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// The most idle connections to the server (`rqbit-client`).
 const IDLE_CONNECTIONS: u64 = 8;
 
-/// Idle blocking threads, ten seconds each: the polls themselves use them.
-const IDLE_THREADS: u64 = 2;
+/// Idle blocking threads, ten seconds each: a query uses two, and a poll of the server up to two. A
+/// leak would be one for each of some hundred faults.
+const IDLE_THREADS: u64 = 4;
 
 /// The inodes that the kernel keeps after a drop of its caches: working directories, and new
 /// lookups. A removed torrent has four inodes, and up to a dozen torrents go at once when removals
@@ -69,6 +74,7 @@ impl HeldResources {
     /// Waits until no handle, read or stream is open. Returns the resources then, or at the limit.
     pub(super) fn settled(mount: &TfsMount, before: Option<&Self>) -> Self {
         let start = Instant::now();
+        let mut wait = PAUSE_MIN;
         loop {
             let held = Self::of(mount);
             let is_settled = held.is_well
@@ -77,7 +83,8 @@ impl HeldResources {
             if is_settled || start.elapsed() > SETTLE_MAX {
                 return held;
             }
-            pause(INTERVAL);
+            pause(wait);
+            wait = (wait * 2).min(PAUSE_MAX);
         }
     }
 
