@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
+use rustix::process::geteuid;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountEntry, MountTable};
 use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
@@ -194,6 +195,32 @@ pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
     Err(unreached(path, entry, own.silent).await)
 }
 
+/// Returns the mount at `path`, or without a path all mounts of this user, in the order of their
+/// paths. Returns at least one.
+///
+/// # Errors
+/// [`FindError`].
+pub async fn find_mounts(path: Option<&Path>) -> Result<Vec<FoundMount>, FindError> {
+    match path {
+        Some(_) => find_mount(path).await.map(|found| vec![found]),
+        None => all_of(ask(clients().await?).await),
+    }
+}
+
+/// Returns the paths of the mounts that this user has mounted, also of dead ones. A mount below
+/// another one comes first.
+///
+/// # Errors
+/// If the mount table cannot be read.
+pub fn own_mountpoints() -> io::Result<Vec<PathBuf>> {
+    let us = geteuid().as_raw();
+    let mounts = elsewhere::mounts_in(&MountTable::read()?).into_iter();
+    let own = mounts.filter(|entry| entry.user_id == Some(us));
+    let mut paths: Vec<_> = own.map(|entry| entry.mount_point).collect();
+    paths.sort_by(|a, b| b.cmp(a));
+    Ok(paths)
+}
+
 /// Returns the error for a mount whose process was not found.
 async fn unreached(path: &Path, entry: MountEntry, silent: Option<ControlError>) -> FindError {
     let path = path.to_owned();
@@ -245,27 +272,28 @@ pub(super) async fn ask(clients: Vec<ControlClient>) -> Processes {
 }
 
 /// Selects the mount if the command names none.
-fn choose(Processes { answered, silent }: Processes) -> Result<FoundMount, FindError> {
+fn choose(processes: Processes) -> Result<FoundMount, FindError> {
+    let mounts = all_of(processes)?;
+    <[_; 1]>::try_from(mounts).map(|[only]| only).map_err(|mounts| {
+        let mountpoints = mounts.into_iter().map(|found| found.mount.mountpoint);
+        FindError::Several { mountpoints: mountpoints.collect() }
+    })
+}
+
+/// Returns the mounts of all processes in the order of their paths, at least one.
+fn all_of(Processes { answered, silent }: Processes) -> Result<Vec<FoundMount>, FindError> {
     let mounts = answered.into_iter().flat_map(|(client, process)| {
         let (pid, mounts) = (process.pid, process.mounts.into_iter());
         mounts.map(move |mount| FoundMount { client: client.clone(), mount, pid })
     });
     let mut mounts: Vec<_> = mounts.collect();
-    match (mounts.pop(), mounts.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
-            mounts.push(last);
-            let mountpoints = mounts.into_iter().map(|found| found.mount.mountpoint);
-            let mut mountpoints: Vec<_> = mountpoints.collect();
-            mountpoints.sort();
-            Err(FindError::Several { mountpoints })
-        }
-        (None, _) => {
-            let table = MountTable::read().unwrap_or_default();
-            let others = elsewhere::mounts_in(&table).into_iter().map(|entry| entry.mount_point);
-            Err(FindError::None { others: others.collect(), silent })
-        }
+    mounts.sort_by(|a, b| a.mount.mountpoint.cmp(&b.mount.mountpoint));
+    if mounts.is_empty() {
+        let table = MountTable::read().unwrap_or_default();
+        let others = elsewhere::mounts_in(&table).into_iter().map(|entry| entry.mount_point);
+        return Err(FindError::None { others: others.collect(), silent });
     }
+    Ok(mounts)
 }
 
 /// Returns the mount of tfs that is visible at a path, and the mount table.

@@ -79,7 +79,7 @@ fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<Chosen
 }
 
 fn is_coloured() -> bool {
-    std::io::stdout().is_terminal() && output::wants_colours()
+    output::has_colors(std::io::stdout().is_terminal())
 }
 
 /// Prints a systemd unit for this machine: a system unit for root, else a user unit. The unit runs

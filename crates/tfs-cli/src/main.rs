@@ -21,6 +21,7 @@ mod list;
 mod logging;
 mod mount;
 mod mount_helper;
+mod mount_options;
 mod output;
 mod preload;
 mod refresh;
@@ -33,6 +34,7 @@ mod status;
 mod torrents;
 #[cfg(test)]
 mod troubleshooting;
+mod typed;
 mod unmount;
 mod watch;
 
@@ -41,13 +43,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use tfs_config::{Loaded, Sources};
 
 use tfs_service::TorrentAction;
 
-use crate::args::{Cli, Command, ConfigCommand};
+use crate::args::{Cli, Color, Command, ConfigCommand};
 use crate::logging::Audience;
+use crate::output::OutputStyle;
 
 fn main() -> ExitCode {
     // The command can run with an allocator that keeps too much memory.
@@ -57,7 +59,10 @@ fn main() -> ExitCode {
         return ExitCode::from(mount_helper::exit_code(run_as_mount_helper(&command_line)));
     }
     // clap ends the process by itself: 0 for help and version, 2 for what it cannot parse.
-    ExitCode::from(run_and_report(&Cli::parse()))
+    match typed::parse(&command_line) {
+        Ok(cli) => ExitCode::from(run_and_report(&cli)),
+        Err(error) => error.exit(),
+    }
 }
 
 fn run_as_mount_helper(command_line: &[OsString]) -> u8 {
@@ -65,7 +70,7 @@ fn run_as_mount_helper(command_line: &[OsString]) -> u8 {
         Ok(call) => call,
         Err(error) => return report::report(&error.into()),
     };
-    match Cli::try_parse_from(&call.arguments) {
+    match typed::parse(&call.arguments) {
         Ok(_) if call.is_fake => exit::SUCCESS,
         Ok(cli) => run_and_report(&cli),
         Err(error) => {
@@ -83,6 +88,14 @@ fn run_and_report(cli: &Cli) -> u8 {
 }
 
 fn run(cli: &Cli) -> eyre::Result<u8> {
+    output::set_style(OutputStyle {
+        has_warnings: !cli.global.quiet,
+        has_colors: match cli.global.color {
+            Color::Auto => None,
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+        },
+    });
     let sources = sources(cli);
     let loaded = load(cli, &sources)?;
     let verbose = cli.global.verbose;

@@ -48,7 +48,8 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let servers = servers(args, loaded, &mount)?;
     let mut settings = MountSettings::with_servers(&loaded.settings, &mount, servers);
     // The waiting process must get an answer before its time limit.
-    settings.first_look_max = settings.first_look_max.min(args.daemon_timeout / 2);
+    settings.first_look_max = args.connect_timeout.min(args.daemon_timeout / 2);
+    settings.requires_servers = args.require_server;
     Ok(settings)
 }
 
@@ -105,9 +106,11 @@ async fn serve(
     let mut signals = ServiceSignals::new(Hangup::of_this_process())?;
     let mounts = MountRegistry::default();
     let status = format!("mounted on {}", settings.mountpoint.display());
+    let path = settings.mountpoint.clone();
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.end() => return Ok(exit::FAILURE),
+        never = output::spinner("waiting for the torrents of the server") => match never {},
     };
     // The listeners open before the mount is reported as ready.
     let doors = Listeners::open(mounts, listen).await;
@@ -129,6 +132,10 @@ async fn serve(
         tracing::info!("the command that started the mount has ended; unmounting");
         mount.stop().await?;
         return Ok(exit::FAILURE);
+    }
+    if role == ProcessRole::Foreground {
+        let path = path.display();
+        output::note_to_terminal(&format!("mounted on {path}; Ctrl-C unmounts it"));
     }
     notify(match role {
         ProcessRole::Child => ManagerNotice::ReadyAsMain { status: &status },

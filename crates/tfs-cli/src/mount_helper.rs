@@ -7,20 +7,20 @@
 //! - else `/sbin/mount.fuse3`, which runs `tfs URL DIR -o OPTIONS,dev,suid` in a shell.
 //!
 //! `mount(8)` keeps `x-*`, `X-*`, `comment=` and, without `-T`, `noauto` for itself, and adds `rw`.
-//! Each flag of `tfs mount` is an option here, with `_` for `-`. The list is generated from the
-//! command line definition, so that the two cannot differ.
+//! Each flag of `tfs mount` is an option here, with `_` for `-`.
 //!
 //! `mount(8)` returns the exit code of its helper, so the helper uses the exit codes of `mount(8)`,
 //! not those of tfs.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::CommandFactory as _;
 
 use crate::args::Cli;
 use crate::exit;
+use crate::mount_options::arguments_of;
 use crate::report::UserError;
 
 /// The names of this program as a helper.
@@ -35,49 +35,6 @@ const MOUNT_USAGE: u8 = 1;
 
 /// Exit code of `mount(8)` for a failed mount.
 const MOUNT_FAILURE: u8 = 32;
-
-/// Options that tfs ignores: those for `mount(8)` or systemd, those without effect here, and those
-/// that hold for every mount of tfs.
-const IGNORED: [&str; 30] = [
-    // Permissions and time of mounting.
-    "auto",
-    "noauto",
-    "defaults",
-    "nofail",
-    "_netdev",
-    "user",
-    "nouser",
-    "users",
-    "nousers",
-    "owner",
-    "noowner",
-    "group",
-    "nogroup",
-    // Always in effect.
-    "ro",
-    "nosuid",
-    "nodev",
-    "noexec",
-    "default_permissions",
-    // Never in effect, but `mount(8)` and mount.fuse3 pass them by default, and `defaults` stands
-    // for them.
-    "rw",
-    "suid",
-    "dev",
-    "exec",
-    "async",
-    // Nothing is written, so there are no access times either.
-    "atime",
-    "noatime",
-    "diratime",
-    "nodiratime",
-    "relatime",
-    "norelatime",
-    "strictatime",
-];
-
-/// Options of `tfs mount` that a helper does not take: it always goes to the background.
-const NOT_HERE: [&str; 3] = ["foreground", "help", "version"];
 
 /// A parsed call by `mount(8)`.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,12 +89,11 @@ pub(crate) fn understand(command_line: &[OsString]) -> Result<HelperCall, UserEr
     if !NO_SOURCE.iter().any(|none| source == *none) {
         arguments.extend(["--server".into(), source]);
     }
-    let cli = Cli::command();
-    for option in words.options.iter().flat_map(|list| split(list.as_bytes())) {
-        match argument(&cli, &option) {
-            Ok(argument) => arguments.extend(argument),
+    for argument in arguments_of(&words.options) {
+        match argument {
+            Ok(argument) => arguments.push(argument),
             Err(_unknown) if words.is_sloppy => {}
-            Err(error) => return Err(error),
+            Err(message) => return Err(usage(message)),
         }
     }
     // Arguments after this are not parsed as options.
@@ -195,69 +151,6 @@ fn words(arguments: &[OsString]) -> Result<Words, UserError> {
     Ok(words)
 }
 
-/// Splits a list of options at its commas, except between quotes or after a backslash.
-fn split(list: &[u8]) -> Vec<OsString> {
-    let mut options = vec![Vec::new()];
-    let mut bytes = list.iter();
-    let mut is_quoted = false;
-    while let Some(&byte) = bytes.next() {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted => options.push(Vec::new()),
-            byte => {
-                let byte = if byte == b'\\' { bytes.next().copied() } else { Some(byte) };
-                if let Some(last) = options.last_mut() {
-                    last.extend(byte);
-                }
-            }
-        }
-    }
-    options.into_iter().filter(|option| !option.is_empty()).map(OsString::from_vec).collect()
-}
-
-/// Returns the form of an option on the command line of tfs: nothing, or one argument.
-fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, UserError> {
-    let bytes = option.as_bytes();
-    let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
-        Some(at) => (bytes.get(..at), bytes.get(at + 1..)),
-        None => (Some(bytes), None),
-    };
-    let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-    let is_for_mount = ["x-", "X-"].iter().any(|prefix| name.starts_with(prefix));
-    if is_for_mount || name == "comment" || IGNORED.contains(&name) {
-        return Ok(None);
-    }
-    if name == "remount" {
-        return Err(usage("a mount of tfs cannot be changed: unmount it and mount it anew".into()));
-    }
-    // The name in libfuse 2, which some tables still use.
-    let flag =
-        if name == "nonempty" { "allow-non-empty".to_owned() } else { name.replace('_', "-") };
-    let takes_value = takes_value(cli, &flag)
-        .ok_or_else(|| usage(format!("unknown mount option {}", option.display())))?;
-    match (takes_value, value) {
-        (true, None) => Err(usage(format!("the mount option {name} needs a value: {name}=..."))),
-        (false, Some(_)) => Err(usage(format!("the mount option {name} takes no value"))),
-        (false, None) => Ok(Some(format!("--{flag}").into())),
-        (true, Some(value)) => {
-            let mut argument = OsString::from(format!("--{flag}="));
-            argument.push(OsStr::from_bytes(value));
-            Ok(Some(argument))
-        }
-    }
-}
-
-/// Returns whether a flag of `tfs mount` takes a value, or `None` if there is no such flag.
-fn takes_value(cli: &Command, flag: &str) -> Option<bool> {
-    if NOT_HERE.contains(&flag) {
-        return None;
-    }
-    let mount = cli.find_subcommand("mount")?;
-    let mut flags = mount.get_arguments().chain(cli.get_arguments());
-    let argument = flags.find(|argument| argument.get_long() == Some(flag))?;
-    Some(argument.get_action().takes_values())
-}
-
 fn usage(message: String) -> UserError {
     UserError::new(MOUNT_USAGE, message).with_hint(
         "it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; \
@@ -267,7 +160,6 @@ fn usage(message: String) -> UserError {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -284,7 +176,7 @@ mod tests {
         let understood = match understand(&line) {
             Ok(call) => {
                 // clap checks values, but the form has to be right.
-                Cli::try_parse_from(&call.arguments).unwrap();
+                crate::typed::parse(&call.arguments).unwrap();
                 let words = call.arguments.iter().map(|word| word.to_str().unwrap());
                 let fake = if call.is_fake { " (fake)" } else { "" };
                 format!("{}{fake}", words.collect::<Vec<_>>().join(" "))

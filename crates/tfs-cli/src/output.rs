@@ -2,23 +2,48 @@
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use indicatif::ProgressBar;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use terminal_size::{Height, Width, terminal_size};
 
 use crate::screen::Screen;
+
+/// How long a command takes before it shows that it waits.
+const SPINNER_DELAY: Duration = Duration::from_secs(1);
+
+/// How often the spinner moves.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The escape sequence for faint text (ECMA-48, SGR 2).
 const DIM: &str = "\x1b[2m";
 
 /// The escape sequence that ends it.
 const PLAIN: &str = "\x1b[0m";
+
+/// How messages are printed. Set once, before the first output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputStyle {
+    /// Whether warnings are printed.
+    pub(crate) has_warnings: bool,
+    /// Whether colors are printed; `None` if the terminal and the environment decide.
+    pub(crate) has_colors: Option<bool>,
+}
+
+static STYLE: OnceLock<OutputStyle> = OnceLock::new();
+
+/// Sets how messages are printed. Only the first call has an effect.
+pub(crate) fn set_style(style: OutputStyle) {
+    _ = STYLE.set(style);
+}
 
 /// Prints one or more lines of the result. A closed pipe (`tfs list | head`) is not an error.
 pub(crate) fn line(text: &str) -> io::Result<()> {
@@ -77,13 +102,13 @@ impl Frames {
     }
 
     /// Shows the next frame, and returns whether the output is still read. Old lines are dimmed on
-    /// a terminal, unless `NO_COLOR` is set.
+    /// a terminal, if it has colors.
     pub(crate) fn show(&mut self, screen: &Screen) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
         let shown = if self.is_terminal {
             let clear = if self.is_first { "\x1b[2J" } else { "" };
             let (width, height) = terminal_size().unwrap_or((Width(80), Height(24)));
-            let frame = in_place(screen, width, height, wants_colours());
+            let frame = in_place(screen, width, height, has_colors(true));
             write!(stdout, "{clear}{frame}")
         } else {
             writeln!(stdout, "{}", harmless(&screen.plain()))
@@ -96,9 +121,12 @@ impl Frames {
     }
 }
 
-/// Returns whether the environment allows colours and styles on a terminal.
-pub(crate) fn wants_colours() -> bool {
-    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Returns whether to print colors and styles: as the command line says, else on a terminal unless
+/// `NO_COLOR` is set.
+pub(crate) fn has_colors(is_terminal: bool) -> bool {
+    let is_forbidden = || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let chosen = STYLE.get().and_then(|style| style.has_colors);
+    chosen.unwrap_or_else(|| is_terminal && !is_forbidden())
 }
 
 /// Returns the output that draws a screen over the previous one, cut to this number of columns and
@@ -127,6 +155,9 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
 
 /// Prints a warning with its consequence.
 pub(crate) fn warning(message: &str, hint: &str) {
+    if STYLE.get().is_some_and(|style| !style.has_warnings) {
+        return;
+    }
     eprintln!("warning: {}", visible(message));
     eprintln!("hint: {}", visible(hint));
 }
@@ -149,6 +180,24 @@ pub(crate) fn note_to_terminal(text: &str) {
     if io::stderr().is_terminal() {
         note(text);
     }
+}
+
+/// Shows a spinner on a terminal until it is dropped, if that takes longer than a moment.
+///
+/// # Cancel safety
+/// Dropping it removes the spinner.
+pub(crate) async fn spinner(text: &str) -> Infallible {
+    struct SpinnerGuard(ProgressBar);
+    impl Drop for SpinnerGuard {
+        fn drop(&mut self) {
+            self.0.finish_and_clear();
+        }
+    }
+    tokio::time::sleep(SPINNER_DELAY).await;
+    // Nothing is drawn if standard error is not a terminal.
+    let spinner = SpinnerGuard(ProgressBar::new_spinner().with_message(text.to_owned()));
+    spinner.0.enable_steady_tick(SPINNER_INTERVAL);
+    std::future::pending().await
 }
 
 /// Prints a question, without a newline.

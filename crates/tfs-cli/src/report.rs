@@ -200,6 +200,16 @@ fn start(error: &StartError) -> ErrorReport {
             hinted(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT)
         }
         StartError::List(_) => hinted(exit::SERVER_FAILED, "", LOG_HINT),
+        StartError::Down(down) => {
+            let code = match &down.cause {
+                ServerDownCause::Server(error) => server(error).code,
+                ServerDownCause::Slow(..) => exit::SERVER_UNREACHABLE,
+                ServerDownCause::List(..) | ServerDownCause::Incomplete { .. } => {
+                    exit::SERVER_FAILED
+                }
+            };
+            hinted(code, "", down_hint(down))
+        }
         #[cfg(feature = "embedded")]
         StartError::Embedded(error) => embedded(error),
         #[cfg(feature = "embedded")]

@@ -2,26 +2,43 @@
 
 use std::path::Path;
 
+use eyre::WrapErr as _;
+use tfs_api::own_mountpoints;
 use tfs_api::wire::PlaceInfo;
 use tfs_service::{EndedMount, Unmount, end_mount};
 use tfs_sys::shell::quoted;
 
 use crate::args::UnmountArgs;
+use crate::report::report;
 use crate::{exit, output, runtime};
 
-/// Runs the command.
+/// Runs the command. With several mounts, each is unmounted although another one fails; the exit
+/// code is that of the first failure.
 pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
     let how = match (args.force, args.lazy) {
         (true, _) => Unmount::Force,
         (false, true) => Unmount::Lazy,
         (false, false) => Unmount::Clean,
     };
-    let ended = runtime()?.block_on(end_mount(&args.mountpoint, how))?;
+    let paths = match args.all {
+        true => own_mountpoints().wrap_err("cannot read the mount table")?,
+        false => args.mountpoints.clone(),
+    };
+    if paths.is_empty() {
+        output::note("this user has no mounts");
+    }
+    let failed = paths.iter().filter_map(|path| unmount(path, how).err());
+    let codes: Vec<_> = failed.map(|error| report(&error)).collect();
+    Ok(codes.first().copied().unwrap_or(exit::SUCCESS))
+}
+
+fn unmount(path: &Path, how: Unmount) -> eyre::Result<()> {
+    let ended = runtime()?.block_on(end_mount(path, how))?;
     if let Some(first) = ended.still_mounted.first() {
-        let (message, hint) = still_mounted(&args.mountpoint, how, &ended, first);
+        let (message, hint) = still_mounted(path, how, &ended, first);
         output::warning(&message, &hint);
     }
-    Ok(exit::SUCCESS)
+    Ok(())
 }
 
 /// Prints where an unmounted filesystem is still mounted, and the remedy.

@@ -359,7 +359,7 @@ const LOGGING: [Key; 3] = [
         "logging.level",
         ValueKind::Choice(&["error", "warn", "info", "debug", "trace"]),
         Is("\"warn\""),
-        None,
+        Some("--log-level"),
         "The minimum severity of log entries. `-v` lowers it; `RUST_LOG` overrides both.",
     ),
     key(

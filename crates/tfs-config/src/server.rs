@@ -45,7 +45,13 @@ pub struct ChosenServer {
 impl FromStr for ServerArg {
     type Err = String;
 
+    /// Parses `URL`, `NAME=URL` or `NAME`. A URL may lack `http://` if it has a port.
     fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = text.split_once('=').unwrap_or(("", text));
+        if has_only_host_and_port(address) {
+            let separator = if name.is_empty() { "" } else { "=" };
+            return format!("{name}{separator}http://{address}").parse();
+        }
         let Some(scheme_start) = text.find("://") else {
             return kind::check_name(text).map(|()| Self::Name(text.to_owned())).map_err(|_name| {
                 "neither an address such as http://127.0.0.1:3030 nor the name of a server"
@@ -60,4 +66,12 @@ impl FromStr for ServerArg {
             None => kind::parse_url(text).map(Self::Url),
         }
     }
+}
+
+/// Returns whether a text is `HOST:PORT`, with or without a slash after it.
+fn has_only_host_and_port(text: &str) -> bool {
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let Some((host, port)) = text.trim_end_matches('/').rsplit_once(':') else { return false };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_port && !host.is_empty() && host.bytes().all(is_of_host)
 }

@@ -11,7 +11,7 @@ mod torrents;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tfs_config::{Flag, ServerArg};
 
@@ -43,12 +43,30 @@ pub(crate) struct GlobalArgs {
     /// Log more: -v events, -vv each open file, -vvv each read.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Print results and errors, but no warnings.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// When to print colors; NO_COLOR turns them off too.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    #[arg(long, global = true, value_name = "LEVEL", help = help("logging.level"),
+        value_parser = setting("logging.level"), conflicts_with = "quiet")]
+    log_level: Option<String>,
     #[arg(long, global = true, value_name = "FILE", help = help("logging.file"),
         value_parser = setting("logging.file"))]
     log_file: Option<String>,
     #[arg(long, global = true, value_name = "FORMAT", help = help("logging.format"),
         value_parser = setting("logging.format"))]
     log_format: Option<String>,
+}
+
+/// When to print colors: with `Auto` on a terminal, unless `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    // Comments for rustdoc would be help texts, for which clap uses two lines for every flag.
+    Auto,
+    Always,
+    Never,
 }
 
 const AFTER_HELP: &str = "\
@@ -142,13 +160,17 @@ impl ServerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UnmountArgs {
-    /// The mount point.
-    pub(crate) mountpoint: PathBuf,
+    /// The mount points.
+    #[arg(required_unless_present = "all", value_name = "MOUNTPOINT")]
+    pub(crate) mountpoints: Vec<PathBuf>,
+    /// Unmount all mounts of this user.
+    #[arg(short, long, conflicts_with = "mountpoints")]
+    pub(crate) all: bool,
     /// Unmount even if in use: programs that use the mount get errors at once.
-    #[arg(long, conflicts_with = "lazy")]
+    #[arg(short, long, conflicts_with = "lazy")]
     pub(crate) force: bool,
     /// Detach the mount now, and end it when no program uses it any more.
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) lazy: bool,
 }
 
@@ -228,10 +250,20 @@ pub(crate) struct ManArgs {
 }
 
 impl Cli {
+    /// Splits the places of a mount into servers and the mount point.
+    ///
+    /// # Errors
+    /// A sentence that names the wrong place.
+    pub(crate) fn place(&mut self) -> Result<(), String> {
+        if let Command::Mount(args) = &mut self.command { args.place() } else { Ok(()) }
+    }
+
     /// Returns the servers and the settings on the command line.
     pub(crate) fn settings(&self) -> (Vec<ServerArg>, Vec<Flag>) {
-        let GlobalArgs { log_file, log_format, .. } = &self.global;
+        let GlobalArgs { log_file, log_format, log_level, quiet, .. } = &self.global;
         let mut flags = Vec::new();
+        let error = "error".to_owned();
+        set(&mut flags, "logging.level", log_level.as_ref().or(quiet.then_some(&error)));
         set(&mut flags, "logging.file", log_file.as_ref());
         set(&mut flags, "logging.format", log_format.as_ref());
         if let Command::Mount(args) = &self.command {

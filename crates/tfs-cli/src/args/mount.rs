@@ -1,7 +1,6 @@
 //! The arguments of `tfs mount`.
 
-#[cfg(feature = "embedded")]
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +11,17 @@ use super::setting::{help, setting};
 use super::{ServerArgs, duration, set};
 
 #[derive(Debug, Args)]
+#[command(override_usage = "tfs mount [OPTIONS] [SERVER]... <MOUNTPOINT>")]
 pub(crate) struct MountArgs {
-    /// The mount point: an empty directory.
+    /// The mount point, an empty directory. Servers may precede it, in the forms of --server.
+    #[arg(required = true, value_name = "MOUNTPOINT")]
+    places: Vec<OsString>,
+    /// The last of the places.
+    #[arg(skip)]
     pub(crate) mountpoint: PathBuf,
+    /// Options in the form of mount(8), such as allow_other,max_streams=2. May be repeated.
+    #[arg(short = 'o', value_name = "OPTIONS")]
+    pub(crate) options: Vec<OsString>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[cfg(feature = "embedded")]
@@ -81,6 +88,12 @@ pub(crate) struct MountArgs {
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(short, long)]
     pub(crate) foreground: bool,
+    /// How long to wait for a server's first list of torrents; then the mount starts without it.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) connect_timeout: Duration,
+    /// Fail if a server cannot be reached. By default the mount starts, and connects later.
+    #[arg(long)]
+    pub(crate) require_server: bool,
     /// How long to wait for the mount to start.
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
     pub(crate) daemon_timeout: Duration,
@@ -102,6 +115,34 @@ pub(crate) struct EmbeddedArgs {
 }
 
 impl MountArgs {
+    /// Splits the places into servers and the mount point.
+    ///
+    /// # Errors
+    /// A sentence that names the wrong place, without a password that it may contain.
+    pub(super) fn place(&mut self) -> Result<(), String> {
+        let Some(last) = self.places.pop() else { return Ok(()) };
+        if is_url(&last) {
+            let form = "tfs mount http://127.0.0.1:3030 /mnt/t";
+            return Err(match self.places.is_empty() {
+                true => format!("the mount point is missing, as in: {form}"),
+                false => format!("the mount point is the last argument, as in: {form}"),
+            });
+        }
+        #[cfg(feature = "embedded")]
+        if self.embedded.embedded.is_some() && !self.places.is_empty() {
+            return Err("--embedded is the server, so no other can be given".to_owned());
+        }
+        let servers = self.places.drain(..).map(|place| {
+            let text = place.to_str().ok_or("a server is not UTF-8")?;
+            text.parse()
+                .map_err(|reason| format!("invalid server before the mount point: {reason}"))
+        });
+        let mut servers = servers.collect::<Result<Vec<_>, String>>()?;
+        servers.append(&mut self.server.server);
+        (self.server.server, self.mountpoint) = (servers, PathBuf::from(last));
+        Ok(())
+    }
+
     /// Adds the settings on the command line.
     pub(super) fn set(&self, flags: &mut Vec<Flag>) {
         // Mounts are read-only with or without it.
@@ -128,4 +169,9 @@ impl MountArgs {
         set(flags, "read.memory", self.memory.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
     }
+}
+
+/// Returns whether an argument is a URL, and so no path.
+fn is_url(place: &OsStr) -> bool {
+    place.to_str().is_some_and(|text| text.contains("://"))
 }

@@ -19,8 +19,11 @@ pub(crate) struct MountedArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RefreshArgs {
-    #[command(flatten)]
-    pub(crate) mounted: MountedArgs,
+    /// The mount point [default: all mounts of this user].
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Also remove the torrents that a restarted server no longer lists, even all of them.
     #[arg(long)]
     pub(crate) accept_removals: bool,

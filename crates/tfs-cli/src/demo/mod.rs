@@ -118,6 +118,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         torrent_ttl: tfs_service::TORRENT_TTL_DEFAULT,
         removal_delay: tfs_service::REMOVAL_DELAY_DEFAULT,
         first_look_max: Duration::from_secs(60),
+        requires_servers: false,
         appearance: AttrOptions::default(),
         // A demo leaves no files behind.
         state_dir: Some(dir.join("state")),

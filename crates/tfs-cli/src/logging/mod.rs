@@ -94,12 +94,14 @@ pub(crate) fn start(
         Some(file) => BoxMakeWriter::new(move || file.clone()),
     };
     let is_terminal = settings.file.is_none() && !journal && std::io::stderr().is_terminal();
-    let colours = is_terminal && output::wants_colours();
+    let colours = !journal && settings.file.is_none() && output::has_colors(is_terminal);
     // With more than warnings, the call site matters.
     let is_plain = is_terminal
         && audience == Audience::User
         && settings.format == LogFormat::Text
-        && directives.is_some_and(|it| it == self::directives(0, LogLevel::Warn));
+        && directives.is_some_and(|it| {
+            [LogLevel::Warn, LogLevel::Error].iter().any(|level| it == self::directives(0, *level))
+        });
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match (settings.format, journal) {
         _ if is_plain => Box::new(
             fmt::layer()

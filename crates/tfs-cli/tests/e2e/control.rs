@@ -96,6 +96,42 @@ fn a_refresh_shows_at_once_what_came_and_went() {
 }
 
 #[test]
+fn several_mounts_are_refreshed_and_unmounted_at_once() {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let url = rqbits.swarm.api_url();
+        let paths = ["one", "two"].map(|name| dir.join(name));
+        let mounted = paths.map(|path| {
+            fs::create_dir(&path).unwrap();
+            // As rclone's users type it.
+            let address = url.strip_prefix("http://").unwrap();
+            run(tfs(dir).args(["mount", "-q", address, "-o", "poll_interval=1h"]).arg(&path));
+            Mounted::at(path, dir)
+        });
+        expect![[r#"
+            exit 0
+            DIR/one:
+            no changes; torrents: 1
+            DIR/two:
+            no changes; torrents: 1
+        "#]]
+        .assert_eq(&said(dir, &["refresh"]));
+        let refreshed = json(dir, &["refresh"]);
+        for mounted in &mounted {
+            assert_eq!(refreshed[mounted.path.to_str().unwrap()]["torrents"], 1, "{refreshed}");
+        }
+        let [one, two] = mounted.each_ref().map(|mounted| mounted.path.to_str().unwrap());
+        expect![[r#"
+            exit 40
+            error: cannot unmount DIR/none: nothing is mounted there
+            hint: see what is mounted with: findmnt -t fuse.tfs
+        "#]]
+        .assert_eq(&said(dir, &["unmount", one, &format!("{}/none", dir.display()), two]));
+        assert!(names(&mounted[0].path).is_empty() && names(&mounted[1].path).is_empty());
+    });
+}
+
+#[test]
 fn what_was_cleared_comes_from_the_server_again() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let content = Content::new(1, 3_000_000);

@@ -91,6 +91,17 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
         rqbits.kill_downloader();
         mounted.unmount();
 
+        let mut required = tfs(dir);
+        required.args(["mount", "--require-server", &url]).arg(dir.join("mnt"));
+        let required = required.output().unwrap();
+        expect![[r#"
+            exit 20
+            error: cannot reach rqbit at URL/: connection refused
+            hint: start it with "rqbit server start <DIR>", or mount with --embedded <DIR>
+        "#]]
+        .assert_eq(&describe(&required).replace(&url, "URL"));
+        assert!(!is_mounted(&dir.join("mnt")));
+
         let (mounted, output) = mount(dir, &url);
         expect![[r#"
             exit 0

@@ -347,3 +347,38 @@ fn others_get_what_the_options_say_and_no_more() {
         );
     });
 }
+
+#[test]
+fn all_mounts_of_one_user_are_unmounted() {
+    check_with_fusermount(
+        tfs_testkit::test_name!(),
+        "666",
+        "
+            mkdir -m 777 one roots
+            chown $(stat -c %u:%g mnt) one
+            $TFS mount -q roots
+            for place in mnt one; do
+                $AS_USER env XDG_STATE_HOME=$PWD/mine $TFS mount -q $place
+            done
+            mounts() {
+                sed -n \"s,.*$PWD/\\(.*\\) fuse.tfs .*,\\1,p\" /proc/self/mounts | sort
+            }
+            mounts
+            $AS_USER $TFS unmount --all
+            echo 'then'
+            mounts
+            $AS_USER $TFS unmount --all
+            $TFS unmount -a
+            mounts
+        ",
+        &expect![[r#"
+            exit 0
+            mnt
+            one
+            roots
+            then
+            roots
+            this user has no mounts
+        "#]],
+    );
+}

@@ -102,7 +102,7 @@ fn why(error: &StartError) -> String {
         StartError::Mountpoint(_) | StartError::Mount(_) => format!("cannot {}", chain(error)),
         // Its message includes the cause.
         StartError::Server(error) => error.to_string(),
-        StartError::List(_) | StartError::Add(_) => chain(error),
+        StartError::List(_) | StartError::Add(_) | StartError::Down(_) => chain(error),
         #[cfg(feature = "embedded")]
         StartError::Embedded(_) | StartError::EmbeddedDir(_) => chain(error),
     }

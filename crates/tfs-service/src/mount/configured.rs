@@ -65,6 +65,7 @@ impl MountSettings {
             torrent_ttl: metadata.torrent_ttl,
             removal_delay: metadata.removal_delay,
             first_look_max: FIRST_LOOK_TIME_MAX,
+            requires_servers: false,
             appearance: attr_options(metadata, mount),
             state_dir: None,
             preload: PreloadSettings {

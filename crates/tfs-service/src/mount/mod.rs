@@ -73,6 +73,8 @@ pub struct MountSettings {
     /// How long the start waits for the first poll of the servers. A server whose torrents are not
     /// known by then is one of [`servers_down`](RunningMount::servers_down).
     pub first_look_max: Duration,
+    /// Whether a server that is down prevents the start.
+    pub requires_servers: bool,
     /// The kernel's read-ahead window in KiB. Only root can set it; otherwise the kernel's default
     /// applies.
     pub read_ahead_kb: u32,
@@ -101,6 +103,9 @@ pub enum StartError {
     /// A server answers, but does not list its torrents.
     #[error("cannot list the torrents")]
     List(#[source] SourceError),
+    /// A server is down, and the mount [requires](MountSettings::requires_servers) it.
+    #[error("{0}")]
+    Down(ServerDown),
     /// The embedded server did not start.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
@@ -115,6 +120,17 @@ pub enum StartError {
     /// The kernel or fusermount3 refused the mount.
     #[error(transparent)]
     Mount(MountError),
+}
+
+impl From<ServerDown> for StartError {
+    fn from(down: ServerDown) -> Self {
+        match down.cause {
+            ServerDownCause::Server(error) => Self::Server(error),
+            ServerDownCause::List(..)
+            | ServerDownCause::Slow(..)
+            | ServerDownCause::Incomplete { .. } => Self::Down(down),
+        }
+    }
 }
 
 impl From<MountError> for StartError {
@@ -212,7 +228,12 @@ impl RunningMount {
         servers.iter_mut().for_each(Starting::restore);
         // Concurrently: no server waits for another.
         let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
-        let looks = try_join_all(looks).await?;
+        let mut looks = try_join_all(looks).await?;
+        if settings.requires_servers
+            && let Some(down) = looks.iter_mut().find_map(Option::take)
+        {
+            return Err(down.into());
+        }
         let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
         // The cell is empty: this is the only mount.
         drop(about.kernel.set(mount.kernel_side()));

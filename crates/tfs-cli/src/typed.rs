@@ -1,0 +1,268 @@
+//! The command line as people type it: options in the form of `mount(8)`, servers before a mount
+//! point, and words of other programs.
+
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Cli, Command};
+use crate::mount_options::arguments_of;
+
+/// Commands of other programs, and those of tfs.
+const COMMANDS: [(&str, &str); 13] = [
+    ("rm", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
+    ("remove", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
+    ("del", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
+    ("stop", "'tfs pause' pauses a torrent; 'tfs unmount' ends a mount"),
+    ("resume", "use 'tfs start'"),
+    ("unpause", "use 'tfs start'"),
+    ("info", "'tfs list NAME' shows a torrent; 'tfs status' shows the mounts"),
+    ("show", "'tfs list NAME' shows a torrent; 'tfs status' shows the mounts"),
+    ("stats", "'tfs status' shows the mounts; 'tfs cache stats' shows a cache"),
+    ("find", "use 'tfs search'"),
+    ("fetch", "use 'tfs preload'"),
+    ("download", "'tfs add' adds a torrent; 'tfs preload' downloads files of one"),
+    ("serve", "'tfs daemon' mounts everything in the configuration"),
+];
+
+/// Flags of rclone, and what they are for tfs. A name that ends with a hyphen is the beginning of
+/// several.
+const FLAGS: [(&str, &str); 19] = [
+    ("--daemon", "leave it out: tfs goes to the background unless it has --foreground"),
+    ("--daemon-wait", "use --daemon-timeout"),
+    ("--allow-root", "use --allow-other"),
+    ("--vfs-cache-", "leave it out: tfs has no cache on disk; --memory sets the one in memory"),
+    ("--cache-dir", "leave it out: tfs has no cache on disk; --memory sets the one in memory"),
+    ("--buffer-size", "leave it out: tfs adapts to the reader; --memory sets the limit of all"),
+    ("--vfs-read-", "leave it out: tfs adapts to the reader; --memory sets the limit of all"),
+    ("--max-read-ahead", "leave it out: the setting is `read.readahead`"),
+    ("--multi-thread-", "leave it out: --max-streams sets how many streams tfs opens"),
+    ("--transfers", "leave it out: --max-streams sets how many streams tfs opens"),
+    ("--vfs-refresh", "leave it out: tfs lists all torrents when it starts"),
+    ("--vfs-", "leave it out: it has no meaning for tfs"),
+    ("--no-modtime", "leave it out: times cost no request"),
+    ("--no-checksum", "leave it out: rqbit verifies all data"),
+    ("--rc", "leave it out: a mount always has a control socket"),
+    ("--rc-", "leave it out: a mount always has a control socket; see `monitoring.listen`"),
+    ("--volname", "leave it out: it is for other systems"),
+    ("--network-mode", "leave it out: it is for other systems"),
+    ("--url", "use --server"),
+];
+
+/// Parses a command line, whose first word is the name of the program.
+///
+/// # Errors
+/// The error of clap, which is also the help and the version.
+pub(crate) fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::try_parse_from(words).map_err(with_tip)?;
+    if let Command::Mount(args) = &cli.command
+        && !args.options.is_empty()
+    {
+        cli = Cli::try_parse_from(expand(words, &args.options)?)?;
+    }
+    cli.place().map_err(refusal)?;
+    Ok(cli)
+}
+
+/// Returns the command line with options in the form of `mount(8)` as flags behind the command.
+fn expand(words: &[OsString], options: &[OsString]) -> Result<Vec<OsString>, clap::Error> {
+    let arguments = arguments_of(options).collect::<Result<Vec<_>, _>>().map_err(refusal)?;
+    let at = behind_command(words);
+    let mut expanded = words.to_vec();
+    expanded.splice(at..at, arguments);
+    Ok(expanded)
+}
+
+/// Returns the index of the word behind the command. A word before it is a global flag or the value
+/// of one.
+fn behind_command(words: &[OsString]) -> usize {
+    let cli = Cli::command();
+    let takes_value = |word: &OsString| {
+        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+        let mut arguments = cli.get_arguments();
+        name.and_then(|name| arguments.find(|argument| argument.get_long() == Some(name)))
+            .is_some_and(|argument| argument.get_action().takes_values())
+    };
+    let mut idx = 1;
+    while let Some(word) = words.get(idx).filter(|word| word.as_encoded_bytes().starts_with(b"-")) {
+        idx += if takes_value(word) { 2 } else { 1 };
+    }
+    (idx + 1).min(words.len())
+}
+
+/// Returns the error of a wrong `tfs mount`.
+fn refusal(message: String) -> clap::Error {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut mount = cli.find_subcommand("mount").cloned().unwrap_or(cli);
+    mount.error(ErrorKind::ValueValidation, message)
+}
+
+/// Replaces the suggestions of clap, which knows only similar words.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    let command = word(ContextKind::InvalidSubcommand).and_then(|word| find(&COMMANDS, word));
+    let flag = || word(ContextKind::InvalidArg).and_then(|word| find(&FLAGS, word));
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+    let Some(tip) = command.or_else(|| flag().filter(|_| is_unknown)) else { return error };
+    let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
+    for kind in similar {
+        drop(error.remove(kind));
+    }
+    let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+    drop(error.insert(ContextKind::Suggested, tips));
+    error
+}
+
+fn find(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
+    let is_meant = |name: &str| word == name || (name.ends_with('-') && word.starts_with(name));
+    table.iter().find(|(name, _)| is_meant(name)).map(|(_, tip)| *tip)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, want: &Expect) {
+        let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+        want.assert_eq(&match parse(&words) {
+            Ok(cli) => {
+                let (servers, flags) = cli.settings();
+                let Command::Mount(args) = cli.command else { panic!("{line}") };
+                let flags = flags.iter().map(|flag| format!("{}={}", flag.key, flag.value));
+                let flags: Vec<_> = flags.collect();
+                format!("{} {servers:?} {}", args.mountpoint.display(), flags.join(" "))
+            }
+            Err(error) => {
+                let text = error.render().to_string();
+                text.split("\n\nUsage").next().unwrap_or_default().trim_end().to_owned()
+            }
+        });
+    }
+
+    #[test]
+    fn servers_may_precede_the_mount_point() {
+        check("tfs mount /mnt/t", &expect!["/mnt/t [] "]);
+        check("tfs mount http://h:3030 /mnt/t", &expect!["/mnt/t [Url(BaseUrl(http://h:3030/))] "]);
+        check("tfs mount h:3030 -f /mnt/t", &expect!["/mnt/t [Url(BaseUrl(http://h:3030/))] "]);
+        check(
+            "tfs mount -f nas=[::1]:3030 http://b/x home /mnt/t",
+            &expect![[
+                r#"/mnt/t [Named { name: "nas", url: BaseUrl(http://[::1]:3030/) }, Url(BaseUrl(http://b/x/)), Name("home")] "#
+            ]],
+        );
+        check(
+            "tfs mount --server http://b http://a -- -t",
+            &expect!["-t [Url(BaseUrl(http://a/)), Url(BaseUrl(http://b/))] "],
+        );
+        check(
+            "tfs mount http://h:3030",
+            &expect![
+                "error: the mount point is missing, as in: tfs mount http://127.0.0.1:3030 /mnt/t"
+            ],
+        );
+        check(
+            "tfs mount /mnt/t http://h:3030",
+            &expect![
+                "error: the mount point is the last argument, as in: tfs mount http://127.0.0.1:3030 /mnt/t"
+            ],
+        );
+        check(
+            "tfs mount remote: /mnt/t",
+            &expect![
+                "error: invalid server before the mount point: neither an address such as http://127.0.0.1:3030 nor the name of a server"
+            ],
+        );
+        check(
+            "tfs mount http://me:pw@h /mnt/t",
+            &expect![
+                "error: invalid server before the mount point: credentials are not allowed in the address; use `username` and `password_file`"
+            ],
+        );
+    }
+
+    #[test]
+    fn options_have_the_form_of_mount() {
+        check(
+            "tfs mount -o allow_other,memory=64MiB /mnt/t",
+            &expect!["/mnt/t [] mount.allow_other=true read.memory=64MiB"],
+        );
+        check(
+            "tfs mount -oro,max_streams=2 -o gid=5 h:3030 /mnt/t",
+            &expect!["/mnt/t [Url(BaseUrl(http://h:3030/))] mount.gid=5 server.max_streams=2"],
+        );
+        check("tfs mount -o alow_other /mnt/t", &expect!["error: unknown mount option alow_other"]);
+        check(
+            "tfs mount -o memory=1 /mnt/t",
+            &expect![[r#"
+            error: invalid value '1' for '--memory <SIZE>': it must be at least 1.0 MiB
+
+            For more information, try '--help'."#]],
+        );
+        check(
+            "tfs --log-file mount mount -o allow_other mount",
+            &expect!["mount [] logging.file=mount mount.allow_other=true"],
+        );
+    }
+
+    #[test]
+    fn words_of_other_programs_have_tips() {
+        check(
+            "tfs rm x",
+            &expect![[r#"
+            error: unrecognized subcommand 'rm'
+
+              tip: 'tfs forget' keeps the files on disk; 'tfs delete' deletes them"#]],
+        );
+        check("tfs rmm", &expect!["error: unrecognized subcommand 'rmm'"]);
+        check(
+            "tfs mount --daemon /mnt/t",
+            &expect![[r#"
+            error: unexpected argument '--daemon' found
+
+              tip: leave it out: tfs goes to the background unless it has --foreground"#]],
+        );
+        check(
+            "tfs mount --vfs-cache-mode full h:3030 /mnt/t",
+            &expect![[r#"
+            error: unexpected argument '--vfs-cache-mode' found
+
+              tip: leave it out: tfs has no cache on disk; --memory sets the one in memory"#]],
+        );
+        check(
+            "tfs mount --vfs-cache-max-size=1G /mnt/t",
+            &expect![[r#"
+            error: unexpected argument '--vfs-cache-max-size' found
+
+              tip: leave it out: tfs has no cache on disk; --memory sets the one in memory"#]],
+        );
+        check(
+            "tfs mount --vfs-fast-fingerprint /mnt/t",
+            &expect![[r#"
+            error: unexpected argument '--vfs-fast-fingerprint' found
+
+              tip: leave it out: it has no meaning for tfs"#]],
+        );
+    }
+
+    #[test]
+    fn every_tip_is_for_a_word_that_tfs_does_not_have() {
+        for (name, _) in COMMANDS {
+            assert!(Cli::command().find_subcommand(name).is_none(), "{name}");
+        }
+        let cli = Cli::command();
+        let mount = cli.find_subcommand("mount").unwrap();
+        for (flag, _) in FLAGS {
+            let has = |arg: &clap::Arg| arg.get_long() == flag.strip_prefix("--");
+            assert!(!mount.get_arguments().chain(cli.get_arguments()).any(has), "{flag}");
+        }
+    }
+}
