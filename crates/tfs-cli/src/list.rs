@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use comfy_table::Cell;
 use tfs_config::Loaded;
 use tfs_service::{
     ConnectError, ServerSet, TorrentListing, TorrentRow, WatchedList, WatchedServer, target_servers,
@@ -10,18 +9,16 @@ use tfs_service::{
 
 use crate::args::ListArgs;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
-use crate::figures::{age, percent, size, speed};
-use crate::output::{self, right, visible};
+use crate::figures::{age, size, speed};
+use crate::output::{self, visible};
 use crate::report::{self, settings_error};
+use crate::rows::{Column, is_listed, table};
 use crate::screen::Screen;
 use crate::watch::{ScreenUpdate, WATCH_INTERVAL, watch};
 use crate::{exit, runtime};
 
 /// A list opens no stream; the client only needs some value.
 pub(crate) const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// The position of the server column: before the name, which may be long.
-const SERVER_COLUMN: usize = 8;
 
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
@@ -32,7 +29,8 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
     };
     let settings = chosen.into_iter().map(|chosen| (chosen.section.name, chosen.connection));
     let servers = ServerSet::new(settings, CHUNK_TIME_MAX)?;
-    let view = ListView { args, has_servers: servers.count() > 1, flag };
+    let width = output::terminal_width();
+    let view = ListView { args, has_servers: servers.count() > 1, flag, width };
     runtime()?.block_on(async {
         if args.watch {
             return watch_list(&view, &servers).await;
@@ -79,18 +77,38 @@ struct ListView<'a> {
     has_servers: bool,
     /// The value of `--server` that selects the server, if there is one and the flag is needed.
     flag: Option<String>,
+    /// Columns of the terminal, if the table goes to one.
+    width: Option<usize>,
 }
 
 impl ListView<'_> {
-    fn matching(&self, mut rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
-        rows.retain(|row| self.is_matching(row));
+    fn matching(&self, rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
+        self.chosen(rows, |row| row)
+    }
+
+    /// Returns the torrents to list, in their order.
+    fn chosen<T>(&self, mut rows: Vec<T>, row: impl Fn(&T) -> &TorrentRow) -> Vec<T> {
+        let ListArgs { pattern, filter, sort, reverse, .. } = self.args;
+        rows.retain(|it| is_listed(row(it), pattern.as_ref(), filter));
+        sort.sort(&mut rows, row);
+        if *reverse {
+            rows.reverse();
+        }
         rows
     }
 
-    fn is_matching(&self, row: &TorrentRow) -> bool {
-        let Some(pattern) = &self.args.pattern else { return true };
-        let pattern = pattern.to_lowercase();
-        row.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&pattern))
+    fn table<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow>) -> String {
+        let columns = match self.args.columns.as_slice() {
+            [] => Column::defaults(self.has_servers),
+            chosen => chosen.to_vec(),
+        };
+        table(rows, &columns, self.width)
+    }
+
+    /// Returns the lines below the table: totals, and failed torrents.
+    fn footer<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow> + Clone) -> Vec<String> {
+        let totals = totals(rows.clone()).map(|totals| ["".to_owned(), totals]);
+        totals.into_iter().flatten().chain(self.failures(rows)).collect()
     }
 
     fn text(&self, rows: &[TorrentRow]) -> eyre::Result<String> {
@@ -99,8 +117,8 @@ impl ListView<'_> {
             // One line for each refresh.
             (true, true) => serde_json::to_string(rows)?,
             (false, _) => {
-                let mut text = table(rows.iter(), self.has_servers);
-                for line in self.failures(rows.iter()) {
+                let mut text = self.table(rows.iter());
+                for line in self.footer(rows.iter()) {
                     text.push('\n');
                     text.push_str(&line);
                 }
@@ -114,18 +132,18 @@ impl ListView<'_> {
         let WatchedList { rows, current, servers, errors } = list;
         let line = current.map(|rows| self.text(&self.matching(rows))).transpose()?;
         let errors = errors.into_iter().map(eyre::Report::new).collect();
-        let rows: Vec<_> = rows.into_iter().filter(|(row, _)| self.is_matching(row)).collect();
+        let rows = self.chosen(rows, |(row, _)| row);
         let mut screen = Screen::default();
         for server in servers.iter().filter(|server| !server.is_current()) {
             screen.push(&silence(server));
         }
         let all = || rows.iter().map(|(row, _)| row);
-        let text = table(all(), self.has_servers);
+        let text = self.table(all());
         // The first line is the header; each row is one line.
         let is_old = std::iter::once(false).chain(rows.iter().map(|(_, is_old)| *is_old));
         let mut lines = Screen::default();
         text.lines().zip(is_old).for_each(|(line, is_old)| lines.add(line, is_old));
-        self.failures(all()).iter().for_each(|line| lines.push(line));
+        self.footer(all()).iter().for_each(|line| lines.push(line));
         screen.append(lines);
         Ok(ScreenUpdate { screen, line, errors })
     }
@@ -167,63 +185,36 @@ fn silence(server: &WatchedServer) -> String {
 
 /// Returns the text for an empty list.
 fn nothing(args: &ListArgs) -> &'static str {
-    match args.pattern {
-        Some(_) => "no torrent matches; list all with: tfs list",
-        None => "there are no torrents; add one with: tfs add <FILE|MAGNET|URL>",
+    match args.pattern.is_some() || !args.filter.is_empty() {
+        true => "no torrent matches; list all with: tfs list",
+        false => "there are no torrents; add one with: tfs add <FILE|MAGNET|URL>",
     }
 }
 
-/// Returns the table, with a column of servers if there are several.
-fn table<'r>(rows: impl Iterator<Item = &'r TorrentRow>, has_servers: bool) -> String {
-    let mut table = output::table();
-    let mut header = vec!["ID", "STATE", "DONE", "SIZE", "SELECTED", "DOWN", "UP", "PEERS", "NAME"];
-    if has_servers {
-        header.insert(SERVER_COLUMN, "SERVER");
-    }
-    table.set_header(header);
+/// Returns the number of torrents, their sizes and their speeds together, if there are several.
+fn totals<'r>(rows: impl Iterator<Item = &'r TorrentRow>) -> Option<String> {
+    let (mut count, mut all, mut there, mut down, mut up) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     for row in rows {
-        let mut cells = vec![
-            right(row.id.map(|id| id.to_string()).unwrap_or_default()),
-            Cell::new(row.state),
-            right(done(row)),
-            right(size(row.size_bytes.unwrap_or(row.total_bytes))),
-            right(selected(row)),
-            right(speed(row.download_bps)),
-            right(speed(row.upload_bps)),
-            right(row.peers.to_string()),
-            Cell::new(visible(row.name.as_deref().unwrap_or(&row.info_hash))),
-        ];
-        if has_servers {
-            cells.insert(SERVER_COLUMN, Cell::new(visible(&row.servers.join(","))));
-        }
-        table.add_row(cells);
+        count += 1;
+        all = all.saturating_add(row.size_bytes.unwrap_or(row.total_bytes));
+        there = there.saturating_add(row.there_bytes);
+        down = down.saturating_add(row.download_bps);
+        up = up.saturating_add(row.upload_bps);
     }
-    output::table_text(table)
-}
-
-/// Returns how much of all files is downloaded. rqbit does not report it for a failed torrent.
-fn done(row: &TorrentRow) -> String {
-    match row.size_bytes {
-        Some(_) if row.state == "error" && row.there_bytes == 0 => "-".to_owned(),
-        Some(size) => percent(row.there_bytes, size),
-        None => percent(row.have_bytes, row.total_bytes),
-    }
-}
-
-/// Returns how much is selected. If that is a part, also how much of it is downloaded.
-fn selected(row: &TorrentRow) -> String {
-    match (row.selected_bytes, row.size_bytes) {
-        (None, _) => "-".to_owned(),
-        (Some(selected), Some(all)) if selected >= all => "all".to_owned(),
-        (Some(0), _) => "none".to_owned(),
-        (Some(part), _) => format!("{}, {}", size(part), percent(row.have_bytes, part)),
-    }
+    (count > 1).then(|| {
+        format!(
+            "{count} torrents, {} of {}, down {}, up {}",
+            size(there.min(all)),
+            size(all),
+            speed(down),
+            speed(up)
+        )
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use expect_test::expect;
 
     use super::*;
     use crate::args::{Cli, Command};
@@ -244,6 +235,7 @@ mod tests {
             finished: false,
             download_bps: 0,
             upload_bps: 0,
+            uploaded_bytes: 0,
             peers: 0,
             error: None,
             servers: Vec::new(),
@@ -254,7 +246,7 @@ mod tests {
     fn rows_of_a_silent_server_are_old_and_the_silence_is_said() {
         let cli = Cli::try_parse_from(["tfs", "list", "--watch", "film"]).unwrap();
         let Command::List(args) = cli.command else { panic!() };
-        let view = ListView { args: &args, has_servers: false, flag: None };
+        let view = ListView { args: &args, has_servers: false, flag: None, width: None };
         let film = || row("film", (Some(8), 2), (Some(8), 2));
         let server = WatchedServer {
             name: "home".to_owned(),
@@ -278,25 +270,5 @@ mod tests {
         assert!(lines[2].0.starts_with("ID") && !lines[2].1, "{lines:?}");
         assert!(lines[3].0.ends_with("film") && lines[3].1, "{lines:?}");
         assert_eq!(lines.len(), 4);
-    }
-
-    #[test]
-    fn the_selection_has_a_column_beside_the_true_size() {
-        let mib = 1 << 20;
-        let rows = [
-            row("all", (Some(8 * mib), 2 * mib), (Some(8 * mib), 2 * mib)),
-            row("none", (Some(8 * mib), 2 * mib), (Some(0), 2 * mib)),
-            row("part", (Some(8 * mib), 3 * mib), (Some(2 * mib), 2 * mib)),
-            row("late", (None, 3 * mib), (Some(2 * mib), mib)),
-            TorrentRow { state: "error", ..row("failed", (Some(8 * mib), 0), (None, 0)) },
-        ];
-        expect![[r#"
-            ID  STATE  DONE  SIZE     SELECTED       DOWN  UP  PEERS  NAME
-             1  live    25%  8.0 MiB            all     -   -      0  all
-             1  live    25%  8.0 MiB           none     -   -      0  none
-             1  live    37%  8.0 MiB  2.0 MiB, 100%     -   -      0  part
-             1  live    50%  2.0 MiB   2.0 MiB, 50%     -   -      0  late
-             1  error     -  8.0 MiB              -     -   -      0  failed"#]]
-        .assert_eq(&table(rows.iter(), false));
     }
 }

@@ -27,6 +27,7 @@ mod preload;
 mod refresh;
 mod reload;
 mod report;
+mod rows;
 mod screen;
 mod search;
 mod signals;

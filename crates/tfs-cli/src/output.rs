@@ -13,7 +13,7 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::ProgressBar;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use terminal_size::{Height, Width, terminal_size};
+use terminal_size::{Height, Width, terminal_size, terminal_size_of};
 
 use crate::screen::Screen;
 
@@ -119,6 +119,12 @@ impl Frames {
             other => other.map(|()| true),
         }
     }
+}
+
+/// Returns the columns of the terminal to which results go, if it is one.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let (Width(width), _) = terminal_size_of(io::stdout())?;
+    Some(usize::from(width))
 }
 
 /// Returns whether to print colors and styles: as the command line says, else on a terminal unless

@@ -7,11 +7,25 @@ use clap::Args;
 use tfs_service::RESOLVE_TIME_MAX;
 
 use super::{ServerArgs, duration};
+use crate::rows::{Column, Filter, NamePattern, SortKey};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// List only torrents whose name contains this text, in any case.
-    pub(crate) pattern: Option<String>,
+    /// List only torrents whose name contains this text or matches this glob, in any case.
+    pub(crate) pattern: Option<NamePattern>,
+    /// List only torrents with this property: state=downloading,paused, state!=seeding,
+    /// server=NAME, name=GLOB. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) filter: Vec<Filter>,
+    /// The order: the largest first, names from A to Z.
+    #[arg(long, value_name = "KEY", default_value = "added")]
+    pub(crate) sort: SortKey,
+    /// Reverse the order.
+    #[arg(short, long)]
+    pub(crate) reverse: bool,
+    /// The columns of the table, with commas between them. By default as many as fit.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "json")]
+    pub(crate) columns: Vec<Column>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// Print JSON.

@@ -20,12 +20,22 @@ fn torrents_are_listed_for_people_and_for_scripts() {
     let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(
         words[0],
-        ["ID", "STATE", "DONE", "SIZE", "SELECTED", "DOWN", "UP", "PEERS", "NAME"]
+        ["ID", "STATE", "DONE", "SIZE", "SELECTED", "DOWN", "UP", "ETA", "PEERS", "NAME"]
     );
-    assert_eq!(words[1][1..6], ["live", "100%", "3.0", "MiB", "all"], "{table}");
+    assert_eq!(words[1][1..6], ["seeding", "100%", "3.0", "MiB", "all"], "{table}");
     assert_eq!(words[1].last(), Some(&"film.mkv"));
     assert_eq!(words[2][1..5], ["paused", "0%", "68.4", "KiB"], "{table}");
-    assert!(table.ends_with("Red \\u{1b}[31m.txt\n"), "{table}");
+    assert!(words[2].join(" ").ends_with("Red \\u{1b}[31m.txt"), "{table}");
+    assert!(words[4].join(" ").starts_with("2 torrents, 3.0 MiB of 3.1 MiB, "), "{table}");
+    let chosen = ["list", "--server", &url, "--columns", "name,state", "--sort", "name", "-r"];
+    let chosen = run(tfs(home.path()).args(chosen).args(["--filter", "state!=resolving"]));
+    let lines: Vec<_> = chosen.lines().take(3).collect();
+    assert_eq!(
+        lines,
+        ["NAME                STATE", "Red \\u{1b}[31m.txt  paused", "film.mkv            seeding",]
+    );
+    let none = run(tfs(home.path()).args(["list", "--server", &url, "*.avi"]));
+    assert_eq!(none, "");
 
     let json = run(tfs(home.path()).args(["ls", "--json", "FILM"]).env("TFS_SERVER", &url));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -55,7 +65,7 @@ fn with_nothing_selected_the_true_size_and_what_is_there_show() {
     };
     let (table, row) = list(&[]);
     let line: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(line[1..6], ["live", "100%", "8.0", "MiB", "none"], "{table}");
+    assert_eq!(line[1..6], ["seeding", "100%", "8.0", "MiB", "none"], "{table}");
     for (key, want) in [
         ("total_bytes", 8 << 20),
         ("have_bytes", 8 << 20),

@@ -83,6 +83,7 @@ fn merge(row: &mut TorrentRow, other: TorrentRow) {
     row.finished |= other.finished;
     row.download_bps = row.download_bps.saturating_add(other.download_bps);
     row.upload_bps = row.upload_bps.saturating_add(other.upload_bps);
+    row.uploaded_bytes = row.uploaded_bytes.saturating_add(other.uploaded_bytes);
     row.peers = row.peers.saturating_add(other.peers);
 }
 

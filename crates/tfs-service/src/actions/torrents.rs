@@ -41,6 +41,8 @@ pub struct TorrentRow {
     pub download_bps: u64,
     /// Upload rate in bytes per second.
     pub upload_bps: u64,
+    /// Bytes sent to peers since the server started, as far as it reports them.
+    pub uploaded_bytes: u64,
     /// Number of connected peers.
     pub peers: u32,
     /// Reason for state `error`, in one line.
@@ -145,6 +147,7 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
         finished: stats.finished,
         download_bps: live.download_speed.bytes_per_second(),
         upload_bps: live.upload_speed.bytes_per_second(),
+        uploaded_bytes: stats.uploaded_bytes,
         peers: live.snapshot.peer_stats.live,
         error: stats.error.as_deref().map(failure_reason).filter(|reason| !reason.is_empty()),
         servers: Vec::new(),

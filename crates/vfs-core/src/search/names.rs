@@ -44,7 +44,7 @@ impl FoldedWord {
         Self { finder: Finder::new(folded).into_owned() }
     }
 
-    fn is_in(&self, text: &[u8]) -> bool {
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
         self.finder.find(text).is_some()
     }
 }

@@ -189,18 +189,32 @@ impl Query {
         Ok(Self { kind, required, pattern: Some(QueryPattern { regex, is_for_name }) })
     }
 
+    /// Returns whether a name matches, as that of a file in the root does.
+    #[must_use]
+    pub fn is_match(&self, name: &str) -> bool {
+        let folded = fold(name);
+        self.required.iter().all(|word| word.is_in(folded.as_bytes()))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
+
     pub(super) fn required(&self) -> &[FoldedWord] {
         &self.required
     }
 
     /// Returns whether a file that contains all required words matches.
     pub(super) fn matches(&self, idx: NodeIdx, paths: &mut Paths<'_>) -> bool {
-        let Some(QueryPattern { regex, is_for_name }) = &self.pattern else { return true };
-        let text = if *is_for_name { paths.name(idx) } else { paths.path(idx) };
-        regex.is_match(text)
+        let Some(pattern) = &self.pattern else { return true };
+        let text = if pattern.is_for_name { paths.name(idx) } else { paths.path(idx) };
+        pattern.is_match(text)
+    }
+}
+
+impl QueryPattern {
+    fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
             || match compose(text) {
                 Cow::Borrowed(_) => false,
-                Cow::Owned(composed) => regex.is_match(&composed),
+                Cow::Owned(composed) => self.regex.is_match(&composed),
             }
     }
 }

@@ -1,0 +1,244 @@
+//! Which torrents are listed, and in which order.
+
+use std::cmp::Reverse;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use tfs_service::{Query, TorrentRow};
+
+use super::columns::{remaining, state};
+
+/// The states of the table, and those of JSON.
+const STATES: [&str; 11] = [
+    "seeding",
+    "downloading",
+    "checking",
+    "paused",
+    "failed",
+    "resolving",
+    "unknown",
+    "live",
+    "initializing",
+    "error",
+    "finished",
+];
+
+/// Characters that make a pattern a glob.
+const OF_GLOBS: [char; 4] = ['*', '?', '[', '{'];
+
+/// Names that contain a text, or match a glob, in any case.
+#[derive(Debug, Clone)]
+pub(crate) enum NamePattern {
+    /// A part of the name, in lower case.
+    Part(String),
+    /// A glob, in lower case.
+    Glob(String),
+}
+
+impl FromStr for NamePattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.to_lowercase();
+        if !lower.contains(OF_GLOBS) {
+            return Ok(Self::Part(lower));
+        }
+        // A torrent may be named like this, so that a wrong glob is a text.
+        Ok(if Query::glob(&lower).is_ok() { Self::Glob(lower) } else { Self::Part(lower) })
+    }
+}
+
+impl NamePattern {
+    fn is_match(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        match self {
+            Self::Part(part) => name.contains(part),
+            // The name of a file with brackets is more often meant than a class of characters.
+            Self::Glob(glob) => {
+                name.contains(glob) || Query::glob(glob).is_ok_and(|query| query.is_match(&name))
+            }
+        }
+    }
+}
+
+/// A condition: `KEY=VALUE[,VALUE]`, or `KEY!=VALUE[,VALUE]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter {
+    key: FilterKey,
+    values: Vec<String>,
+    is_negated: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FilterKey {
+    State,
+    Server,
+    Name,
+}
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "it must have the form state=downloading,paused, state!=seeding, \
+            server=NAME or name=GLOB";
+        let (key, value) = text.split_once('=').ok_or(FORM)?;
+        let (key, is_negated) = key.strip_suffix('!').map_or((key, false), |key| (key, true));
+        let key = match key {
+            "state" => FilterKey::State,
+            "server" => FilterKey::Server,
+            "name" => FilterKey::Name,
+            _ => return Err(FORM.to_owned()),
+        };
+        let values: Vec<_> = value.split(',').map(str::to_lowercase).collect();
+        if key == FilterKey::State
+            && let Some(wrong) = values.iter().find(|value| !STATES.contains(&value.as_str()))
+        {
+            return Err(format!("{wrong} is no state; the states are {}", STATES.join(", ")));
+        }
+        Ok(Self { key, values, is_negated })
+    }
+}
+
+impl Filter {
+    fn is_match(&self, row: &TorrentRow) -> bool {
+        let has = |value: &String| match self.key {
+            FilterKey::State => {
+                value == state(row) || value == row.state || (value == "finished" && row.finished)
+            }
+            FilterKey::Server => row.servers.iter().any(|name| name.to_lowercase() == *value),
+            FilterKey::Name => {
+                let pattern = value.parse::<NamePattern>();
+                pattern.is_ok_and(|pattern| pattern.is_match(row.name.as_deref().unwrap_or("")))
+            }
+        };
+        self.values.iter().any(has) != self.is_negated
+    }
+}
+
+/// Returns whether a torrent is listed.
+pub(crate) fn is_listed(
+    row: &TorrentRow,
+    pattern: Option<&NamePattern>,
+    filters: &[Filter],
+) -> bool {
+    let has_name =
+        |pattern: &NamePattern| row.name.as_deref().is_some_and(|it| pattern.is_match(it));
+    pattern.is_none_or(has_name) && filters.iter().all(|filter| filter.is_match(row))
+}
+
+/// The order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortKey {
+    Added,
+    Name,
+    State,
+    Size,
+    Done,
+    Down,
+    Up,
+    Eta,
+    Ratio,
+    Peers,
+}
+
+impl SortKey {
+    /// Sorts torrents: names from A to Z, times from the shortest, and all other figures from the
+    /// largest. Equal ones keep the order in which they were added.
+    pub(crate) fn sort<T>(self, rows: &mut [T], row: impl Fn(&T) -> &TorrentRow) {
+        match self {
+            Self::Added => {}
+            Self::Name => rows.sort_by_key(|it| row(it).name.as_deref().map(str::to_lowercase)),
+            Self::State => rows.sort_by_key(|it| state(row(it))),
+            Self::Eta => rows.sort_by_key(|it| {
+                let time = remaining(row(it));
+                (time.is_none(), time)
+            }),
+            Self::Size | Self::Done | Self::Down | Self::Up | Self::Ratio | Self::Peers => {
+                rows.sort_by_key(|it| Reverse(self.figure(row(it))));
+            }
+        }
+    }
+
+    fn figure(self, row: &TorrentRow) -> u128 {
+        // In millionths, for figures that are shares.
+        let share = |part: u64, whole: u64| {
+            (u128::from(part) * 1_000_000).checked_div(u128::from(whole)).unwrap_or_default()
+        };
+        match self {
+            Self::Size => row.size_bytes.unwrap_or(row.total_bytes).into(),
+            Self::Done => share(row.there_bytes, row.size_bytes.unwrap_or(row.total_bytes)),
+            Self::Down => row.download_bps.into(),
+            Self::Up => row.upload_bps.into(),
+            Self::Ratio => share(row.uploaded_bytes, row.there_bytes),
+            Self::Peers => row.peers.into(),
+            Self::Added | Self::Name | Self::State | Self::Eta => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::tests::row;
+    use super::*;
+
+    fn torrent(name: &str, state: &'static str, size: u64) -> TorrentRow {
+        TorrentRow { state, ..row(name, (Some(size), 0), (Some(size), 0)) }
+    }
+
+    #[test]
+    fn patterns_are_parts_or_globs_in_any_case() {
+        for (pattern, name, want) in [
+            ("FILM", "a film.mkv", true),
+            ("f*m", "a film.mkv", false),
+            ("*f?lm*", "A FILM.mkv", true),
+            ("*.{MKV,mp4}", "a.mkv", true),
+            // A part of a name that is no glob, and one that means itself.
+            ("[1080p", "a [1080p].mkv", true),
+            ("[1080p]", "a [1080p].mkv", true),
+            ("Größe*", "größe.mkv", true),
+        ] {
+            let parsed: NamePattern = pattern.parse().unwrap();
+            assert_eq!(parsed.is_match(name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn filters_narrow_the_list() {
+        let film = TorrentRow { servers: vec!["Home".to_owned()], ..torrent("Film", "live", 9) };
+        for (filter, want) in [
+            ("state=downloading", true),
+            ("state=seeding,downloading", true),
+            ("state!=downloading", false),
+            ("state=live", true),
+            ("state=finished", false),
+            ("server=home", true),
+            ("server!=home,away", false),
+            ("name=f*", true),
+        ] {
+            assert_eq!(filter.parse::<Filter>().unwrap().is_match(&film), want, "{filter}");
+        }
+        for wrong in ["state", "state=done", "size=3", "=x", ""] {
+            assert!(wrong.parse::<Filter>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn orders_are_stable() {
+        let fast = TorrentRow { download_bps: 9, ..torrent("b", "live", 5) };
+        let rows = [torrent("c", "paused", 5), fast, torrent("A", "error", 7)];
+        for (key, want) in [
+            (SortKey::Added, "cbA"),
+            (SortKey::Name, "Abc"),
+            (SortKey::Size, "Acb"),
+            (SortKey::State, "bAc"),
+            (SortKey::Down, "bcA"),
+            (SortKey::Eta, "bcA"),
+        ] {
+            let mut sorted: Vec<_> = rows.iter().collect();
+            key.sort(&mut sorted, |row| row);
+            let names: String = sorted.iter().filter_map(|row| row.name.as_deref()).collect();
+            assert_eq!(names, want, "{key:?}");
+        }
+    }
+}

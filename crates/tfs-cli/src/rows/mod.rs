@@ -1,0 +1,7 @@
+//! Torrents as lines of a table: columns, filters and orders.
+
+mod columns;
+mod filter;
+
+pub(crate) use self::columns::{Column, table};
+pub(crate) use self::filter::{Filter, NamePattern, SortKey, is_listed};
