@@ -4,7 +4,7 @@
 use comfy_table::Cell;
 use tfs_api::status::ServerStatus;
 use tfs_api::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
-use tfs_api::{ControlClient, FindError, FoundMount, find_mount};
+use tfs_api::{ControlClient, FindError, FoundMount, find_mounts};
 use tfs_config::Loaded;
 use tfs_service::{RqbitServer, search_servers, target_servers};
 
@@ -12,18 +12,28 @@ use crate::args::SearchArgs;
 use crate::figures::{percent, size};
 use crate::list::CHUNK_TIME_MAX;
 use crate::output::{self, right, visible};
-use crate::report::{UserError, settings_error};
+use crate::report::settings_error;
 use crate::{exit, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    let (answer, trouble) = runtime()?.block_on(answer(args, loaded))?;
+    let Found { answer, mountpoint, trouble } = runtime()?.block_on(find(args, loaded))?;
+    let root = mountpoint.as_deref().filter(|_| !args.relative);
     if args.json {
         output::line(&serde_json::to_string_pretty(&answer.hits)?)?;
     } else if answer.hits.is_empty() {
         output::note(&nothing_found(trouble.as_deref()));
+    } else if args.null {
+        let paths = paths(&answer, root).flat_map(|path| path.into_bytes().into_iter().chain([0]));
+        output::bytes(&paths.collect::<Vec<_>>())?;
+    } else if output::terminal_width().is_some() {
+        output::line(&text(&answer, root))?;
     } else {
-        output::line(&text(&answer))?;
+        let paths: Vec<_> = paths(&answer, root).map(|path| visible(&path)).collect();
+        output::line(&paths.join("\n"))?;
+    }
+    if mountpoint.is_none() && !args.relative && !args.json && !answer.hits.is_empty() {
+        output::note("these paths are from the root of a mount of the server; there is none here");
     }
     if answer.is_cut {
         output::note(&more(args.limit));
@@ -49,32 +59,37 @@ fn more(limit: u64) -> String {
     format!("there are more; see them with --limit {next}")
 }
 
-/// Returns the results, and the problem of the mount that answered, if there are no results.
-async fn answer(
-    args: &SearchArgs,
-    loaded: &Loaded,
-) -> eyre::Result<(SearchAnswer, Option<String>)> {
+/// The result of a search.
+struct Found {
+    answer: SearchAnswer,
+    /// The mount that answered; `None` if the servers did.
+    mountpoint: Option<String>,
+    /// Why files may be missing, if nothing was found.
+    trouble: Option<String>,
+}
+
+async fn find(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<Found> {
     let mut request = SearchRequest { mountpoint: None, query: query(args), limit: args.limit };
     if !args.server.is_named() {
-        match find_mount(args.mount.as_deref()).await {
-            Ok(FoundMount { client, mount, .. }) => {
-                request.mountpoint = Some(mount.mountpoint);
-                let answer = client.search(&request).await?;
-                let is_empty = answer.hits.is_empty();
-                let trouble = if is_empty { trouble(&client, &mount.device).await } else { None };
-                return Ok((answer, trouble));
-            }
+        let mounts = match find_mounts(args.mount.as_deref()).await {
             // No mount is found, or none answers: the server has the same files.
-            Err(FindError::None { .. }) if args.mount.is_none() => {}
-            Err(error @ FindError::Several { .. }) => return Err(choice(&error).into()),
-            Err(error) => return Err(error.into()),
+            Err(FindError::None { .. }) if args.mount.is_none() => Vec::new(),
+            found => found?,
+        };
+        if let Some(FoundMount { client, mount, .. }) = mounts.into_iter().next() {
+            request.mountpoint = Some(mount.mountpoint);
+            let answer = client.search(&request).await?;
+            let is_empty = answer.hits.is_empty();
+            let trouble = if is_empty { trouble(&client, &mount.device).await } else { None };
+            return Ok(Found { answer, mountpoint: request.mountpoint, trouble });
         }
     }
     let mut servers = Vec::new();
     for chosen in target_servers(loaded).await.map_err(settings_error)? {
         servers.push(RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
     }
-    Ok((search_servers(&servers, &request).await?, None))
+    let answer = search_servers(&servers, &request).await?;
+    Ok(Found { answer, mountpoint: None, trouble: None })
 }
 
 /// Returns why the mount on a device may lack files. `None` if its process does not say.
@@ -86,13 +101,6 @@ async fn trouble(client: &ControlClient, device: &str) -> Option<String> {
     status.trouble.filter(|_| is_incomplete)
 }
 
-/// Returns the error for several mounts. This command selects a mount in another way than others
-/// do.
-fn choice(error: &FindError) -> UserError {
-    let message = format!("cannot {error}");
-    UserError::new(exit::MOUNT_AMBIGUOUS, message).with_hint("choose one with --mount")
-}
-
 fn query(args: &SearchArgs) -> QueryText {
     match (&args.glob, &args.regex) {
         (Some(glob), _) => QueryText::Glob(glob.clone()),
@@ -101,13 +109,24 @@ fn query(args: &SearchArgs) -> QueryText {
     }
 }
 
-fn text(answer: &SearchAnswer) -> String {
+/// Returns the paths, below the mount point if there is one.
+fn paths<'a>(
+    answer: &'a SearchAnswer,
+    root: Option<&'a str>,
+) -> impl Iterator<Item = String> + use<'a> {
+    answer.hits.iter().map(move |hit| match root {
+        Some(root) => format!("{root}/{}", hit.path),
+        None => hit.path.clone(),
+    })
+}
+
+fn text(answer: &SearchAnswer, root: Option<&str>) -> String {
     let mut table = output::table();
-    for hit in &answer.hits {
+    for (hit, path) in answer.hits.iter().zip(paths(answer, root)) {
         table.add_row([
             right(size(hit.size_bytes)),
             right(percent(hit.have_bytes, hit.size_bytes)),
-            Cell::new(visible(&hit.path)),
+            Cell::new(visible(&path)),
         ]);
     }
     output::table_text(table)

@@ -122,9 +122,15 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = limit)]
     pub(crate) limit: u64,
-    /// The mount to search, if there are several.
+    /// The mount to search [default: the first by path].
     #[arg(long, value_name = "MOUNTPOINT", conflicts_with = "server")]
     pub(crate) mount: Option<PathBuf>,
+    /// Print paths from the root of the mount.
+    #[arg(long)]
+    pub(crate) relative: bool,
+    /// Print only paths, each with a zero byte behind it, as for xargs -0.
+    #[arg(short = '0', long, conflicts_with = "json")]
+    pub(crate) null: bool,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

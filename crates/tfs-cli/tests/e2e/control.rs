@@ -10,6 +10,7 @@ use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tfs_testkit::content::Content;
+use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
@@ -237,12 +238,10 @@ fn files_are_found_by_a_mount_and_without_one() {
         let url = rqbits.swarm.api_url();
         let check = |flags: &[&str]| {
             let search = |args: &[&str]| said(dir, &[&["search"], args, flags].concat());
-            expect![[r#"
-                exit 0
-                48.8 KiB  100%  Big Film.mkv
-            "#]]
-            .assert_eq(&search(&["film", "BIG"]));
-            assert_eq!(search(&["--regex", "^n.*t$"]), "exit 0\n48.8 KiB  100%  notes.txt\n");
+            let film = search(&["--relative", "film", "BIG"]);
+            assert_eq!(film, "exit 0\nBig Film.mkv\n");
+            let notes = search(&["--regex", "^n.*t$", "-0", "--relative"]);
+            assert_eq!(notes, "exit 0\nnotes.txt\0");
             assert_eq!(search(&["nothing"]), "exit 0\nnothing found\n");
             let cut = search(&["--glob", "*", "--limit", "1"]);
             assert!(cut.ends_with("there are more; see them with --limit 10\n"), "{cut}");
@@ -253,8 +252,22 @@ fn files_are_found_by_a_mount_and_without_one() {
             assert!(wrong.starts_with("exit 55\nerror: "), "{wrong}");
         };
         check(&["--server", &url]);
+        expect![[r#"
+            exit 0
+            notes.txt
+            these paths are from the root of a mount of the server; there is none here
+        "#]]
+        .assert_eq(&said(dir, &["search", "notes", "--server", &url]));
         let mounted = Mounted::new(dir, &url);
         check(&[]);
+        assert_eq!(said(dir, &["search", "notes"]), "exit 0\nDIR/mnt/notes.txt\n");
+        // As in: mpv "$(tfs search film)"
+        let script =
+            "cmp \"$($TFS search film)\" mnt/Big\\ Film.mkv && $TFS search -0 f | xargs -0 ls";
+        let mut shell = hermetic("sh", dir);
+        shell.args(["-euc", script]).env("TFS", env!("CARGO_BIN_EXE_tfs")).current_dir(dir);
+        let listed = run(&mut shell).replace(dir.to_str().unwrap(), "DIR");
+        assert_eq!(listed, "DIR/mnt/Big Film.mkv\n");
         mounted.unmount();
     });
 }
@@ -282,8 +295,9 @@ fn where_there_is_no_mount_or_several_it_is_said() {
         fs::create_dir(&other).unwrap();
         run(tfs(dir).args(["mount", "--server", &url]).arg(&other));
         let second = Mounted::at(other, dir);
-        let several = said(dir, &["refresh"]);
+        let several = said(dir, &["cache", "stats"]);
         assert!(several.starts_with("exit 44\nerror: cannot choose between the mounts DIR/"));
+        assert_eq!(said(dir, &["search", "a.bin"]), "exit 0\nDIR/mnt/a.bin\n");
         assert_eq!(status_json_below(dir).len(), 2);
         assert!(said(dir, &["refresh", first.path.to_str().unwrap()]).starts_with("exit 0\n"));
         second.unmount();
