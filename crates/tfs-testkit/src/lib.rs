@@ -7,6 +7,7 @@
 #[cfg(feature = "baseline-fs")]
 pub mod baseline_fs;
 pub mod content;
+pub mod counts;
 pub mod edge_cases;
 pub mod fake;
 pub mod fake_local;

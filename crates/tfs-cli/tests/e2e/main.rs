@@ -11,6 +11,7 @@ mod add;
 mod budget;
 mod content;
 mod control;
+mod counts;
 mod daemon;
 mod deadlines;
 mod demo;
