@@ -4,7 +4,6 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::until::until;
 
+use crate::cable::Cable;
 use crate::figures::{FigureReport, Want};
 use crate::mount::TfsMount;
 use crate::server::{FILM, FilmServer, free_address};
@@ -40,6 +40,9 @@ const GIVEN_MIN: u64 = 4 << 20;
 
 /// A reader that got this many blocks has recovered.
 const BLOCKS_MIN: u64 = 100;
+
+/// The port of a server at the far end of a cable: rqbit's.
+const CABLE_PORT: u16 = 3030;
 
 /// The progress of a reader.
 #[derive(Debug, Default)]
@@ -68,10 +71,13 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
         fail_over(report, &dir, &mut pair, (what, fault));
     }
     drop(pair);
-    match Cables::lay() {
+    match Cable::lay(0).and_then(|first| Ok([first, Cable::lay(1)?])) {
         Ok(cables) => {
-            let server = |n: usize| FilmServer::start(cables.address(n), Some(&cables.names[n]));
-            let mut pair = [server(0), server(1)];
+            let mut pair = [0, 1].map(|nth: usize| {
+                let cable = &cables[nth];
+                let address = SocketAddr::new(cable.address(), CABLE_PORT);
+                FilmServer::start(address, Some(&cable.namespace()))
+            });
             let dir = dir.join("cut");
             std::fs::create_dir(&dir).unwrap();
             fail_over(report, &dir, &mut pair, ("cut off", ServerOutage::Cut));
@@ -152,7 +158,7 @@ fn inflict(server: &mut FilmServer, which: usize, fault: ServerOutage) {
     match fault {
         ServerOutage::Killed => server.kill(),
         ServerOutage::Stopped => server.signal(Signal::SIGSTOP),
-        ServerOutage::Cut => Cables::set(which, "down"),
+        ServerOutage::Cut => Cable::set(which, "down"),
     }
 }
 
@@ -160,7 +166,7 @@ fn heal(server: &mut FilmServer, which: usize, fault: ServerOutage) {
     match fault {
         ServerOutage::Killed => server.restart(),
         ServerOutage::Stopped => server.signal(Signal::SIGCONT),
-        ServerOutage::Cut => Cables::set(which, "up"),
+        ServerOutage::Cut => Cable::set(which, "up"),
     }
 }
 
@@ -192,65 +198,4 @@ fn read(path: &PathBuf, reading: &Mutex<ReaderProgress>) {
         }
         pause(PACE);
     }
-}
-
-/// Two network namespaces, each at the end of a virtual cable.
-struct Cables {
-    names: [String; 2],
-}
-
-impl Cables {
-    /// Creates them.
-    fn lay() -> Result<Self, String> {
-        let cables = Self { names: [0, 1].map(namespace) };
-        for n in 0..2 {
-            let name = &cables.names[n];
-            ip(&["netns", "add", name])?;
-            let (here, there) = (cable(n), format!("{}p", cable(n)));
-            ip(&["link", "add", &here, "type", "veth", "peer", "name", &there, "netns", name])?;
-            ip(&["address", "add", &format!("10.213.{n}.1/30"), "dev", &here])?;
-            ip(&["link", "set", &here, "up"])?;
-            let address = format!("10.213.{n}.2/30");
-            ip(&["-n", name, "address", "add", &address, "dev", &there])?;
-            ip(&["-n", name, "link", "set", &there, "up"])?;
-            ip(&["-n", name, "link", "set", "lo", "up"])?;
-        }
-        Ok(cables)
-    }
-
-    fn address(&self, n: usize) -> SocketAddr {
-        debug_assert!(n < self.names.len());
-        format!("10.213.{n}.2:3030").parse().unwrap()
-    }
-
-    /// Sets a cable's far end down, so that packets are lost silently, or up again.
-    fn set(n: usize, state: &str) {
-        let there = format!("{}p", cable(n));
-        ip(&["-n", &namespace(n), "link", "set", &there, state]).unwrap();
-    }
-}
-
-impl Drop for Cables {
-    fn drop(&mut self) {
-        for name in &self.names {
-            // The cable is deleted with the namespace.
-            drop(ip(&["netns", "delete", name]));
-        }
-    }
-}
-
-fn namespace(n: usize) -> String {
-    format!("tfs-{}-{n}", std::process::id())
-}
-
-fn cable(n: usize) -> String {
-    format!("tfs{}c{n}", std::process::id())
-}
-
-fn ip(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments).output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("ip {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
 }

@@ -16,11 +16,14 @@
 )]
 
 mod binary;
+mod cable;
 mod caches;
 mod compare;
 mod failover;
 mod figures;
 mod hostile;
+mod line;
+mod load;
 mod memory;
 mod meter;
 mod middle;
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         server::MARK => return server::run(arguments),
+        load::MARK => return load::run(arguments),
+        line::MARK => return line::run(arguments),
+        compare::CEILING_MARK => return compare::run_ceiling(arguments),
         _ => {}
     }
     // All other modes mount.

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// The median of five is the smallest one that ignores two bad rounds.
-const ROUNDS: usize = 5;
+/// The median of nine ignores four bad rounds.
+const ROUNDS: usize = 9;
 
 /// The parsed arguments.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +17,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Parses `[NAMES] [--rounds N] [--markdown FILE]`.
-    pub(crate) fn parse(arguments: &[String], known: &[&str]) -> Result<Self, String> {
+    /// Parses `[NAMES] [--rounds N] [--markdown FILE]`. `set` is a name of several groups.
+    pub(crate) fn parse(
+        arguments: &[String],
+        known: &[&str],
+        set: (&str, &[&str]),
+    ) -> Result<Self, String> {
         let mut parsed = Self { names: Vec::new(), rounds: ROUNDS, markdown: None };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -31,8 +35,12 @@ impl Arguments {
                 }
                 "--markdown" => parsed.markdown = Some(value()?.into()),
                 name if known.contains(&name) => parsed.names.push(name.to_owned()),
+                name if name == set.0 => {
+                    parsed.names.extend(set.1.iter().map(|&name| name.to_owned()));
+                }
                 name => {
-                    return Err(format!("no comparison {name}: there are {}", known.join(", ")));
+                    let known = known.join(", ");
+                    return Err(format!("no comparison {name}: there are {known}, and {}", set.0));
                 }
             }
         }

@@ -1,12 +1,18 @@
 //! `curl` directly at rqbit: the upper limit of HTTP for reads of a whole file.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(crate) const NAME: &str = "curl";
 
-/// Downloads all of these concurrently to `/dev/null`. Returns the bytes and the time.
-pub(crate) fn get(urls: &[String]) -> (f64, Duration) {
+/// The buffer of a comparison.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Downloads all of these concurrently to `/dev/null`, and returns the speed.
+pub(crate) fn mib_per_second(urls: &[String]) -> f64 {
     let children: Vec<_> = urls
         .iter()
         .map(|url| {
@@ -22,5 +28,25 @@ pub(crate) fn get(urls: &[String]) -> (f64, Duration) {
         total.0 += bytes.parse::<f64>().unwrap();
         total.1 = total.1.max(Duration::from_secs_f64(seconds.parse().unwrap()));
     }
-    total
+    total.0 / f64::from(1 << 20) / total.1.as_secs_f64()
+}
+
+/// Compares what it downloads with a file.
+///
+/// # Panics
+/// If bytes are wrong.
+pub(crate) fn check(url: &str, plain: &Path) {
+    let mut command = Command::new(NAME);
+    let mut child = command.args(["-sS", url]).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut got, mut plain) = (child.stdout.take().unwrap(), File::open(plain).unwrap());
+    let (mut block, mut wanted) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
+    let mut left = plain.metadata().unwrap().len();
+    while left > 0 {
+        let len = got.read(&mut block).unwrap();
+        assert!(len > 0, "curl ends {left} bytes early");
+        plain.read_exact(&mut wanted[..len]).unwrap();
+        assert!(block[..len] == wanted[..len], "curl: wrong bytes {left} before the end");
+        left -= len as u64;
+    }
+    assert!(child.wait().unwrap().success());
 }

@@ -13,6 +13,9 @@ use super::samples::SampleRecorder;
 use super::seeder::Seeder;
 use super::ways::{FileViews, HTTPDIRFS};
 
+/// The name of this comparison.
+pub(crate) const GROUP: &str = "film";
+
 /// The name of reads from rqbit without a filesystem.
 pub(crate) const DIRECT: &str = "rqbit's own URL";
 

@@ -12,7 +12,7 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("rclone", "--version"),
     ("httpdirfs", "--version"),
     ("btfs", "--version"),
-    ("fio", "--version"),
+    ("perf", "--version"),
     ("mpv", "--version"),
     ("ffmpeg", "-version"),
 ];

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rqbit_client::RequestedRange;
+use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 use tfs_testkit::until::until;
 
@@ -15,13 +15,18 @@ use super::others::Other;
 use super::programs::NOT_INSTALLED;
 use super::samples::SampleRecorder;
 use super::ways::{BTFS, HTTP};
+use crate::load::RangeConnection;
 use crate::mount::TfsMount;
-use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, request};
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film};
 use crate::server::free_address;
 use crate::timing::{pause, within};
 
+/// The name of this comparison.
+pub(crate) const GROUP: &str = "missing";
+
 pub(crate) const WHAT: &str = "a byte in a missing piece";
-const RQBIT: &str = "rqbit itself";
+/// The first byte of an answer on a new connection, as `curl -r` gets it.
+pub(crate) const RQBIT: &str = "rqbit itself";
 const UNIT: &str = "ms";
 
 /// Far beyond the part that the download, which is sequential, has at the end.
@@ -49,6 +54,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let rqbits = Rqbits::start(Swarm::builder().torrent(film).download_bps(DOWNLOAD_BPS));
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_begun(&torrent);
+    let content = torrent.files[0].content;
     let options = ["--local-paths", "off"];
     let mount = TfsMount::new(&dir.join("tfs"), &rqbits.swarm.api_url(), &options);
     let mut paths = vec![(HTTP, mount.path.join("film.mkv"))];
@@ -56,7 +62,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     match &other {
         Some((_, path)) => {
             // rqbit has found its peer by now, too.
-            if read_byte(path, 0, CONNECT_MAX).is_some() {
+            if read_byte(path, 0, content, CONNECT_MAX).is_some() {
                 paths.push((BTFS, path.clone()));
             } else {
                 recorder.note(WHAT, BTFS, "found no peer");
@@ -69,7 +75,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
         let base = FIRST_OFFSET + 2 * round * STEP + round * 23_456;
         for (name, path) in &paths {
             pause(SETTLE);
-            let took = read_byte(path, base, BYTE_MAX).unwrap_or(BYTE_MAX);
+            let took = read_byte(path, base, content, BYTE_MAX).unwrap_or(BYTE_MAX);
             recorder.add(WHAT, name, UNIT, millis(took));
         }
         pause(SETTLE);
@@ -93,10 +99,15 @@ fn start_btfs(dir: &Path, rqbits: &Rqbits, torrent: &SwarmTorrent) -> Option<(Ot
 
 /// Returns the time of the read, or `None` if no byte came in time. The time does not include the
 /// wait until the file is listed, which happens shortly after the mount.
-fn read_byte(path: &Path, offset: u64, limit: Duration) -> Option<Duration> {
+fn read_byte(path: &Path, offset: u64, content: Content, limit: Duration) -> Option<Duration> {
     let file = until("the file is shown", || File::open(path).ok());
-    let read = move || file.read_exact_at(&mut [0], offset).is_ok();
-    within(limit, read).and_then(|(took, is_there)| is_there.then_some(took))
+    let read = move || {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset).is_ok().then_some(byte)
+    };
+    let (took, byte) = within(limit, read)?;
+    content.check(offset, &byte?).unwrap();
+    Some(took)
 }
 
 fn millis(time: Duration) -> f64 {
@@ -104,11 +115,14 @@ fn millis(time: Duration) -> f64 {
 }
 
 fn ask(rqbits: &Rqbits, torrent: &SwarmTorrent, offset: u64) -> f64 {
+    let (url, file) = (rqbits.swarm.api_url(), &torrent.files[0]);
+    let path = format!("/torrents/{}/stream/{}", torrent.info_hash, file.idx);
+    let mut byte = [0];
     let start = Instant::now();
-    rqbits.runtime.block_on(async {
-        let range = RequestedRange::open_ended(offset);
-        let mut stream = request(rqbits.swarm.client(), torrent, 0, range).await;
-        stream.next_chunk().await.unwrap().unwrap();
-    });
-    millis(start.elapsed())
+    let mut connection = RangeConnection::open(url.trim_start_matches("http://")).unwrap();
+    connection.begin(&path, offset, file.content.len()).unwrap();
+    connection.read(&mut byte).unwrap();
+    let took = start.elapsed();
+    file.content.check(offset, &byte).unwrap();
+    millis(took)
 }

@@ -6,10 +6,11 @@
 //! ratios of the rounds.
 
 mod arguments;
+mod ceiling;
+mod cost;
 mod curl;
 mod file_page;
 mod film;
-mod fio;
 mod first_byte;
 mod goals;
 mod introduce;
@@ -18,12 +19,14 @@ mod missing;
 mod mpv;
 mod others;
 mod page;
+mod poll;
 mod programs;
 mod random;
-mod ranges;
+mod readers;
 mod samples;
 mod seeder;
 mod sequential;
+mod traced;
 mod walk;
 mod ways;
 
@@ -34,6 +37,8 @@ use std::time::{Duration, Instant};
 use tfs_testkit::isolate;
 
 use self::arguments::Arguments;
+pub(crate) use self::ceiling::{MARK as CEILING_MARK, run as run_ceiling};
+use self::page::PageSection;
 use self::samples::{FILE, SampleRecorder, SampleSet};
 
 /// The first argument of a comparison.
@@ -43,49 +48,70 @@ pub(crate) const MARK: &str = "--compare";
 struct Group {
     name: &'static str,
     title: &'static str,
-    /// Far more than it takes, so that only a hanging run is killed.
-    limit: Duration,
+    /// Far more than the setup and one round take, so that only a hanging run is killed.
+    round_max: Duration,
     run: fn(&mut SampleRecorder, &Path, usize),
 }
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 8] = [
     Group {
-        name: "sequential",
+        name: sequential::GROUP,
         title: "Reading in order",
-        limit: Duration::from_secs(600),
+        round_max: Duration::from_secs(400),
         run: sequential::run,
     },
     Group {
-        name: "random",
+        name: random::GROUP,
         title: "Reading at random",
-        limit: Duration::from_secs(900),
+        round_max: Duration::from_secs(400),
         run: random::run,
     },
     Group {
-        name: "first-byte",
+        name: readers::GROUP,
+        title: "More readers than streams",
+        round_max: Duration::from_secs(300),
+        run: readers::run,
+    },
+    Group {
+        name: first_byte::GROUP,
         title: "The first byte of what the server has",
-        limit: Duration::from_secs(300),
+        round_max: Duration::from_secs(200),
         run: first_byte::run,
     },
     Group {
-        name: "missing",
+        name: missing::GROUP,
         title: "The first byte of what is not downloaded yet",
-        limit: Duration::from_secs(600),
+        round_max: Duration::from_secs(200),
         run: missing::run,
     },
-    Group { name: "film", title: "A film", limit: Duration::from_secs(600), run: film::run },
     Group {
-        name: "walk",
+        name: film::GROUP,
+        title: "A film",
+        round_max: Duration::from_secs(200),
+        run: film::run,
+    },
+    Group {
+        name: walk::GROUP,
         title: "Walking over 10,000 torrents, 100,000 files",
-        limit: Duration::from_secs(600),
+        round_max: Duration::from_secs(200),
         run: walk::run,
     },
+    Group {
+        name: poll::GROUP,
+        title: "An idle mount of 10,000 torrents",
+        round_max: Duration::from_secs(400),
+        run: poll::run,
+    },
 ];
+
+/// The name of the comparisons that show how the read path is doing.
+const READ_PATH: (&str, &[&str]) =
+    ("read-path", &[sequential::GROUP, random::GROUP, readers::GROUP, missing::GROUP, poll::GROUP]);
 
 /// Runs the requested comparisons, or one of them in the child process.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let known = GROUPS.map(|group| group.name);
-    let arguments = match Arguments::parse(arguments, &known) {
+    let arguments = match Arguments::parse(arguments, &known, READ_PATH) {
         Ok(arguments) => arguments,
         Err(usage) => {
             println!("{usage}");
@@ -108,22 +134,22 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let start = Instant::now();
-    let mut all = SampleSet::default();
     let mut sections = Vec::new();
     let mut is_complete = true;
     for group in chosen {
         println!("\n==> {} ({:.0} s so far)", group.name, start.elapsed().as_secs_f64());
         let rounds = arguments.rounds.to_string();
-        let ended = isolate::run_program(&[MARK, group.name, "--rounds", &rounds], group.limit);
+        let limit = group.round_max * u32::try_from(arguments.rounds).unwrap();
+        let ended = isolate::run_program(&[MARK, group.name, "--rounds", &rounds], limit);
         let samples = SampleSet::parse(&ended.read(FILE).unwrap_or_default());
-        sections.push((group.title, samples.clone()));
-        all.extend(samples);
+        sections.push(PageSection { group: group.name, title: group.title, samples });
         if let Err(reason) = ended.verdict {
             println!("{}: the child {reason}", group.name);
+            traced::remove_probes_of_child();
             is_complete = false;
         }
     }
-    let page = page::render(&sections, &all, arguments.rounds);
+    let page = page::render(&sections, arguments.rounds);
     println!("\n{page}\nIt took {:.0} s.", start.elapsed().as_secs_f64());
     if let Some(path) = &arguments.markdown
         && let Err(reason) = page::replace(path, &page)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::goals::{GoalBound, goals};
+use super::goals::{Goal, GoalBound, goals};
 use super::machine;
 use super::samples::{SampleSet, Series};
 
@@ -11,11 +11,20 @@ use super::samples::{SampleSet, Series};
 const BEGIN: &str = "<!-- begin of what `cargo xtask bench` writes -->";
 const END: &str = "<!-- end of what `cargo xtask bench` writes -->";
 
+/// The samples of a comparison.
+#[derive(Debug)]
+pub(crate) struct PageSection {
+    /// Its name.
+    pub(crate) group: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) samples: SampleSet,
+}
+
 /// Returns all tables in Markdown.
-pub(crate) fn render(sections: &[(&str, SampleSet)], all: &SampleSet, rounds: usize) -> String {
+pub(crate) fn render(sections: &[PageSection], rounds: usize) -> String {
     let mut parts = vec![machine::describe(), format!("Medians of {rounds} rounds.")];
-    parts.push(format!("### Goals\n\n{}", goals_table(all)));
-    parts.extend(sections.iter().map(|(title, samples)| {
+    parts.push(format!("### Goals\n\n{}", goals_table(sections)));
+    parts.extend(sections.iter().map(|PageSection { title, samples, .. }| {
         let tables = units(samples);
         format!("### {title}\n\n{tables}")
     }));
@@ -39,30 +48,44 @@ pub(crate) fn around(path: &Path) -> Result<(String, String), String> {
     split.ok_or(format!("there is no `{BEGIN}` and `{END}` in it"))
 }
 
-fn goals_table(samples: &SampleSet) -> String {
-    let mut lines = vec!["| | ratio | goal | reached |".to_owned(), "|---|---|---|---|".to_owned()];
+/// Returns a table of the goals of these comparisons.
+fn goals_table(sections: &[PageSection]) -> String {
+    let mut lines =
+        vec!["| | figure | goal | reached |".to_owned(), "|---|---|---|---|".to_owned()];
     for goal in goals() {
-        let (of, to) = (&goal.of, &goal.to);
-        let to = if of.0 == to.0 { to.1.to_owned() } else { format!("{}, {}", to.1, to.0) };
-        let wanted = match goal.bound {
+        let Some(section) = sections.iter().find(|section| section.group == goal.group) else {
+            continue;
+        };
+        let Goal { title, of, to, bound, .. } = &goal;
+        let compared = match to {
+            None => String::new(),
+            Some(to) if of.0 == to.0 => format!(" to {}", to.1),
+            Some(to) => format!(" to {}, {}", to.1, to.0),
+        };
+        let wanted = match bound {
             GoalBound::AtLeast(least) => format!("≥ {least}"),
             GoalBound::AtMost(most) => format!("≤ {most}"),
             GoalBound::Nothing => String::new(),
         };
-        let reached = goal.ratio(samples).map_or("not measured".to_owned(), |ratio| {
-            let verdict = match goal.bound.is_met(ratio) {
-                Some(true) => ", yes",
-                Some(false) => ", **no**",
-                None => "",
-            };
-            format!("{}{verdict}", number(ratio))
-        });
-        lines.push(format!(
-            "| {} | {}: {} to {to} | {wanted} | {reached} |",
-            goal.title, of.0, of.1
-        ));
+        let reached = reached(&goal, &section.samples);
+        lines.push(format!("| {title} | {}: {}{compared} | {wanted} | {reached} |", of.0, of.1));
     }
     lines.join("\n")
+}
+
+/// Returns the figure of a goal and whether it is reached, or why there is no figure.
+fn reached(goal: &Goal, samples: &SampleSet) -> String {
+    let Some(figure) = goal.figure(samples) else {
+        let reason = goal.reason(samples);
+        return reason.map_or("not measured".to_owned(), |reason| format!("skipped: {reason}"));
+    };
+    let verdict = match goal.bound.is_met(figure) {
+        Some(true) => ", yes",
+        Some(false) => ", **no**",
+        None => "",
+    };
+    let said = format!("{} {}", number(figure), goal.unit(samples));
+    format!("{}{verdict}", said.trim_end())
 }
 
 /// Returns a table of the measurements. The first filesystem of each is the one to compare with.

@@ -5,11 +5,17 @@ use std::time::Duration;
 
 use tfs_testkit::content::Content;
 
+use super::programs;
 use super::samples::{SampleRecorder, median};
 use super::seeder::Seeder;
-use super::ways::{CEILING, FileView, FileViews, HTTPDIRFS, LOCAL, PASSTHROUGH, PLAIN, RCLONE};
-use super::{fio, programs, ranges};
+use super::ways::{
+    CEILING, FileView, FileViews, HTTPDIRFS, LOCAL, PASSTHROUGH, PLAIN, RANGES, RCLONE,
+};
 use crate::caches::{have_free_memory, warm};
+use crate::load::{Load, LoadPattern, LoadSource, reader_cpu};
+
+/// The name of this comparison.
+pub(crate) const GROUP: &str = "random";
 
 /// So large that few blocks are read twice.
 const FILE_BYTES: u64 = 2 << 30;
@@ -27,18 +33,21 @@ const TURNS: usize = 3;
 /// As much as the fastest filesystem loads into the page cache in that time.
 const FREE_BYTES: u64 = 1 << 30;
 
+/// The seed of the offsets: the same for every way.
+const SEED: u64 = 1;
+
 /// The block size and the number of jobs.
-pub(crate) struct Load {
+pub(crate) struct BlockLoad {
     pub(crate) what: &'static str,
     block_bytes: usize,
     jobs: usize,
 }
 
-pub(crate) const LOADS: [Load; 4] = [
-    Load { what: "4 KiB, 1 job", block_bytes: 4 << 10, jobs: 1 },
-    Load { what: "4 KiB, 8 jobs", block_bytes: 4 << 10, jobs: 8 },
-    Load { what: "128 KiB, 1 job", block_bytes: 128 << 10, jobs: 1 },
-    Load { what: "128 KiB, 8 jobs", block_bytes: 128 << 10, jobs: 8 },
+pub(crate) const LOADS: [BlockLoad; 4] = [
+    BlockLoad { what: "4 KiB, 1 job", block_bytes: 4 << 10, jobs: 1 },
+    BlockLoad { what: "4 KiB, 8 jobs", block_bytes: 4 << 10, jobs: 8 },
+    BlockLoad { what: "128 KiB, 1 job", block_bytes: 128 << 10, jobs: 1 },
+    BlockLoad { what: "128 KiB, 8 jobs", block_bytes: 128 << 10, jobs: 8 },
 ];
 
 /// The first load, if the plain file is not in the page cache.
@@ -54,11 +63,6 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
         Content::new(1, FILE_BYTES).write_to(path).unwrap();
     });
     let ways = FileViews::all(dir, &seeder);
-    let names = ways.there.iter().map(|way| way.name).chain([fio::NAME]);
-    if programs::find(fio::NAME).is_none() {
-        names.for_each(|name| recorder.note(LOADS[0].what, name, "needs fio, not installed"));
-        return;
-    }
     for name in &ways.not_installed {
         recorder.note(LOADS[0].what, name, programs::NOT_INSTALLED);
     }
@@ -81,11 +85,11 @@ fn measure(
     recorder: &mut SampleRecorder,
     ways: &FileViews,
     seeder: &Seeder,
-    load: &Load,
+    load: &BlockLoad,
     round: usize,
 ) {
     let mut rates: Vec<_> = ways.there.iter().map(|way| (way.name, Vec::new())).collect();
-    rates.push((ranges::NAME, Vec::new()));
+    rates.push((RANGES, Vec::new()));
     let count = rates.len();
     for turn in 0..TURNS {
         for idx in 0..count {
@@ -106,22 +110,25 @@ fn measure(
     }
 }
 
-/// Returns the rate in blocks a second for a filesystem, or of rqbit itself.
-fn rate(ways: &FileViews, way: Option<&FileView>, seeder: &Seeder, load: &Load) -> f64 {
+/// Returns the rate in blocks a second for a filesystem, or of rqbit itself, by the same reader.
+fn rate(ways: &FileViews, way: Option<&FileView>, seeder: &Seeder, load: &BlockLoad) -> f64 {
     let Some(way) = way else {
         ways.warm();
-        let path = seeder.stream_path(0);
-        let jobs = (load.jobs, TIME);
-        return ranges::random(&seeder.api_url, &path, FILE_BYTES, load.block_bytes, jobs);
+        return random(seeder.source(&seeder.api_url, 0), load, TIME, true);
     };
     ways.forget(way, 0);
     ways.warm();
-    random(&ways.path(way, 0), load, TIME)
+    // Several jobs have no processor to themselves.
+    let _pinned = (load.jobs == 1).then(|| way.pin());
+    random(ways.source(way, 0), load, TIME, way.has_bytes())
 }
 
-fn random(path: &Path, load: &Load, time: Duration) -> f64 {
+fn random(source: LoadSource, load: &BlockLoad, time: Duration, checks: bool) -> f64 {
     have_free_memory(FREE_BYTES);
-    fio::random(path, load.block_bytes, load.jobs, time)
+    let &BlockLoad { block_bytes, jobs, .. } = load;
+    let pattern = LoadPattern::Random { block_bytes, jobs, time, seed: SEED };
+    let cpu = (jobs == 1).then(reader_cpu);
+    Load { pattern, sources: vec![source], cpu, checks }.run().rate()
 }
 
 /// Measures the first load for the file itself and for passthrough, with the file in the page cache
@@ -130,9 +137,9 @@ fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView
     if !matches!(way.name, PLAIN | PASSTHROUGH) {
         return;
     }
-    let path = ways.path(way, 0);
-    warm(&path);
-    recorder.add(AGAIN, way.name, UNIT, random(&path, &LOADS[0], TIME_AGAIN));
+    warm(&ways.path(way, 0));
+    let rate = || random(ways.source(way, 0), &LOADS[0], TIME_AGAIN, true);
+    recorder.add(AGAIN, way.name, UNIT, rate());
     ways.forget_disk(way, 0);
-    recorder.add(DISK, way.name, UNIT, random(&path, &LOADS[0], TIME_AGAIN));
+    recorder.add(DISK, way.name, UNIT, rate());
 }

@@ -70,12 +70,21 @@ impl SampleSet {
         samples
     }
 
-    pub(crate) fn extend(&mut self, others: Self) {
-        self.0.extend(others.0);
-    }
-
     pub(crate) fn find(&self, what: &str, way: &str) -> Option<&Series> {
         self.0.iter().find(|series| series.what == what && series.way == way)
+    }
+
+    /// Returns why a series has no samples: its own note, or that of a way without any samples.
+    pub(crate) fn reason(&self, what: &str, way: &str) -> Option<String> {
+        if self.find(what, way).is_some_and(|series| !series.values.is_empty()) {
+            return None;
+        }
+        let own = self.find(what, way).and_then(|series| series.note.clone());
+        own.or_else(|| {
+            let all: Vec<_> = self.0.iter().filter(|series| series.way == way).collect();
+            let is_absent = all.iter().all(|series| series.values.is_empty());
+            all.iter().filter(|_| is_absent).find_map(|series| series.note.clone())
+        })
     }
 
     fn series_of(&mut self, what: &str, way: &str) -> &mut Series {

@@ -7,6 +7,8 @@ use rqbit_client::InfoHash;
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions};
 use tokio::runtime::Runtime;
 
+use crate::load::{ByteSource, LoadSource};
+
 /// The piece length of all torrents, as in torrents of some GB.
 const PIECE_BYTES: u32 = 1 << 20;
 
@@ -71,6 +73,15 @@ impl Seeder {
     /// Returns the URL of a file's stream.
     pub(crate) fn stream_url(&self, file_idx: usize) -> String {
         format!("{}{}", self.api_url, self.stream_path(file_idx))
+    }
+
+    /// Returns a file's stream at an address as the source of a reader: that of the server, or of
+    /// something in front of it.
+    pub(crate) fn source(&self, api_url: &str, file_idx: usize) -> LoadSource {
+        LoadSource {
+            source: ByteSource::parse(&format!("{api_url}{}", self.stream_path(file_idx))),
+            plain: self.folder.join(&self.names[file_idx]),
+        }
     }
 }
 

@@ -1,28 +1,29 @@
 //! Sequential reads of whole files, by one and by four readers, and their cost.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use tfs_testkit::content::Content;
 
+use super::cost::{PER_GIB, ReadCost};
 use super::samples::{SampleRecorder, median};
 use super::seeder::Seeder;
-use super::ways::{FileView, FileViews, HTTPDIRFS, RCLONE};
+use super::traced::{self, Tracer};
+use super::ways::{CEILING, FileView, FileViews, HTTP, HTTPDIRFS, LOCAL, ONE_REQUEST, RCLONE};
 use super::{curl, programs};
 use crate::caches::{have_free_memory, warm};
+use crate::load::{Load, LoadPattern, LoadResult, LoadSource, reader_cpu};
 use crate::process;
+
+/// The name of this comparison.
+pub(crate) const GROUP: &str = "sequential";
 
 /// The stream budget of tfs.
 const READERS: usize = 4;
 
 /// Several times the cache memory of tfs.
 const FILE_BYTES: u64 = 512 << 20;
-
-/// The block size of `dd bs=1M` and of copying programs.
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// A slower read is stopped, and rated by the bytes that came.
 const READ_MAX: Duration = Duration::from_millis(1500);
@@ -36,14 +37,10 @@ const PASSES: usize = 4;
 
 const UNIT: &str = "MiB/s";
 
-const MIB: f64 = 1_048_576.0;
-const GIB: f64 = 1024.0 * MIB;
-
 pub(crate) const ONE: &str = "1 reader";
 pub(crate) const FOUR: &str = "4 readers";
 pub(crate) const DISK: &str = "1 reader, from the disk";
 pub(crate) const AGAIN: &str = "1 reader, again";
-pub(crate) const PROCESSOR: &str = "processor time of the process";
 pub(crate) const MEMORY: &str = "peak of its memory (RSS)";
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
@@ -58,107 +55,152 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     for name in &ways.not_installed {
         recorder.note(ONE, name, programs::NOT_INSTALLED);
     }
-    for round in 0..rounds {
-        let mut speeds: Vec<_> = ways.there.iter().map(|way| (way.name, Vec::new())).collect();
-        for idx in 0..=ways.there.len() {
-            // Each round begins with another one; the last one is not a filesystem.
-            let idx = (idx + round) % (ways.there.len() + 1);
-            match ways.there.get(idx) {
-                Some(way) => speeds[idx].1.push(measure(recorder, &ways, way)),
-                None => measure_curl(recorder, &seeder),
-            }
-        }
-        for turn in 0..TURNS {
-            for idx in 0..ways.there.len() {
-                let idx = (idx + turn) % ways.there.len();
-                speeds[idx].1.extend(measure_again(recorder, &ways, &ways.there[idx]));
-            }
-        }
-        for (name, speeds) in speeds {
-            recorder.add(ONE, name, UNIT, median(speeds).unwrap());
-        }
-    }
-}
-
-/// Measures uncached reads, and returns the speed of one reader.
-fn measure(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> f64 {
-    let paths: Vec<_> = (0..READERS).map(|idx| ways.path(way, idx)).collect();
-    let forget = || (0..READERS).for_each(|idx| ways.forget(way, idx));
-    ways.warm();
-    forget();
-    let before = way.pid.map(|pid| (process::restart_peak(pid), process::processor_time(pid)));
-    let (bytes, took) = read(&paths[..1]);
-    let speed = bytes / MIB / took.as_secs_f64();
-    forget();
-    let (more, took) = read(&paths);
-    recorder.add(FOUR, way.name, UNIT, more / MIB / took.as_secs_f64());
-    if let (Some(pid), Some((_, before))) = (way.pid, before) {
-        let took = process::processor_time(pid).saturating_sub(before);
-        recorder.add(PROCESSOR, way.name, "s/GiB", took.as_secs_f64() / ((bytes + more) / GIB));
-        let peak = crate::figures::megabytes(process::peak(pid));
-        recorder.add(MEMORY, way.name, "MB", peak);
-    }
-    speed
-}
-
-/// Measures a file in the page cache, and one that comes from the disk. Returns the speed of one
-/// reader again, if that is quick to measure.
-fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> Option<f64> {
-    if matches!(way.name, RCLONE | HTTPDIRFS) {
-        // Nothing is compared with them, and a file takes them seconds.
-        return None;
-    }
-    let path = ways.path(way, 0);
-    warm(&path);
-    let start = Instant::now();
-    let bytes: f64 = (0..PASSES).map(|_| f64::from(read_blocks(&path, start))).sum();
-    recorder.add(AGAIN, way.name, UNIT, bytes / MIB / start.elapsed().as_secs_f64());
-    if way.is_local {
-        ways.forget_disk(way, 0);
-        let (bytes, took) = read(std::slice::from_ref(&path));
-        recorder.add(DISK, way.name, UNIT, bytes / MIB / took.as_secs_f64());
-    }
-    ways.forget(way, 0);
-    ways.warm();
-    let (bytes, took) = read(&[path]);
-    Some(bytes / MIB / took.as_secs_f64())
-}
-
-fn measure_curl(recorder: &mut SampleRecorder, seeder: &Seeder) {
-    if programs::find(curl::NAME).is_none() {
+    let has_curl = programs::find(curl::NAME).is_some();
+    if !has_curl {
         recorder.note(ONE, curl::NAME, programs::NOT_INSTALLED);
-        return;
     }
-    let urls: Vec<_> = (0..READERS).map(|idx| seeder.stream_url(idx)).collect();
-    for (what, urls) in [(ONE, &urls[..1]), (FOUR, &urls)] {
-        let (bytes, took) = curl::get(urls);
-        recorder.add(what, curl::NAME, UNIT, bytes / MIB / took.as_secs_f64());
+    let tfs = ways.there.iter().find(|way| way.name == HTTP).unwrap();
+    let tracer = Tracer::new(dir, tfs.pid.unwrap());
+    if tracer.is_none() {
+        recorder.note(traced::SYSTEM_CALLS, HTTP, "needs perf, and a kernel with tracepoints");
+    }
+    let bench = SequentialBench { seeder: &seeder, ways: &ways, has_curl, tracer };
+    if has_curl {
+        curl::check(&seeder.stream_url(0), &seeder.source(&seeder.api_url, 0).plain);
+    }
+    for round in 0..rounds {
+        bench.round(recorder, round);
     }
 }
 
-/// Reads files concurrently, each on a thread of its own. Returns the bytes and the time.
-fn read(paths: &[PathBuf]) -> (f64, Duration) {
-    have_free_memory(FILE_BYTES * u64::try_from(paths.len()).unwrap());
-    let start = Instant::now();
-    let bytes: u32 = thread::scope(|scope| {
-        let readers: Vec<_> =
-            paths.iter().map(|path| scope.spawn(move || read_blocks(path, start))).collect();
-        readers.into_iter().map(|reader| reader.join().unwrap()).sum()
-    });
-    (f64::from(bytes), start.elapsed())
+/// What all rounds share.
+struct SequentialBench<'a> {
+    seeder: &'a Seeder,
+    ways: &'a FileViews,
+    has_curl: bool,
+    tracer: Option<Tracer>,
 }
 
-/// Returns the number of bytes read.
-fn read_blocks(path: &Path, start: Instant) -> u32 {
-    let file = File::open(path).unwrap();
-    let mut block = vec![0; BLOCK_BYTES];
-    let mut offset = 0;
-    while start.elapsed() < READ_MAX {
-        let len = file.read_at(&mut block, offset).unwrap();
-        if len == 0 {
-            break;
+/// The speeds and the cost of one reader in a round.
+#[derive(Default)]
+struct OneReader {
+    speeds: Vec<f64>,
+    cost: ReadCost,
+}
+
+impl SequentialBench<'_> {
+    fn round(&self, recorder: &mut SampleRecorder, round: usize) {
+        let ways = &self.ways.there;
+        // After the filesystems, curl and the reader itself over HTTP.
+        let mut ones: Vec<OneReader> = Vec::new();
+        ones.resize_with(ways.len() + 2, OneReader::default);
+        for turn in 0..=TURNS {
+            for idx in 0..ones.len() {
+                // Each round and turn begins with another one.
+                let idx = (idx + round + turn) % ones.len();
+                let one = &mut ones[idx];
+                match ways.get(idx) {
+                    Some(way) if turn == 0 => self.measure(recorder, way, one),
+                    Some(way) => self.measure_again(recorder, way, one),
+                    None if idx == ways.len() => {
+                        one.speeds.extend(self.has_curl.then(|| self.curl(recorder, turn)));
+                    }
+                    None => one.speeds.push(self.one_request(turn == 0)),
+                }
+            }
         }
-        offset += u64::try_from(len).unwrap();
+        let names = ways.iter().map(|way| way.name).chain([curl::NAME, ONE_REQUEST]);
+        for (name, one) in names.zip(ones) {
+            if let Some(speed) = median(one.speeds) {
+                recorder.add(ONE, name, UNIT, speed);
+            }
+            one.cost.record(recorder, name);
+        }
     }
-    u32::try_from(offset).unwrap()
+
+    /// Measures uncached reads, by one reader and by four.
+    fn measure(&self, recorder: &mut SampleRecorder, way: &FileView, one: &mut OneReader) {
+        if let Some(pid) = way.pid {
+            process::restart_peak(pid);
+        }
+        self.one(way, one);
+        (0..READERS).for_each(|idx| self.ways.forget(way, idx));
+        let sources = (0..READERS).map(|idx| self.ways.source(way, idx)).collect();
+        recorder.add(FOUR, way.name, UNIT, speed(&load(sources, way.has_bytes())));
+        if let Some(pid) = way.pid {
+            let peak = crate::figures::megabytes(process::peak(pid));
+            recorder.add(MEMORY, way.name, "MB", peak);
+        }
+        if let (HTTP | RCLONE, Some(tracer), Some(pid)) = (way.name, &self.tracer, way.pid) {
+            self.forget(way);
+            for (what, count) in tracer.count(pid, &load(vec![self.ways.source(way, 0)], false)) {
+                recorder.add(what, way.name, PER_GIB, count);
+            }
+        }
+    }
+
+    /// Measures a file in the page cache, one that comes from the disk, and one reader again.
+    fn measure_again(&self, recorder: &mut SampleRecorder, way: &FileView, one: &mut OneReader) {
+        if matches!(way.name, RCLONE | HTTPDIRFS) {
+            // Nothing of this is compared with them, and a file takes them seconds.
+            return;
+        }
+        warm(&self.ways.path(way, 0));
+        let again = load(vec![self.ways.source(way, 0)], false);
+        let passes: Vec<_> = (0..PASSES).map(|_| again.run()).collect();
+        let (count, time) =
+            (passes.iter().map(|it| it.count).sum(), passes.iter().map(|it| it.time).sum());
+        recorder.add(AGAIN, way.name, UNIT, LoadResult { count, time }.mib_per_second());
+        if way.is_local {
+            self.ways.forget_disk(way, 0);
+            let disk = load(vec![self.ways.source(way, 0)], true);
+            recorder.add(DISK, way.name, UNIT, speed(&disk));
+        }
+        self.one(way, one);
+    }
+
+    /// Measures one reader. Both sides of the two ways without HTTP are pinned.
+    fn one(&self, way: &FileView, one: &mut OneReader) {
+        self.forget(way);
+        let mut load = load(vec![self.ways.source(way, 0)], way.has_bytes());
+        load.cpu = matches!(way.name, LOCAL | CEILING).then(reader_cpu);
+        let _pinned = way.pin();
+        have_free_memory(FILE_BYTES);
+        let speed = one.cost.of(way.pid, || {
+            let loaded = load.run();
+            (loaded.count, loaded.mib_per_second())
+        });
+        one.speeds.push(speed);
+    }
+
+    fn forget(&self, way: &FileView) {
+        self.ways.forget(way, 0);
+        self.ways.warm();
+    }
+
+    fn one_request(&self, checks: bool) -> f64 {
+        self.ways.warm();
+        speed(&load(vec![self.seeder.source(&self.seeder.api_url, 0)], checks))
+    }
+
+    /// Returns the speed of one curl; in the first turn, records that of four.
+    fn curl(&self, recorder: &mut SampleRecorder, turn: usize) -> f64 {
+        self.ways.warm();
+        let urls: Vec<_> = (0..READERS).map(|idx| self.seeder.stream_url(idx)).collect();
+        if turn == 0 {
+            recorder.add(FOUR, curl::NAME, UNIT, curl::mib_per_second(&urls));
+        }
+        curl::mib_per_second(&urls[..1])
+    }
+}
+
+/// Returns a reader of these sources.
+fn load(sources: Vec<LoadSource>, checks: bool) -> Load {
+    Load { pattern: LoadPattern::Order { time_max: READ_MAX }, sources, cpu: None, checks }
+}
+
+/// Runs a reader after the kernel has got free memory for what it reads, and returns its speed.
+fn speed(load: &Load) -> f64 {
+    have_free_memory(FILE_BYTES * load.sources.len() as u64);
+    load.run().mib_per_second()
 }

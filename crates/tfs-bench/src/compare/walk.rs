@@ -16,6 +16,9 @@ use crate::mount::TfsMount;
 
 const SHAPE: LargeLibrary = LargeLibrary { torrent_count: 10_000 };
 
+/// The name of this comparison.
+pub(crate) const GROUP: &str = "walk";
+
 pub(crate) const TFS: &str = "tfs";
 pub(crate) const TMPFS: &str = "tmpfs";
 const UNIT: &str = "s";

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use tfs_testkit::baseline_fs::BaselineFs;
 use tfs_testkit::until::until;
 
+use super::ceiling::CeilingMount;
 use super::file_page::{FilePage, ListedFile};
 use super::others::Other;
 use super::seeder::Seeder;
 use crate::caches::{forget_pages, share_read_ahead, warm};
+use crate::load::{ByteSource, LoadSource, Pinned};
 use crate::mount::TfsMount;
 
 /// The file of rqbit.
@@ -24,6 +25,10 @@ pub(crate) const PASSTHROUGH: &str = "tfs, passthrough";
 pub(crate) const RCLONE: &str = "rclone mount";
 pub(crate) const HTTPDIRFS: &str = "httpdirfs";
 pub(crate) const BTFS: &str = "btfs";
+/// Ranges from rqbit, one after the other on a connection for each job.
+pub(crate) const RANGES: &str = "ranges, kept-alive connection";
+/// One request to rqbit for the whole file, by the reader itself.
+pub(crate) const ONE_REQUEST: &str = "one request";
 
 /// The flags of `tfs mount` for each mode.
 const TFS: [(&str, &[&str]); 3] = [
@@ -47,6 +52,20 @@ pub(crate) struct FileView {
     mount: Option<TfsMount>,
     /// Its drop ends the filesystem.
     _keeper: Box<dyn Any>,
+}
+
+impl FileView {
+    /// Whether it delivers the bytes of the file. The ceiling delivers zeros.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.name != CEILING
+    }
+
+    /// Pins the process of the two filesystems that are compared without HTTP, until the result is
+    /// dropped.
+    pub(crate) fn pin(&self) -> Option<Pinned> {
+        let pid = self.pid.filter(|_| matches!(self.name, LOCAL | CEILING))?;
+        Some(Pinned::new(pid))
+    }
 }
 
 /// All filesystems with the files of a server, and those that are not installed.
@@ -159,6 +178,12 @@ impl FileViews {
         way.root.join(name)
     }
 
+    /// Returns a file in a filesystem as the source of a reader.
+    pub(crate) fn source(&self, way: &FileView, file_idx: usize) -> LoadSource {
+        let plain = self.plain.join(&self.names[file_idx]);
+        LoadSource { source: ByteSource::File(self.path(way, file_idx)), plain }
+    }
+
     /// Drops a file from the page cache and from tfs's cache.
     pub(crate) fn forget(&self, way: &FileView, file_idx: usize) {
         if way.name != PLAIN {
@@ -207,20 +232,19 @@ fn entries(seeder: &Seeder) -> Vec<ListedFile> {
 
 /// Mounts a minimal filesystem with the same names, and with the read-ahead of tfs.
 fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> FileView {
-    fs::create_dir_all(dir).unwrap();
-    let files = seeder.names.iter().map(|name| {
-        let len = fs::metadata(seeder.folder.join(name)).unwrap().len();
-        (name.split('/').map(str::to_owned).collect(), len)
-    });
-    let session = BaselineFs::new(files).mount(dir).unwrap();
+    let files: Vec<_> = seeder
+        .names
+        .iter()
+        .map(|name| (name.as_str(), fs::metadata(seeder.folder.join(name)).unwrap().len()))
+        .collect();
+    let mount = CeilingMount::new(dir, &files);
     share_read_ahead(tfs, dir);
     FileView {
         name: CEILING,
         root: dir.to_owned(),
-        // Its CPU time is that of this process, which includes rqbit's.
-        pid: None,
+        pid: Some(mount.pid()),
         is_local: false,
         mount: None,
-        _keeper: Box::new(session),
+        _keeper: Box::new(mount),
     }
 }
