@@ -112,10 +112,12 @@ Usage: cargo xtask bench [NAME...] [--rounds N] [--markdown FILE]
 
 Compares tfs with the plain file, with requests to rqbit itself, with rclone, httpdirfs and btfs
 where they are installed, and with a minimal filesystem of fuser, in turns. Needs root; uses a real
-rqbit on loopback and a release build. Runs all comparisons by default, in about ten minutes. An
-unknown name prints the known ones.
+rqbit on loopback and a release build. Runs all comparisons by default. An unknown name prints the
+known ones.
+Prints a table of goals with the figures, whether they are reached, and why a row was skipped.
+`cargo xtask bench read-path` runs the comparisons of the read path, in about half an hour.
 
-`--rounds N` measures each figure N times (default 5); the result is the median of the ratios.
+`--rounds N` measures each figure N times (default 9); the result is the median of the ratios.
 `--markdown FILE` replaces the tables in a page:
 `cargo xtask bench --markdown docs/dev/figures/bench.md`.",
     ),

@@ -44,7 +44,7 @@ const fn pypi(name: &'static str) -> ForeignProgram {
 }
 
 /// All checks, the cheapest first.
-pub(super) const CHECKS: [ForeignCheck; 13] = [
+pub(super) const CHECKS: [ForeignCheck; 14] = [
     ForeignCheck {
         name: "spelling",
         issue: 18,
@@ -162,6 +162,14 @@ pub(super) const CHECKS: [ForeignCheck; 13] = [
         programs: &[debian("ffmpeg", "ffmpeg"), debian("mpv", "mpv")],
         mounts: true,
         script: "cd \"$ROOT\" && TFS_BENCH_BINARY=$TFS \"$BENCH\" --compare film --rounds 1",
+    },
+    ForeignCheck {
+        name: "read-path",
+        issue: 19,
+        about: "each way of the read path delivers the right bytes, beside curl and rclone",
+        programs: &[debian("curl", "curl"), debian("rclone", "rclone")],
+        mounts: true,
+        script: "cd \"$ROOT\" && TFS_BENCH_BINARY=$TFS \"$BENCH\" --compare read-path --rounds 1",
     },
     ForeignCheck {
         name: "others",
