@@ -19,6 +19,7 @@ use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
 use tfs_service::check_mountpoint;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::output;
@@ -165,13 +166,13 @@ async fn wait_for_ready(child: &mut Child) -> Option<()> {
 /// what the child leaves behind.
 async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
     let pid = i32::try_from(child.id()).map(Pid::from_raw);
-    if let Ok(pid) = pid
+    // Before the signal to the child, so that its end cannot be missed.
+    let ends = signal(SignalKind::child());
+    if let (Ok(pid), Ok(mut ends)) = (pid, ends)
         && kill(pid, Signal::SIGTERM).is_ok()
     {
         let ended = async {
-            while matches!(child.try_wait(), Ok(None)) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            while matches!(child.try_wait(), Ok(None)) && ends.recv().await.is_some() {}
         };
         tokio::select! {
             () = ended => return,

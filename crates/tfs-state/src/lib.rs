@@ -45,7 +45,7 @@ use tfs_sys::clock::now;
 use tfs_sys::memory;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use vfs_core::{Changes, FileId, InfoHash, TorrentDetails, TorrentSummary};
 
 use self::batch::WriteBatch;
@@ -97,6 +97,8 @@ struct StateShared {
     pending: Mutex<PendingWrites>,
     /// Wakes the task.
     wake: Notify,
+    /// Ends the wait of the task for further changes.
+    closing: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -120,8 +122,8 @@ impl ServerState {
             io::Result::Ok((store, known))
         });
         let (store, known) = opened.await.map_err(io::Error::other)??;
-        let shared =
-            Arc::new(StateShared { store, pending: Mutex::default(), wake: Notify::const_new() });
+        let (wake, closing) = (Notify::const_new(), Notify::const_new());
+        let shared = Arc::new(StateShared { store, pending: Mutex::default(), wake, closing });
         let writer = tokio::spawn(write_on(Arc::clone(&shared)));
         Ok((Self { shared, writer }, known))
     }
@@ -134,6 +136,7 @@ impl ServerState {
     /// Writes all pending changes. Takes ten seconds at most.
     pub async fn close(mut self) {
         self.shared.pending().is_closing = true;
+        self.shared.closing.notify_one();
         self.shared.wake.notify_one();
         if timeout(CLOSE_TIME_MAX, &mut self.writer).await.is_err() {
             // The process cannot exit before its blocking threads have ended.
@@ -250,9 +253,7 @@ async fn write_on(shared: Arc<StateShared>) {
         } else {
             shared.wake.notified().await;
         }
-        if !shared.pending().is_closing {
-            sleep(COALESCE_TIME).await;
-        }
+        _ = timeout(COALESCE_TIME, shared.closing.notified()).await;
         let (batch, is_closing) = {
             let mut pending = shared.pending();
             (std::mem::take(&mut pending.batch), pending.is_closing)

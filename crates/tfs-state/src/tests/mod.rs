@@ -316,6 +316,20 @@ async fn torrents_without_metadata_are_kept() {
     assert_eq!(known.details.last(), Some(&without_metadata(7, "t7", 1)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_further_changes() {
+    let fixture = Fixture::new().await;
+    let (state, _known) = fixture.open().await;
+    let start = Instant::now();
+    state.recorder().record_progress(vec![summary(1, &[9, 20])]);
+    // The writer begins to wait for further changes.
+    tokio::task::yield_now().await;
+    state.close().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known.listing[0].file_progress.as_deref(), Some(&[9, 20][..]));
+}
+
 #[tokio::test]
 async fn absences_are_known_again() {
     let fixture = Fixture::new().await;
