@@ -171,9 +171,8 @@ async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
     if let (Ok(pid), Ok(mut ends)) = (pid, ends)
         && kill(pid, Signal::SIGTERM).is_ok()
     {
-        let ended = async {
-            while matches!(child.try_wait(), Ok(None)) && ends.recv().await.is_some() {}
-        };
+        let ended =
+            async { while matches!(child.try_wait(), Ok(None)) && ends.recv().await.is_some() {} };
         tokio::select! {
             () = ended => return,
             () = tokio::time::sleep(CLEAN_UP_TIME_MAX) => {}
