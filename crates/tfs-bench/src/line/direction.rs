@@ -69,7 +69,7 @@ pub(super) fn forward(
     pace: Option<Arc<LinePace>>,
 ) {
     let (parts, due_parts) = mpsc::sync_channel(PARTS_MAX);
-    thread::spawn(move || deliver(&due_parts, to));
+    thread::spawn(move || deliver(&due_parts, to, delay));
     thread::spawn(move || {
         let mut buffer = vec![0; PART_BYTES];
         while let Ok(len) = from.read(&mut buffer) {
@@ -81,7 +81,7 @@ pub(super) fn forward(
             }
             let due = Instant::now().max(open_at) + delay;
             if parts.send(Part { bytes: buffer[..len].to_vec(), due }).is_err() {
-                // The other side is gone, which this side learns at once.
+                // The other side is gone, which this side has learned by now.
                 drop(from.shutdown(Shutdown::Both));
                 break;
             }
@@ -89,8 +89,9 @@ pub(super) fn forward(
     });
 }
 
-/// Delivers parts when they are due, and then the end of the stream.
-fn deliver(parts: &Receiver<Part>, mut to: TcpStream) {
+/// Delivers parts when they are due, and then the end of the stream. The sender of parts for a side
+/// that is gone learns of it after the delay; what it has sent by then took its turn in vain.
+fn deliver(parts: &Receiver<Part>, mut to: TcpStream, delay: Duration) {
     let delivered: io::Result<()> = parts.iter().try_for_each(|part| {
         if let Some(early) = part.due.checked_duration_since(Instant::now()) {
             pause(early);
@@ -100,4 +101,9 @@ fn deliver(parts: &Receiver<Part>, mut to: TcpStream) {
     let how = if delivered.is_ok() { Shutdown::Write } else { Shutdown::Both };
     // A closed connection is not an error.
     drop(to.shutdown(how));
+    let known_at = Instant::now() + delay;
+    while delivered.is_err()
+        && let Some(time) = known_at.checked_duration_since(Instant::now())
+        && parts.recv_timeout(time).is_ok()
+    {}
 }
