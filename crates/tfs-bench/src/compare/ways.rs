@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tfs_testkit::until::until;
 
@@ -14,6 +15,7 @@ use super::seeder::Seeder;
 use crate::caches::{forget_pages, share_read_ahead, warm};
 use crate::load::{ByteSource, LoadSource, Pinned};
 use crate::mount::TfsMount;
+use crate::timing::pause;
 
 /// The file of rqbit.
 pub(crate) const PLAIN: &str = "plain file";
@@ -40,6 +42,13 @@ const TFS: [(&str, &[&str]); 3] = [
 /// How much of a file tfs reads over HTTP before it finds and verifies the local copy: more than
 /// eight pieces, and less than the shortest of these files.
 const PROOF_BYTES: usize = 12 << 20;
+
+/// How long that may take: more than the minute for which tfs leaves a file alone that it refused,
+/// such as one of a torrent that it has not seen complete yet.
+const PROOF_MAX: Duration = Duration::from_secs(90);
+
+/// The pause between two looks at it.
+const PROOF_PAUSE: Duration = Duration::from_millis(50);
 
 /// A directory with the files of a torrent.
 pub(crate) struct FileView {
@@ -134,11 +143,18 @@ impl FileViews {
             for idx in 0..self.names.len() {
                 let path = self.path(way, idx);
                 let file = until("the file is shown", || File::open(&path).ok());
-                until("the file is read from the disk", || {
+                let begin = Instant::now();
+                loop {
                     forget_pages(&path);
                     file.read_exact_at(&mut vec![0; PROOF_BYTES], 0).unwrap();
-                    has_local_reader(mount).then_some(())
-                });
+                    let readers = readers(mount);
+                    if readers.iter().any(|reader| reader["way"] != "http") {
+                        break;
+                    }
+                    let is_late = begin.elapsed() > PROOF_MAX;
+                    assert!(!is_late, "{} is not read from the disk: {readers:?}", way.name);
+                    pause(PROOF_PAUSE);
+                }
             }
         }
     }
@@ -203,12 +219,11 @@ impl FileViews {
     }
 }
 
-/// Returns whether an open handle is served from the local disk.
-fn has_local_reader(mount: &TfsMount) -> bool {
+/// Returns the open handles of a mount.
+fn readers(mount: &TfsMount) -> Vec<serde_json::Value> {
     let output = mount.command().args(["status", "--json"]).arg(&mount.path).output().unwrap();
     let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let readers = status[0]["readers"].as_array().unwrap();
-    readers.iter().any(|reader| reader["way"] != "http")
+    status[0]["readers"].as_array().unwrap().clone()
 }
 
 /// Returns a name without characters that the mount table escapes.
