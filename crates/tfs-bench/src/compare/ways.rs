@@ -48,7 +48,7 @@ const PROOF_BYTES: usize = 12 << 20;
 const PROOF_MAX: Duration = Duration::from_secs(90);
 
 /// The pause between two looks at it.
-const PROOF_PAUSE: Duration = Duration::from_millis(50);
+const PROOF_PAUSE: Duration = Duration::from_millis(200);
 
 /// A directory with the files of a torrent.
 pub(crate) struct FileView {
@@ -145,7 +145,8 @@ impl FileViews {
                 let file = until("the file is shown", || File::open(&path).ok());
                 let begin = Instant::now();
                 loop {
-                    forget_pages(&path);
+                    // Only bytes from the server make tfs look for the file.
+                    self.forget(way, idx);
                     file.read_exact_at(&mut vec![0; PROOF_BYTES], 0).unwrap();
                     let readers = readers(mount);
                     if readers.iter().any(|reader| reader["way"] != "http") {
