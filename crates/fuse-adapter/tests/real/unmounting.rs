@@ -128,7 +128,7 @@ const DAEMON_PATH: &str = "TFS_TEST_DAEMON_PATH";
 fn daemon() {
     let path = env::var_os(DAEMON_PATH).expect("only a test starts it");
     let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
-    let mount = fixture.mount_at(Path::new(&path), &crate::support::options());
+    let mount = fixture.mount_at(Path::new(&path), &options());
     fixture.runtime.block_on(mount.wait()).unwrap();
 }
 
