@@ -52,8 +52,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(8);
 /// minutes, a slow download and a hang would look alike.
 const READ_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
-/// How long a read call may take: the deadline, and some time for the kernel and a loaded machine.
-const READ_MAX: Duration = Duration::from_secs(READ_TIMEOUT.as_secs() + 4);
+/// How long a read call may take. A call of 64 KiB may cover two requests of the kernel, and a page
+/// whose read-ahead has failed is requested once more; each may wait until its own deadline. The
+/// rest is for a loaded machine.
+const READ_MAX: Duration = Duration::from_secs(3 * READ_TIMEOUT_MAX.as_secs() + 4);
 
 /// How long any other call may take on a loaded machine. None of them waits for the server.
 const CALL_MAX: Duration = Duration::from_secs(5);
