@@ -218,29 +218,7 @@ mod tests {
 
     use super::*;
     use crate::args::{Cli, Command};
-
-    fn row(name: &str, sizes: (Option<u64>, u64), selected: (Option<u64>, u64)) -> TorrentRow {
-        let ((size_bytes, there_bytes), (selected_bytes, have_bytes)) = (sizes, selected);
-        TorrentRow {
-            id: Some(1),
-            info_hash: "aa".to_owned(),
-            name: Some(name.to_owned()),
-            state: "live",
-            progress: 0.0,
-            have_bytes,
-            total_bytes: selected_bytes.unwrap_or(0),
-            size_bytes,
-            there_bytes,
-            selected_bytes,
-            finished: false,
-            download_bps: 0,
-            upload_bps: 0,
-            uploaded_bytes: 0,
-            peers: 0,
-            error: None,
-            servers: Vec::new(),
-        }
-    }
+    use crate::rows::row;
 
     #[test]
     fn rows_of_a_silent_server_are_old_and_the_silence_is_said() {

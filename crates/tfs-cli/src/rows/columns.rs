@@ -16,7 +16,7 @@ const GAP: usize = 2;
 /// How narrow a name may become before another column is left out.
 const NAME_WIDTH_MIN: usize = 20;
 
-/// The longest remaining time that is shown: nobody waits longer.
+/// The longest remaining time that is shown.
 const ETA_MAX: Duration = Duration::from_secs(99 * 86_400);
 
 /// A column of the table.
@@ -272,7 +272,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::rows) fn row(
+    pub(crate) fn row(
         name: &str,
         sizes: (Option<u64>, u64),
         selected: (Option<u64>, u64),

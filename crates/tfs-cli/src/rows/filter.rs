@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use tfs_service::{Query, TorrentRow};
@@ -31,8 +32,8 @@ const OF_GLOBS: [char; 4] = ['*', '?', '[', '{'];
 pub(crate) enum NamePattern {
     /// A part of the name, in lower case.
     Part(String),
-    /// A glob, in lower case.
-    Glob(String),
+    /// A glob in lower case, and its compiled form.
+    Glob(String, Arc<Query>),
 }
 
 impl FromStr for NamePattern {
@@ -44,7 +45,10 @@ impl FromStr for NamePattern {
             return Ok(Self::Part(lower));
         }
         // A torrent may be named like this, so that a wrong glob is a text.
-        Ok(if Query::glob(&lower).is_ok() { Self::Glob(lower) } else { Self::Part(lower) })
+        Ok(match Query::glob(&lower) {
+            Ok(query) => Self::Glob(lower, Arc::new(query)),
+            Err(_no_glob) => Self::Part(lower),
+        })
     }
 }
 
@@ -54,9 +58,7 @@ impl NamePattern {
         match self {
             Self::Part(part) => name.contains(part),
             // The name of a file with brackets is more often meant than a class of characters.
-            Self::Glob(glob) => {
-                name.contains(glob) || Query::glob(glob).is_ok_and(|query| query.is_match(&name))
-            }
+            Self::Glob(glob, query) => name.contains(glob) || query.is_match(&name),
         }
     }
 }
@@ -64,16 +66,16 @@ impl NamePattern {
 /// A condition: `KEY=VALUE[,VALUE]`, or `KEY!=VALUE[,VALUE]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Filter {
-    key: FilterKey,
-    values: Vec<String>,
+    property: Property,
     is_negated: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FilterKey {
-    State,
-    Server,
-    Name,
+/// A property with the values of which a torrent must have one. Text is in lower case.
+#[derive(Debug, Clone)]
+enum Property {
+    State(Vec<String>),
+    Server(Vec<String>),
+    Name(Vec<NamePattern>),
 }
 
 impl FromStr for Filter {
@@ -84,35 +86,37 @@ impl FromStr for Filter {
             server=NAME or name=GLOB";
         let (key, value) = text.split_once('=').ok_or(FORM)?;
         let (key, is_negated) = key.strip_suffix('!').map_or((key, false), |key| (key, true));
-        let key = match key {
-            "state" => FilterKey::State,
-            "server" => FilterKey::Server,
-            "name" => FilterKey::Name,
+        let values = || value.split(',').map(str::to_lowercase).collect::<Vec<_>>();
+        let property = match key {
+            "state" => Property::State(values()),
+            "server" => Property::Server(values()),
+            "name" => Property::Name(value.split(',').map(str::parse).collect::<Result<_, _>>()?),
             _ => return Err(FORM.to_owned()),
         };
-        let values: Vec<_> = value.split(',').map(str::to_lowercase).collect();
-        if key == FilterKey::State
-            && let Some(wrong) = values.iter().find(|value| !STATES.contains(&value.as_str()))
+        if let Property::State(states) = &property
+            && let Some(wrong) = states.iter().find(|state| !STATES.contains(&state.as_str()))
         {
             return Err(format!("{wrong} is no state; the states are {}", STATES.join(", ")));
         }
-        Ok(Self { key, values, is_negated })
+        Ok(Self { property, is_negated })
     }
 }
 
 impl Filter {
     fn is_match(&self, row: &TorrentRow) -> bool {
-        let has = |value: &String| match self.key {
-            FilterKey::State => {
+        let is_match = match &self.property {
+            Property::State(states) => states.iter().any(|value| {
                 value == state(row) || value == row.state || (value == "finished" && row.finished)
+            }),
+            Property::Server(servers) => {
+                servers.iter().any(|value| row.servers.iter().any(|it| it.to_lowercase() == *value))
             }
-            FilterKey::Server => row.servers.iter().any(|name| name.to_lowercase() == *value),
-            FilterKey::Name => {
-                let pattern = value.parse::<NamePattern>();
-                pattern.is_ok_and(|pattern| pattern.is_match(row.name.as_deref().unwrap_or("")))
+            Property::Name(patterns) => {
+                let name = row.name.as_deref().unwrap_or_default();
+                patterns.iter().any(|pattern| pattern.is_match(name))
             }
         };
-        self.values.iter().any(has) != self.is_negated
+        is_match != self.is_negated
     }
 }
 

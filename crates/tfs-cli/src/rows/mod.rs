@@ -3,5 +3,7 @@
 mod columns;
 mod filter;
 
+#[cfg(test)]
+pub(crate) use self::columns::tests::row;
 pub(crate) use self::columns::{Column, table};
 pub(crate) use self::filter::{Filter, NamePattern, SortKey, is_listed};
