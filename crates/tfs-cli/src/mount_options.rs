@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
 
 use crate::args::Cli;
 
@@ -121,7 +121,14 @@ fn takes_value(cli: &Command, flag: &str) -> Option<bool> {
         return None;
     }
     let mount = cli.find_subcommand("mount")?;
-    let mut flags = mount.get_arguments().chain(cli.get_arguments());
-    let argument = flags.find(|argument| argument.get_long() == Some(flag))?;
+    flag_takes_value(mount.get_arguments().chain(cli.get_arguments()), flag)
+}
+
+/// Returns whether a long flag takes a value, or `None` if there is no such flag.
+pub(crate) fn flag_takes_value<'a>(
+    mut arguments: impl Iterator<Item = &'a Arg>,
+    flag: &str,
+) -> Option<bool> {
+    let argument = arguments.find(|argument| argument.get_long() == Some(flag))?;
     Some(argument.get_action().takes_values())
 }

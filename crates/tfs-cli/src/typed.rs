@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
-use crate::mount_options::arguments_of;
+use crate::mount_options::{arguments_of, flag_takes_value};
 
 /// Commands of other programs, and those of tfs.
 const COMMANDS: [(&str, &str); 13] = [
@@ -81,9 +81,7 @@ fn behind_command(words: &[OsString]) -> usize {
     let cli = Cli::command();
     let takes_value = |word: &OsString| {
         let name = word.to_str().and_then(|word| word.strip_prefix("--"));
-        let mut arguments = cli.get_arguments();
-        name.and_then(|name| arguments.find(|argument| argument.get_long() == Some(name)))
-            .is_some_and(|argument| argument.get_action().takes_values())
+        name.and_then(|name| flag_takes_value(cli.get_arguments(), name)) == Some(true)
     };
     let mut idx = 1;
     while let Some(word) = words.get(idx).filter(|word| word.as_encoded_bytes().starts_with(b"-")) {

@@ -77,7 +77,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     drop(idle);
 }
 
-/// A mount that nobody uses, and the line to its server.
+/// An idle mount, and the line to its server.
 struct IdleMount {
     name: &'static str,
     _mount: TfsMount,
