@@ -1,7 +1,9 @@
 //! Attaching reads to streams: a read joins a stream that will deliver its bytes rather than open
 //! another.
 
-use super::{Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind};
+use super::{
+    Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind, Turn,
+};
 use crate::{ByteRange, FileId, Timestamp};
 
 impl Plan {
@@ -91,19 +93,14 @@ impl Plan {
         let is_missing = presence != Availability::Present;
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(stream.pos));
         let is_next_piece = stream.pos >= stream.class_until;
-        let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let timeslice_until = match (stream.is_missing, is_missing) {
-            (false, true) => now.saturating_add(missing),
-            (true, false) => now.saturating_add(here),
-            (true, true) if is_next_piece => now,
-            (true, true) | (false, false) => stream.timeslice_until,
+        let turn = match (stream.is_missing, is_missing) {
+            (false, true) | (true, false) => Turn::new(now, stream.pos),
+            (true, true) if is_next_piece => stream.turn.ended(now),
+            (true, true) | (false, false) => stream.turn,
         };
-        if timeslice_until != stream.timeslice_until {
-            stream.is_useful = false;
-            self.is_dirty = true;
-        }
-        stream.timeslice_until = timeslice_until;
+        self.is_dirty |= turn != stream.turn;
+        stream.turn = turn;
         stream.is_missing = is_missing;
         stream.class_until = piece_end.unwrap_or(u64::MAX);
     }

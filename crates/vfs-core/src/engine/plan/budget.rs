@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::read_index::Queue;
-use super::{Phase, Plan, PlannedStream, StreamId};
+use super::{Contender, Phase, Plan, PlannedStream, StreamId};
 use crate::{StreamDemand, StreamPermits, Timestamp};
 
 /// How long the plan does not repeat a refused request. The pool assigns a freed permit to a
@@ -23,7 +23,7 @@ struct ByQueue<T> {
 impl<T> ByQueue<T> {
     fn of(&mut self, queue: Queue) -> &mut T {
         match queue {
-            Queue::Here => &mut self.here,
+            Queue::Brief | Queue::Here => &mut self.here,
             Queue::Missing => &mut self.missing,
             Queue::Preload => &mut self.preload,
         }
@@ -201,19 +201,18 @@ impl Plan {
 
     /// Returns when a stream yields to another filesystem that has fewer permits.
     fn recalled_turn_end(&self, stream: &PlannedStream) -> Timestamp {
-        if stream.reads.is_empty() || stream.is_preload() {
+        if stream.is_preload() {
             return Timestamp::ZERO;
         }
-        let turn_end = stream.turn_end(self.tuning.turn_time_missing);
+        let turn_end = self.yields_at(stream, &self.turn_length(), Contender::Long);
         let Some(recalled_at) = self.permits.recalled_at.filter(|_| stream.is_missing) else {
             return turn_end;
         };
         if stream.phase != Phase::Open {
             return turn_end;
         }
-        // Its time slice began when the source confirmed it.
-        let began_at = stream.timeslice_until.saturating_sub(self.tuning.turn_time_missing);
-        turn_end.min(began_at.max(recalled_at).saturating_add(self.tuning.turn_time_recalled))
+        let began_at = stream.turn.began_at.max(recalled_at);
+        turn_end.min(began_at.saturating_add(self.tuning.turn_time_recalled))
     }
 
     /// Returns when a stream may next have to yield without an event.

@@ -3,7 +3,7 @@
 
 use super::{
     Action, BitfieldStatus, Expiry, Output, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
-    StreamEnd, StreamId, WaitPolicy, read_index::ReadIndexEntry, retry, violation,
+    StreamEnd, StreamId, Turn, WaitPolicy, read_index::ReadIndexEntry, retry, tuning, violation,
 };
 use crate::tree::FileState;
 use crate::{
@@ -30,6 +30,12 @@ impl Plan {
         }
     }
 
+    /// Returns whether a handle is not known to be read in order.
+    fn is_brief(&self, handle: HandleId) -> bool {
+        let access = self.handles.access(handle);
+        access.is_none_or(|access| access.read_count() < tuning::SEQUENTIAL_READS_MIN)
+    }
+
     pub(super) fn enqueue(&mut self, now: Timestamp, id: ReadId, request: ReadRequest) {
         let known = self.files.insert(request.file, request.facts);
         if known.is_some_and(|known| known != request.facts) {
@@ -44,6 +50,7 @@ impl Plan {
             stream: None,
             expiry: Expiry::new(now, &request),
             retry_at: now,
+            is_brief: self.is_brief(request.handle),
             last_error: None,
             is_whole: false,
             is_answered: false,
@@ -138,16 +145,19 @@ impl Plan {
     pub(in crate::engine) fn on_opened(&mut self, now: Timestamp, id: StreamId, offset: u64) {
         self.breaker.on_success();
         self.is_dirty = true;
-        let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
         let Some(stream) = self.live_stream(id) else { return };
-        let turn_time = if stream.is_missing { missing } else { here };
         stream.phase = Phase::Open;
         stream.moved_at = now;
-        stream.timeslice_until = now.saturating_add(turn_time);
+        stream.turn = Turn::new(now, stream.pos);
         let want = stream.pos;
+        // A server may confirm a stream at missing data only when it has the first byte.
+        let time = (!stream.is_missing).then(|| now.duration_since(stream.asked_at));
         // The confirmation delays their split.
         let reads = stream.reads.clone();
         self.dirty.reads.extend(reads);
+        if let Some(time) = time {
+            self.round_trip.on_opened(time);
+        }
         if offset != want {
             let error = violation(format!("the stream is at offset {offset} instead of {want}"));
             self.drop_stream(now, id, error);
@@ -184,6 +194,10 @@ impl Plan {
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
         let is_crossing = pos >= stream.class_until;
+        let is_queue = self.index.is_anybody_queued();
+        self.is_dirty |=
+            is_queue && self.streams.get(&id).is_some_and(|it| self.ends_turn(it, len));
+        let Some(stream) = self.live_stream(id) else { return false };
         if stream.is_preload() {
             self.on_preloaded_chunk(id, pos, len);
             self.on_progress(file);

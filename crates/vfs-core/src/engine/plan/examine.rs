@@ -73,6 +73,7 @@ impl Plan {
             // that no read waits for.
             Availability::Missing if must_not_wait && self.has_pieces(read) => None,
             _ if read.is_preload() => Some(Queue::Preload),
+            Availability::Present if read.is_brief => Some(Queue::Brief),
             Availability::Present => Some(Queue::Here),
             Availability::Missing | Availability::Unknown => Some(Queue::Missing),
         });

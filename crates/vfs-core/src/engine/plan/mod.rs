@@ -40,6 +40,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tuning;
+mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -70,6 +71,7 @@ pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
+use turn::{Contender, RoundTrip, Turn};
 
 use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
@@ -88,6 +90,8 @@ struct PlannedRead {
     stream: Option<(StreamId, Timestamp)>,
     /// The deadline, extended by progress.
     expiry: Expiry,
+    /// Whether its reader is not known to read in order. Such a read returns its permit soon.
+    is_brief: bool,
     /// The earliest time at which a stream is opened for it.
     retry_at: Timestamp,
     /// The last error of the source for this read.
@@ -135,6 +139,8 @@ pub(super) struct Plan {
     breaker: Breaker,
     preload_gate: PreloadGate,
     permits: Permits,
+    /// The round trip to the server.
+    round_trip: RoundTrip,
     direct: Direct,
     failed_waits: FailedWaits,
     samples: FetchHistory,
@@ -168,6 +174,7 @@ impl Plan {
             breaker: Breaker::new(tuning.breaker),
             preload_gate: PreloadGate::default(),
             permits: Permits::unshared(tuning.streams_max),
+            round_trip: RoundTrip::default(),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
             samples: FetchHistory::default(),
@@ -354,7 +361,7 @@ impl Plan {
         self.refile(id, now);
         if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
             stream.consume(end);
-            stream.is_useful = true;
+            stream.turn.is_useful = true;
         }
         self.actions.push_back(Action::Reply { read: id });
         self.is_dirty = true;

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
-    Output, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
+    Contender, Output, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId,
+    StreamKind, Turn,
 };
 use crate::engine::BreakerState;
 use crate::{ByteRange, Timestamp};
@@ -78,13 +79,14 @@ impl Plan {
         // Permits recalled by the budget are deducted first from those that come back.
         let coming = closing.saturating_sub(taken.saturating_sub(usable));
         let mut free = FreePermits { permits: usable.saturating_sub(taken), coming };
+        let mut brief = QueueCursor::new(Queue::Brief);
         let mut here = QueueCursor::new(Queue::Here);
         let mut missing = QueueCursor::new(Queue::Missing);
         loop {
             if self.breaker_forbids(now) {
                 return;
             }
-            let lanes = [&mut here, &mut missing].into_iter();
+            let lanes = [&mut brief, &mut here, &mut missing].into_iter();
             let next = lanes.filter_map(|lane| Some((lane.peek(&self.index)?, lane)));
             let Some((turn, lane)) = next.min_by_key(|(turn, _)| *turn) else { break };
             lane.after = Some(turn);
@@ -134,7 +136,7 @@ impl Plan {
             free.coming = free.coming.saturating_sub(1);
             return true;
         }
-        let Some(victim) = self.preemption_candidate(priority, is_missing, now) else {
+        let Some(victim) = self.preemption_candidate(priority, queue, now) else {
             self.permits.wait(queue);
             return false;
         };
@@ -169,32 +171,26 @@ impl Plan {
     fn preemption_candidate(
         &self,
         priority: Priority,
-        is_missing: bool,
+        queue: Queue,
         now: Timestamp,
     ) -> Option<StreamId> {
+        let is_missing = queue == Queue::Missing;
+        let contender = if queue == Queue::Brief { Contender::Brief } else { Contender::Long };
+        let length = self.turn_length();
         let missing_count = self.missing_count();
         let is_over = missing_count > self.permits.missing();
         let is_crowded = is_missing && missing_count >= self.permits.usable_missing();
-        let turn_end = |stream: &PlannedStream| stream.turn_end(self.tuning.turn_time_missing);
         let can_go = |stream: &PlannedStream| {
             stream.is_live()
                 // At the limit of streams at missing data, only the end of such a stream helps.
                 && (!is_crowded || stream.is_missing)
-                && (stream.reads.is_empty()
-                    || stream.priority > priority
-                    || (stream.priority == priority && turn_end(stream) <= now)
+                && (stream.priority > priority
+                    || ((stream.reads.is_empty() || stream.priority == priority)
+                        && self.yields_at(stream, &length, contender) <= now)
                     || (is_over && !is_missing && stream.is_missing))
         };
         let victims = self.streams.iter().filter(|(_, stream)| can_go(stream));
-        let victim = victims.min_by_key(|(_, stream)| {
-            let is_used = !stream.reads.is_empty();
-            // First a preload, then an idle window.
-            (
-                !stream.is_preload(),
-                is_used,
-                if is_used { turn_end(stream) } else { stream.idle_since },
-            )
-        });
+        let victim = victims.min_by_key(|(_, stream)| self.usefulness(stream, &length, now));
         victim.map(|(id, _)| *id)
     }
 
@@ -229,8 +225,6 @@ impl Plan {
         let (file, priority) = (read.request.file, read.request.priority);
         let Some(facts) = self.files.get(&file).copied() else { return };
         let file_len = facts.len;
-        let turn_time =
-            if is_missing { self.tuning.turn_time_missing } else { self.tuning.turn_time_here };
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
         self.last_stream = self.last_stream.saturating_add(1);
         let stream_id = StreamId(self.last_stream);
@@ -247,8 +241,7 @@ impl Plan {
             owners: BTreeSet::new(),
             is_missing,
             class_until: piece_end.unwrap_or(u64::MAX),
-            timeslice_until: now.saturating_add(turn_time),
-            is_useful: false,
+            turn: Turn::new(now, range.start()),
             moved_at: now,
             asked_at: now,
             idle_since: now,

@@ -17,7 +17,9 @@ use crate::{ByteRange, FileId, FileIndex, InfoHash, Timestamp};
 /// What a read queues for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Queue {
-    /// A stream over present bytes.
+    /// A stream over present bytes, for a reader that is not known to read in order.
+    Brief,
+    /// A stream over present bytes, for a reader in order.
     Here,
     /// A stream over bytes that may be missing.
     Missing,
@@ -65,6 +67,8 @@ pub(super) struct ReadIndex {
     /// Foreground reads without a stream, by their first missing byte.
     starts: BTreeSet<(FileId, u64, ReadId)>,
     turns: BTreeSet<(Queue, QueuePosition)>,
+    /// The number of reads in [`Queue::Here`].
+    long_count: usize,
     wakes: BTreeSet<(Timestamp, Wake)>,
     doubtful: BTreeSet<(InfoHash, ReadId)>,
     torrent_wakes: BTreeMap<InfoHash, Timestamp>,
@@ -118,6 +122,7 @@ impl ReadIndex {
         }
         if let Some(turn) = entry.turn {
             self.turns.insert(turn);
+            self.long_count = self.long_count.saturating_add(usize::from(turn.0 == Queue::Here));
         }
         if let Some(at) = entry.wake_at {
             self.wakes.insert((at, Wake::Read(id)));
@@ -200,6 +205,11 @@ impl ReadIndex {
         self.entries.get(&id).is_some_and(|entry| entry.turn.is_some())
     }
 
+    /// Returns the number of reads in order that wait for a stream over present bytes.
+    pub(super) fn long_count(&self) -> usize {
+        self.long_count
+    }
+
     /// Returns whether any read waits for a stream.
     pub(super) fn is_anybody_queued(&self) -> bool {
         !self.starts.is_empty() || self.next_turn(Queue::Preload, None).is_some()
@@ -265,6 +275,7 @@ impl ReadIndex {
         }
         if let Some(turn) = entry.turn {
             self.turns.remove(&turn);
+            self.long_count = self.long_count.saturating_sub(usize::from(turn.0 == Queue::Here));
         }
         if let Some(at) = entry.wake_at {
             self.wakes.remove(&(at, Wake::Read(id)));

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tfs_types::Backoff;
 
 use super::read_index::Wake;
-use super::{Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
+use super::{
+    Contender, Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind,
+};
 use crate::{HandleId, InfoHash, Timestamp};
 
 impl Plan {
@@ -211,6 +213,7 @@ impl Plan {
         if is_asking && let Some(until) = self.breaker.open_until().filter(|until| *until > now) {
             at(until);
         }
+        let length = self.turn_length();
         for stream in self.streams.values().filter(|stream| stream.is_live()) {
             if let Phase::Broken { retry_at } = stream.phase {
                 let time = self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at));
@@ -222,9 +225,11 @@ impl Plan {
             if let Some(until) = self.silent_until(stream) {
                 at(until);
             }
-            let turn_end = stream.turn_end(self.tuning.turn_time_missing);
-            if is_queue && turn_end > now {
-                at(turn_end);
+            for contender in [Contender::Brief, Contender::Long] {
+                let turn_end = self.yields_at(stream, &length, contender);
+                if is_queue && turn_end > now {
+                    at(turn_end);
+                }
             }
             if let Some(until) = self.next_give_way(stream, now) {
                 at(until);

@@ -1,10 +1,9 @@
 //! A stream in the plan: position, limits, and the reads that it serves.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use super::action::{Priority, ReadId};
+use super::turn::Turn;
 use crate::{ByteRange, FileId, HandleId, SourceError, Timestamp};
+use std::collections::BTreeSet;
 
 /// The state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +76,8 @@ pub(crate) struct PlannedStream {
     pub(crate) is_missing: bool,
     /// The offset up to which `is_missing` is valid.
     pub(crate) class_until: u64,
-    /// When its time slice ends, after which other reads may take its permit: see
-    /// [`turn_end`](Self::turn_end).
-    pub(crate) timeslice_until: Timestamp,
-    /// Whether it answered a read in this time slice.
-    pub(crate) is_useful: bool,
+    /// Its time slice, after which other reads may take its permit.
+    pub(crate) turn: Turn,
     /// When it was first requested, was confirmed, or last received bytes.
     pub(crate) moved_at: Timestamp,
     /// When it was last requested.
@@ -102,20 +98,6 @@ impl PlannedStream {
     /// Returns whether the stream is not being closed.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != Phase::Closing
-    }
-
-    /// Returns when its permit may be preempted, given how long it may be silent.
-    ///
-    /// A stream that is opening, or that delivers present bytes, must first answer a read.
-    /// Otherwise, on a slow line, every time slice would end before it is of use.
-    pub(crate) fn turn_end(&self, silence_max: Duration) -> Timestamp {
-        let is_moving = !self.is_missing && !self.is_useful;
-        match self.phase {
-            Phase::Open if !is_moving => self.timeslice_until,
-            Phase::Open | Phase::Opening | Phase::Closing | Phase::Broken { .. } => {
-                self.timeslice_until.max(self.moved_at.saturating_add(silence_max))
-            }
-        }
     }
 
     /// Returns how far it reads ahead.

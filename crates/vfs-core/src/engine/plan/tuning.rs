@@ -70,9 +70,30 @@ const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 /// its wait is seen, that mount gets a stream within two seconds.
 const TURN_TIME_RECALLED: Duration = Duration::from_millis(1500);
 
-/// The time slice of a reader of present data while others wait: 25 MB at 100 MB/s. A hundred
-/// readers still get their time slices within seconds.
+/// The time slice of a reader of present data while others wait: 25 MB at 100 MB/s. It is shorter
+/// if many wait ([`QUEUE_TIME`]), and longer on a slow line ([`TURN_ROUND_TRIPS`]).
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
+
+/// The bytes that end a time slice at present data earlier. Opening the next stream costs some 1 %
+/// of the time for them on loopback, at 1 GB/s.
+const TURN_BYTES: u64 = 16 * MIB;
+
+/// The minimum time slice at present data in round trips. A stream costs one or two to open, in
+/// which its permit brings nothing, and what is under way when it is closed is lost.
+const TURN_ROUND_TRIPS: u32 = 16;
+
+/// How long a read in order waits for its next time slice, if the minimum of time slices allows it:
+/// they become shorter the more reads wait. The kernel has two reads of each reader in flight, which
+/// share a time slice: so a thousand readers of small files wait a second.
+const QUEUE_TIME: Duration = Duration::from_secs(2);
+
+/// The minimum time slice while a brief read waits, if the round trip is short: a stream is opened
+/// and closed in about a millisecond.
+const BRIEF_TIME_MIN: Duration = Duration::from_millis(10);
+
+/// How long a stream may be without a read of its reader in order before it counts as idle, or a
+/// round trip if that is longer. A program on a busy machine takes some milliseconds to go on.
+const PAUSE_TIME_MIN: Duration = Duration::from_millis(5);
 
 /// How long a stream may be silent at missing data before it is reopened. rqbit looks for peers
 /// only when a stream is opened, and may drop the last one between two streams. A piece of 16 MiB
@@ -147,6 +168,11 @@ pub(crate) struct Tuning {
     pub(crate) turn_time_recalled: Duration,
     pub(crate) turn_time_missing: Duration,
     pub(crate) turn_time_here: Duration,
+    pub(crate) turn_bytes: u64,
+    pub(crate) turn_round_trips: u32,
+    pub(crate) queue_time: Duration,
+    pub(crate) brief_time_min: Duration,
+    pub(crate) pause_time_min: Duration,
     pub(crate) silence_time_min: Duration,
     pub(crate) silence_time_max: Duration,
     pub(crate) haves_interval: Duration,
@@ -194,6 +220,11 @@ impl Tuning {
             turn_time_recalled: TURN_TIME_RECALLED,
             turn_time_missing: TURN_TIME_MISSING,
             turn_time_here: TURN_TIME_HERE,
+            turn_bytes: TURN_BYTES,
+            turn_round_trips: TURN_ROUND_TRIPS,
+            queue_time: QUEUE_TIME,
+            brief_time_min: BRIEF_TIME_MIN,
+            pause_time_min: PAUSE_TIME_MIN,
             silence_time_min: SILENCE_TIME_MIN,
             silence_time_max: SILENCE_TIME_MAX,
             haves_interval: HAVES_INTERVAL,

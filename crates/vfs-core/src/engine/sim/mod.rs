@@ -3,6 +3,7 @@
 //! Every invariant of [`engine`](super) is checked after every event. A failure prints its seed.
 //! `TFS_SIM_SEED=n` runs only seed `n`; `TFS_SIM_SEEDS=n` runs `n` seeds.
 
+mod crowd;
 mod download;
 mod random;
 mod run;
@@ -62,5 +63,6 @@ fn run_all(seeds: u64, run: fn(u64) -> summary::Summary) -> Option<summary::Summ
         total.add(&thread.join().unwrap());
     }
     println!("{seeds} seeds: {total:?}");
+    println!("{} bytes a stream", total.bytes_fetched / total.opens.max(1));
     Some(total)
 }

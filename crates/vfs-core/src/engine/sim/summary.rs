@@ -21,6 +21,8 @@ pub(super) struct Summary {
     pub(super) direct_reads: u64,
     pub(super) direct_misses: u64,
     pub(super) turns: u64,
+    pub(super) opens: u64,
+    pub(super) bytes_fetched: u64,
     pub(super) reuses: u64,
     pub(super) skips: u64,
     pub(super) retries: u64,
@@ -57,6 +59,8 @@ impl Summary {
         self.direct_reads += more.direct_reads;
         self.direct_misses += more.direct_misses;
         self.turns += more.turns;
+        self.opens += more.opens;
+        self.bytes_fetched += more.bytes_fetched;
         self.reuses += more.reuses;
         self.skips += more.skips;
         self.retries += more.retries;

@@ -148,6 +148,10 @@ pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
+    tuning.turn_bytes = random.range(1, 1000);
+    tuning.queue_time = millis(random.range(1, 1000));
+    tuning.brief_time_min = millis(random.range(0, 50));
+    tuning.pause_time_min = millis(random.range(0, 50));
     tuning.turn_time_recalled = tuning.turn_time_missing * 3 / 4;
     tuning.idle_time_max = millis(random.range(1, 4000));
     tuning.preload_run_bytes = random.range(1, 3000);

@@ -9,9 +9,9 @@ mod preload;
 mod progress;
 mod rest;
 mod split;
+mod turns;
 mod work;
 
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use expect_test::{Expect, expect};
@@ -28,11 +28,14 @@ const LEN: u64 = 100_000;
 const HANDLES: u64 = 99;
 
 /// One step of a test. Reads are of handle 1 unless another is named; streams are numbered from 1.
+#[derive(Clone)]
 enum PlanStep {
     Read(u64, u64),
     /// A read that may be split into pages of 1000 bytes.
     ReadPages(u64, u64),
     ReadBy(u64, u64, u64),
+    /// Memory answers a read of a handle.
+    Hit(u64, u64, u64),
     Preload(u64, u64),
     /// A direct read by a handle; its end comes later if it is granted.
     Direct(u64, u64, u64),
@@ -40,6 +43,8 @@ enum PlanStep {
     Cancel(u64),
     Release(u64),
     Opened(u64),
+    /// The round trip becomes this many milliseconds.
+    RoundTrips(u64),
     Chunk(u64, u64, u64),
     Over(u64),
     Fails(u64, SourceErrorKind),
@@ -56,7 +61,7 @@ enum PlanStep {
 
 use PlanStep::{
     Cancel, Chunk, Closed, Direct, DirectEnds, Fails, FailsAs, Haves as HavesAre, HavesNotFound,
-    Listed, Opened, Over, Preload, ReadBy, Release, Wait,
+    Hit, Listed, Opened, Over, Preload, ReadBy, Release, RoundTrips, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
@@ -68,21 +73,32 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[PlanStep], want: &Expect)
 /// Does what [`check`] does with other limits.
 #[track_caller]
 fn check_with(tuning: Tuning, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
+    want.assert_eq(&run(tuning, have_bytes, steps).concat());
+}
+
+/// Does what [`check`] does with a complete file, without the lines of the first steps.
+#[track_caller]
+fn check_from(tuning: Tuning, skipped: usize, steps: &[PlanStep], want: &Expect) {
+    want.assert_eq(&run(tuning, LEN, steps)[skipped..].concat());
+}
+
+/// Runs the steps, and returns a line for each of them.
+fn run(tuning: Tuning, have_bytes: u64, steps: &[PlanStep]) -> Vec<String> {
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     (1..=HANDLES).for_each(|handle| plan.on_open(HandleId(handle)));
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
     let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
-    let (mut now, mut read_count, mut text) = (Timestamp::ZERO, 0, String::new());
+    let (mut now, mut read_count, mut lines) = (Timestamp::ZERO, 0, Vec::new());
     for step in steps {
         let line = happen(&mut plan, (file, facts), step, (&mut now, &mut read_count));
         let actions = actions(&mut plan, now);
         let actions = if actions.is_empty() { "-".to_owned() } else { actions.join(", ") };
-        writeln!(text, "{line}: {actions}").unwrap();
+        lines.push(format!("{line}: {actions}\n"));
         plan.check();
     }
-    want.assert_eq(&text);
+    lines
 }
 
 /// Runs a step, and returns its description.
@@ -105,6 +121,10 @@ fn happen(
         PlanStep::Read(offset, len) => read(1, *offset, *len, Split::Never),
         PlanStep::ReadPages(offset, len) => read(1, *offset, *len, Split::Pages),
         ReadBy(handle, offset, len) => read(*handle, *offset, *len, Split::Never),
+        Hit(handle, offset, len) => {
+            plan.on_hit(*now, HandleId(*handle), file, ByteRange::clamped(*offset, *len, LEN));
+            format!("hit {offset}+{len}")
+        }
         Preload(offset, len) => {
             *read_count += 1;
             let range = ByteRange::clamped(*offset, *len, LEN);
@@ -151,6 +171,11 @@ fn of_source(
             let start = plan.streams[&StreamId(*id)].pos;
             plan.on_opened(now, StreamId(*id), start);
             format!("opened {id}")
+        }
+        RoundTrips(millis) => {
+            plan.round_trip = RoundTrip::default();
+            plan.round_trip.on_opened(Duration::from_millis(*millis));
+            format!("round trips of {millis} ms")
         }
         Chunk(id, offset, len) => {
             plan.on_chunk(now, StreamId(*id), *offset, *len);

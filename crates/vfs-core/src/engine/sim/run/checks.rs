@@ -126,6 +126,8 @@ impl Run {
         self.summary.preloaded_bytes = counters.bytes_preloaded;
         assert_eq!(counters.buffered_bytes, 0);
         self.summary.turns = counters.total.turns;
+        self.summary.opens = counters.total.opens;
+        self.summary.bytes_fetched = counters.total.bytes_fetched;
         self.summary.reuses = counters.total.reuses;
         self.summary.skips = counters.total.skips;
         self.summary.retries = counters.total.retries;

@@ -78,6 +78,8 @@ pub(super) struct Run {
     downloads: Downloads,
     /// The unit of bytes that a torrent fetches at a time.
     fetch_bytes: u64,
+    /// The longest time to open a stream, in milliseconds.
+    round_trip_millis: u64,
     pub(super) summary: Summary,
     /// Its membership in a shared budget.
     pub(super) share: Option<Share>,
@@ -131,6 +133,7 @@ impl Run {
             trouble_at: Timestamp::ZERO,
             downloads: Downloads::default(),
             fetch_bytes: 1 << (10 * random.range(0, 2)),
+            round_trip_millis: [1, 30, 150][usize::try_from(random.range(0, 2)).unwrap()],
             summary: Summary::default(),
             share: None,
             random: random.clone(),
@@ -536,7 +539,7 @@ impl Run {
                 Output::Answer { read, result } => self.answer(read, result),
                 Output::Open { stream, file, range, .. } => {
                     self.server.open(stream, file, range);
-                    self.later(30, Event::Opened(stream));
+                    self.later(self.round_trip_millis, Event::Opened(stream));
                 }
                 Output::Close { stream } => {
                     if let Some(stream) = self.server.streams.get_mut(&stream) {

@@ -1,0 +1,261 @@
+//! Time slices: how long a stream keeps its permit while reads wait for one.
+//!
+//! While a stream opens, its permit brings nothing. So a time slice is long compared with a round
+//! trip. Otherwise it is short, so that all readers proceed.
+//!
+//! A read in order waits for the end of a time slice. A brief read, of a reader that is not known
+//! to read in order, waits for a part of it: it returns the permit after one round trip.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use super::{Phase, Plan, PlannedStream, StreamKind, Tuning};
+use crate::Timestamp;
+
+/// The part of a longer sample that is added to the round trip, as in TCP (RFC 6298).
+const ROUND_TRIP_GAIN: u32 = 8;
+
+/// The time from the request of a stream to its confirmation. It falls at once and rises slowly: a
+/// busy server or machine only adds to it.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct RoundTrip(Option<Duration>);
+
+/// The current time slice of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// When the source confirmed the stream, or when its next byte became missing or present.
+    pub(crate) began_at: Timestamp,
+    /// The offset of the stream at that time.
+    from: u64,
+    /// Whether the stream answered a read in it.
+    pub(crate) is_useful: bool,
+    /// When the missing piece arrived that the stream waited for.
+    ended_at: Option<Timestamp>,
+}
+
+/// The present length of time slices at present data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TurnLength {
+    /// How long a time slice lasts.
+    time: Duration,
+    /// How many bytes end a time slice earlier.
+    bytes: u64,
+    /// How long it lasts at least, however many bytes arrive.
+    time_min: Duration,
+    /// How long it lasts while a brief read waits.
+    brief_time: Duration,
+    /// How long a stream may be without a read of its reader in order.
+    pause_max: Duration,
+}
+
+/// A read that waits for the permit of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contender {
+    /// One that returns the permit soon: its reader is not known to read in order.
+    Brief,
+    /// Any other.
+    Long,
+}
+
+impl RoundTrip {
+    /// Records the time in which a stream was confirmed.
+    pub(super) fn on_opened(&mut self, time: Duration) {
+        let rise = |known: Duration| {
+            let gain = time.saturating_sub(known).checked_div(ROUND_TRIP_GAIN).unwrap_or_default();
+            known.saturating_add(gain).min(time)
+        };
+        self.0 = Some(self.0.map_or(time, rise));
+    }
+
+    /// Returns the time, or zero before the first stream.
+    pub(super) fn time(self) -> Duration {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl TurnLength {
+    /// Returns the length for a round trip, while `waiting` reads in order share `permits`.
+    pub(super) fn new(
+        tuning: &Tuning,
+        round_trip: Duration,
+        waiting: usize,
+        permits: usize,
+    ) -> Self {
+        let times = |count: u32| round_trip.saturating_mul(count).min(tuning.turn_time_recalled);
+        let time_min = times(tuning.turn_round_trips);
+        let [waiting, permits] = [waiting, permits].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let share = tuning.queue_time.saturating_mul(permits).checked_div(waiting);
+        let time = share.map_or(tuning.turn_time_here, |share| share.min(tuning.turn_time_here));
+        let time = time.max(time_min);
+        let brief_time = time_min.max(tuning.brief_time_min).min(tuning.turn_time_here).min(time);
+        let pause_max = times(1).max(tuning.pause_time_min).min(time);
+        Self { time, bytes: tuning.turn_bytes, time_min, brief_time, pause_max }
+    }
+}
+
+impl Turn {
+    /// Returns a time slice that begins at `now`, with the stream at offset `from`.
+    pub(super) fn new(now: Timestamp, from: u64) -> Self {
+        Self { began_at: now, from, is_useful: false, ended_at: None }
+    }
+
+    /// Returns the time slice after the missing piece of the stream has arrived.
+    pub(super) fn ended(self, now: Timestamp) -> Self {
+        Self { ended_at: Some(now), ..self }
+    }
+
+    /// Returns when the time slice of a stream of present data at offset `pos` ends.
+    fn ends_at(&self, pos: u64, length: &TurnLength) -> Timestamp {
+        let is_enough = self.bytes(pos) >= length.bytes;
+        let time = if is_enough { length.time_min } else { length.time };
+        self.began_at.saturating_add(time)
+    }
+
+    /// Returns how many bytes the stream has brought.
+    fn bytes(&self, pos: u64) -> u64 {
+        pos.saturating_sub(self.from)
+    }
+
+    /// Returns how many bytes a second the stream has brought.
+    fn speed(&self, now: Timestamp, pos: u64) -> u128 {
+        let micros = now.duration_since(self.began_at).as_micros().max(1);
+        let bytes = u128::from(self.bytes(pos)).saturating_mul(1_000_000);
+        bytes.checked_div(micros).unwrap_or(0)
+    }
+}
+
+impl Plan {
+    /// Returns the present length of time slices at present data.
+    pub(super) fn turn_length(&self) -> TurnLength {
+        let waiting = self.index.long_count();
+        let permits = self.permits.usable();
+        TurnLength::new(&self.tuning, self.round_trip.time(), waiting, permits)
+    }
+
+    /// Returns from when on a waiting read may take the permit of a stream of its priority.
+    ///
+    /// A stream of present data first answers a read, unless it is silent: otherwise, on a slow
+    /// line, every time slice would end before it is of use. The same is true of one that opens.
+    pub(super) fn yields_at(
+        &self,
+        stream: &PlannedStream,
+        length: &TurnLength,
+        contender: Contender,
+    ) -> Timestamp {
+        let turn = &stream.turn;
+        let end = match contender {
+            _ if stream.is_missing => turn
+                .ended_at
+                .unwrap_or_else(|| turn.began_at.saturating_add(self.tuning.turn_time_missing)),
+            Contender::Long => turn.ends_at(stream.pos, length),
+            Contender::Brief => {
+                let brief_end = turn.began_at.saturating_add(length.brief_time);
+                turn.ends_at(stream.pos, length).min(brief_end)
+            }
+        };
+        if let Some(idle_at) = idle_at(stream, length) {
+            return end.min(idle_at);
+        }
+        match stream.phase {
+            Phase::Open if stream.is_missing || turn.is_useful => end,
+            Phase::Open | Phase::Opening | Phase::Closing | Phase::Broken { .. } => {
+                end.max(stream.moved_at.saturating_add(self.tuning.turn_time_missing))
+            }
+        }
+    }
+
+    /// Returns the order in which streams lose their permits, least useful first: preloads, then
+    /// idle streams, then those that bring the fewest bytes a second.
+    pub(super) fn usefulness(
+        &self,
+        stream: &PlannedStream,
+        length: &TurnLength,
+        now: Timestamp,
+    ) -> (bool, bool, u128, Timestamp) {
+        let is_reader = !stream.is_preload();
+        if idle_at(stream, length).is_some_and(|at| at <= now) {
+            return (is_reader, false, 0, stream.idle_since);
+        }
+        let speed = if stream.is_missing { 0 } else { stream.turn.speed(now, stream.pos) };
+        (is_reader, true, speed, self.yields_at(stream, length, Contender::Long))
+    }
+
+    /// Returns whether the last `len` bytes of a stream ended its time slice.
+    pub(super) fn ends_turn(&self, stream: &PlannedStream, len: u64) -> bool {
+        let bytes = stream.turn.bytes(stream.pos);
+        let limit = self.tuning.turn_bytes;
+        !stream.is_missing && bytes >= limit && bytes.saturating_sub(len) < limit
+    }
+}
+
+/// Returns from when on a stream without a read is idle; `None` if a read waits for it. A window of
+/// present data has some time for the next read of its reader.
+fn idle_at(stream: &PlannedStream, length: &TurnLength) -> Option<Timestamp> {
+    if !stream.reads.is_empty() {
+        return None;
+    }
+    let is_window = matches!(stream.kind, StreamKind::Window { .. });
+    if stream.is_missing || stream.phase != Phase::Open || !is_window {
+        return Some(Timestamp::ZERO);
+    }
+    Some(stream.idle_since.saturating_add(length.pause_max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    const fn millis(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    /// Checks the times in milliseconds: of a time slice, its minimum, while a brief read waits,
+    /// and of a pause.
+    #[track_caller]
+    fn check(round_trip: u64, waiting: usize, want: [u64; 4]) {
+        let tuning = Tuning::new(4, 128 << 20);
+        let length = TurnLength::new(&tuning, millis(round_trip), waiting, 4);
+        let TurnLength { time, time_min, brief_time, pause_max, .. } = length;
+        let name = format!("{round_trip} ms, {waiting} wait");
+        assert_eq!([time, time_min, brief_time, pause_max], want.map(millis), "{name}");
+    }
+
+    #[test]
+    fn time_slices_grow_with_the_round_trip_and_shrink_with_the_queue() {
+        check(0, 0, [250, 0, 10, 5]);
+        check(1, 12, [250, 16, 16, 5]);
+        check(1, 100, [80, 16, 16, 5]);
+        check(1, 2000, [16, 16, 16, 5]);
+        check(20, 12, [320, 320, 250, 20]);
+        check(20, 2000, [320, 320, 250, 20]);
+        check(100, 12, [1500, 1500, 250, 100]);
+        // Another mount must not wait longer.
+        check(10_000, 12, [1500, 1500, 250, 1500]);
+    }
+
+    #[test]
+    fn many_bytes_end_a_time_slice_after_its_minimum() {
+        let tuning = Tuning::new(4, 128 << 20);
+        let turn = Turn::new(Timestamp::from_start(millis(1000)), 5 * MIB);
+        for (round_trip, pos, want) in [(1, 5, 250), (1, 20, 250), (1, 21, 16), (50, 99, 800)] {
+            let length = TurnLength::new(&tuning, millis(round_trip), 1, 4);
+            let end = turn.ends_at(pos * MIB, &length);
+            assert_eq!(end.duration_since(turn.began_at), millis(want), "{round_trip} ms, {pos}");
+        }
+        assert_eq!(turn.speed(Timestamp::from_start(millis(1500)), 15 * MIB), u128::from(20 * MIB));
+    }
+
+    #[test]
+    fn the_round_trip_falls_at_once_and_rises_slowly() {
+        let mut round_trip = RoundTrip::default();
+        assert_eq!(round_trip.time(), Duration::ZERO);
+        for (sample, want) in [(80, 80), (160, 90), (8, 8), (16, 9)] {
+            round_trip.on_opened(millis(sample));
+            assert_eq!(round_trip.time(), millis(want), "after {sample} ms");
+        }
+        (0..100).for_each(|_| round_trip.on_opened(millis(100)));
+        assert_eq!(round_trip.time().as_millis(), 99);
+    }
+}

@@ -1,0 +1,157 @@
+//! What many readers get, compared with as many as there are permits.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+
+use super::super::number;
+use super::super::random::SimRandom;
+use super::{FILE_BYTES, Habit, KIB, Line, Outcome, run};
+
+/// The number of seeds of [`every_reader_gets_its_turn`].
+const SEEDS: u64 = 30;
+
+/// The streams of a mount.
+const PERMITS: usize = 4;
+
+/// A gigabit a second.
+const LINE_BPS: u64 = 110 * 1024 * KIB / 64;
+
+/// As fast as loopback.
+const LOOPBACK_BPS: u64 = 2000 * 1024 * KIB / 64;
+
+const ORDER: Habit = Habit::Order { file_bytes: FILE_BYTES };
+
+const FILM: Habit = Habit::Film { interval: Duration::from_millis(20) };
+
+fn line(micros: u64) -> Line {
+    let bytes_per_second = if micros < 5000 { LOOPBACK_BPS } else { LINE_BPS };
+    Line { round_trip: Duration::from_micros(micros), bytes_per_second }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[track_caller]
+fn check(micros: u64, rows: &[(&str, Vec<Habit>)], want: &Expect) {
+    let mut text = String::new();
+    let base = run(line(micros), PERMITS, &[ORDER; PERMITS], 1).speed();
+    for (name, habits) in rows {
+        let outcome = run(line(micros), PERMITS, habits, 1);
+        let Outcome { order, random, film, opens, bytes_fetched, .. } = &outcome;
+        let speed = outcome.speed() / base;
+        let per_file = *opens as f64 / (*bytes_fetched as f64 / FILE_BYTES as f64);
+        write!(text, "{name}: {speed:.2} of four, {per_file:.1} streams a file").unwrap();
+        for (what, waits) in [("order", order), ("random", random), ("film", film)] {
+            if !waits.times.is_empty() {
+                let (mean, longest) = (ms(waits.mean()), ms(waits.longest()));
+                write!(text, ", {what} {mean:.1} at most {longest:.0} ms").unwrap();
+            }
+        }
+        text.push('\n');
+    }
+    want.assert_eq(&text);
+}
+
+/// Readers beside four in order.
+fn four_and(habit: Habit, count: usize) -> Vec<Habit> {
+    [&[ORDER; PERMITS][..], &vec![habit; count]].concat()
+}
+
+fn rows() -> Vec<(&'static str, Vec<Habit>)> {
+    let small = Habit::Order { file_bytes: 64 * KIB };
+    vec![
+        ("6 in order", vec![ORDER; 6]),
+        ("16 in order", vec![ORDER; 16]),
+        ("4 and a random one", four_and(Habit::Random, 1)),
+        ("4 and 8 random ones", four_and(Habit::Random, 8)),
+        ("4 and a film", four_and(FILM, 1)),
+        ("50 small files", vec![small; 50]),
+    ]
+}
+
+#[test]
+fn many_readers_on_loopback() {
+    check(
+        500,
+        &rows(),
+        &expect![[r#"
+        6 in order: 1.00 of four, 5.5 streams a file, order 1.2 at most 27 ms
+        16 in order: 0.99 of four, 6.0 streams a file, order 3.6 at most 215 ms
+        4 and a random one: 0.90 of four, 26.0 streams a file, order 0.9 at most 3 ms, random 2.5 at most 7 ms
+        4 and 8 random ones: 0.81 of four, 51.6 streams a file, order 1.1 at most 9 ms, random 6.3 at most 11 ms
+        4 and a film: 0.98 of four, 5.9 streams a file, order 0.8 at most 8 ms, film 1.0 at most 1 ms
+        50 small files: 1.00 of four, 33.0 streams a file, order 7.0 at most 62 ms
+    "#]],
+    );
+}
+
+#[test]
+fn many_readers_over_20_ms() {
+    check(
+        20_000,
+        &rows(),
+        &expect![[r#"
+        6 in order: 0.94 of four, 9.0 streams a file, order 28.5 at most 381 ms
+        16 in order: 0.90 of four, 11.3 streams a file, order 80.7 at most 2461 ms
+        4 and a random one: 0.90 of four, 19.0 streams a file, order 20.1 at most 73 ms, random 73.1 at most 291 ms
+        4 and 8 random ones: 0.81 of four, 33.6 streams a file, order 22.2 at most 273 ms, random 210.7 at most 329 ms
+        4 and a film: 0.88 of four, 12.6 streams a file, order 20.3 at most 91 ms, film 113.0 at most 288 ms
+        50 small files: 0.92 of four, 33.0 streams a file, order 158.4 at most 1521 ms
+    "#]],
+    );
+}
+
+#[test]
+fn many_readers_over_100_ms() {
+    check(
+        100_000,
+        &rows(),
+        &expect![[r#"
+        6 in order: 0.97 of four, 3.0 streams a file, order 26.5 at most 1719 ms
+        16 in order: 0.93 of four, 3.9 streams a file, order 74.2 at most 8062 ms
+        4 and a random one: 0.77 of four, 14.4 streams a file, order 24.8 at most 254 ms, random 127.3 at most 452 ms
+        4 and 8 random ones: 0.67 of four, 22.9 streams a file, order 27.7 at most 532 ms, random 422.0 at most 565 ms
+        4 and a film: 0.92 of four, 4.1 streams a file, order 19.6 at most 500 ms, film 608.1 at most 1512 ms
+        50 small files: 0.53 of four, 33.0 streams a file, order 330.0 at most 2206 ms
+    "#]],
+    );
+}
+
+/// Each reader waits for a time slice of each of the others at most, divided by the permits, and a
+/// brief read for the part of these that it may be kept waiting.
+#[test]
+fn every_reader_gets_its_turn() {
+    let one = number("TFS_SIM_SEED");
+    for seed in one.map_or(0..SEEDS, |seed| seed..seed + 1) {
+        let mut random = SimRandom::new(seed);
+        let permits = usize::try_from(random.range(1, 5)).unwrap();
+        let shape = line(random.range(100, 150_000));
+        let count = random.range(1, 20);
+        let habits: Vec<_> = (0..count)
+            .map(|_| match random.range(0, 9) {
+                0 => Habit::Random,
+                1 => FILM,
+                _ => Habit::Order { file_bytes: random.range(1, 256) * KIB },
+            })
+            .collect();
+        let outcome = run(shape, permits, &habits, seed);
+        let rounds = u32::try_from(habits.len().div_ceil(permits)).unwrap();
+        // To open a stream, to close it, and to get the first bytes of all.
+        let change = shape.round_trip * 3 + Duration::from_millis(30);
+        let turn_min = (shape.round_trip * 16).min(Duration::from_millis(1500));
+        let turn = turn_min.max(Duration::from_millis(250));
+        let brief = turn_min.clamp(Duration::from_millis(10), Duration::from_millis(250));
+        for (name, waits, turn) in [
+            ("order", &outcome.order, turn),
+            ("film", &outcome.film, turn),
+            ("random", &outcome.random, brief),
+        ] {
+            let longest = waits.longest();
+            let limit = (turn + change) * rounds + change;
+            assert!(longest <= limit, "seed {seed}: {name} {longest:?} of {limit:?}, {habits:?}");
+        }
+    }
+}
