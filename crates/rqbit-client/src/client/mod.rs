@@ -1,6 +1,7 @@
 //! API calls to one server.
 
 mod add;
+mod peers;
 
 use std::fmt;
 use std::sync::Arc;

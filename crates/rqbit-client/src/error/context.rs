@@ -19,6 +19,8 @@ pub enum Endpoint {
     Haves,
     /// `GET /torrents/{id}/stats/v1`.
     Stats,
+    /// `GET /torrents/{id}/peer_stats`.
+    PeerList,
     /// `GET /torrents/{id}/stream/{file_idx}`.
     Stream,
     /// `GET /stats`.
@@ -39,6 +41,8 @@ pub enum Endpoint {
     Delete,
     /// `POST /torrents/{id}/update_only_files`.
     UpdateOnlyFiles,
+    /// `POST /torrents/{id}/add_peers`.
+    AddPeers,
 }
 
 impl fmt::Display for Endpoint {
@@ -51,6 +55,7 @@ impl fmt::Display for Endpoint {
             Self::Metadata => "read the metadata of a torrent",
             Self::Haves => "read which pieces the server has",
             Self::Stats => "read the stats of a torrent",
+            Self::PeerList => "list the peers of a torrent",
             Self::Stream => "stream a file",
             Self::SessionStats => "read the stats of the server",
             Self::Limits => "read the speed limits",
@@ -61,6 +66,7 @@ impl fmt::Display for Endpoint {
             Self::Forget => "forget a torrent",
             Self::Delete => "delete a torrent",
             Self::UpdateOnlyFiles => "select the files of a torrent",
+            Self::AddPeers => "add peers to a torrent",
         })
     }
 }

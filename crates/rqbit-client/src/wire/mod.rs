@@ -5,6 +5,7 @@
 //! type is [`ErrorKind::MalformedJson`](crate::ErrorKind). Names are kept as the server sends them:
 //! a file name may contain anything, including `..` and `/`.
 
+mod peers;
 mod session;
 mod stats;
 mod torrent;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Deserializer};
 use crate::ErrorKind;
 use crate::json::Elements;
 
+pub(crate) use self::peers::AddedPeers;
+pub use self::peers::{PEERS_MAX, PeerState, TorrentPeer, TorrentPeers};
 pub use self::session::{
     ConnectionStats, Limits, PerFamily, ServerInfo, SessionCounters, SessionStats, SingleStat,
 };

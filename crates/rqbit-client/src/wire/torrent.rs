@@ -72,6 +72,9 @@ pub struct ProgressStats {
     /// Bytes present of each file, by index; empty while initializing.
     #[serde(deserialize_with = "null_default")]
     pub file_progress: Vec<u64>,
+    /// Whether all selected files are complete.
+    #[serde(deserialize_with = "null_default")]
+    pub finished: bool,
     /// The error, in state error: many lines, with a backtrace.
     pub error: Option<String>,
 }

@@ -47,6 +47,7 @@ fn calls_that_read() {
         exchange("stats_live", async |client| client.torrent_stats(ONE).await),
         exchange("stats_paused", async |client| client.torrent_stats(ONE).await),
         exchange("stats_finished", async |client| client.torrent_stats(ONE).await),
+        exchange("peers", async |client| client.torrent_peers(ONE).await),
         exchange("session_stats", async |client| client.session_stats().await),
         exchange("limits", async |client| client.limits().await),
     ];
@@ -60,6 +61,7 @@ fn calls_that_change() {
     let default = AddOptions::default();
     let look = AddOptions { list_only: true, ..AddOptions::default() };
     let quick = AddOptions { timeout: Some(Duration::from_secs(3)), ..AddOptions::default() };
+    let peers = ["127.0.0.1:9", "[::1]:10"].map(|peer| peer.parse().unwrap());
     let slow = Limits { download_bps: Some(300_000.try_into().unwrap()), upload_bps: None };
     let text = [
         exchange("add", async |client| client.add_torrent(&file, &default).await),
@@ -71,6 +73,7 @@ fn calls_that_change() {
         exchange("done", async |client| client.delete(sample()).await),
         exchange("done", async |client| client.update_only_files(ONE, &[0, 2]).await),
         exchange("done", async |client| client.set_limits(slow).await),
+        exchange("add_peers", async |client| client.add_peers(ONE, &peers).await),
         exchange("error_500_timeout", async |client| client.add_torrent(&magnet, &quick).await),
     ];
     expect_file!["../data/calls_that_change.txt"].assert_eq(&text.concat());
