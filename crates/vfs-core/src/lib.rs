@@ -57,7 +57,9 @@ pub use range::ByteRange;
 pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
-pub use source::{DownloadProgress, InlineUnavailable, SourceLimits, SourceStream, TorrentSource};
+pub use source::{
+    DownloadProgress, InlineUnavailable, PeerCounts, SourceLimits, SourceStream, TorrentSource,
+};
 pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};
 pub use timestamp::Timestamp;
 pub use torrent::{

@@ -75,6 +75,28 @@ pub trait TorrentSource: Send + Sync + 'static {
         async { None }
     }
 
+    /// Returns whether the server had all that is selected of a torrent in the last listing. Such a
+    /// server may disconnect its peers whenever no stream is open.
+    fn has_selected(&self, torrent: InfoHash) -> bool {
+        _ = torrent;
+        false
+    }
+
+    /// Returns the peers of a torrent, or `None` if the source cannot tell.
+    ///
+    /// Called seldom: while a read has waited for a second or more, once a minute while reads of
+    /// missing data go on, and after them.
+    fn peer_counts(&self, torrent: InfoHash) -> impl Future<Output = Option<PeerCounts>> + Send {
+        _ = torrent;
+        async { None }
+    }
+
+    /// Makes the server connect to the peers that it has [forgotten](PeerCounts::forgotten).
+    fn add_peers(&self, torrent: InfoHash) -> impl Future<Output = ()> + Send {
+        _ = torrent;
+        async {}
+    }
+
     /// Opens a stream of the bytes `range` of `file`, and resolves only when the server has
     /// confirmed the offset. `range` is not empty and lies inside the file.
     ///
@@ -214,6 +236,21 @@ pub struct DownloadProgress {
     pub fetched_bytes: u64,
     /// Current download speed in bytes per second.
     pub bytes_per_second: u64,
+}
+
+/// The peers of a torrent, by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerCounts {
+    /// Connected.
+    pub live: usize,
+    /// Being connected to, or about to be.
+    pub coming: usize,
+    /// Disconnected, because the server needed nothing. The next stream connects them again.
+    pub not_needed: usize,
+    /// Failed. The server tries them again after a back-off.
+    pub dead: usize,
+    /// Peers that the source has seen connected, and that the server no longer knows.
+    pub forgotten: usize,
 }
 
 /// Limits of a source.

@@ -184,14 +184,16 @@ impl Core {
     /// Prepares memory for a command.
     fn before_output(&mut self, command: &Output) {
         match *command {
-            Output::Open { stream, file, file_len, range, is_reopened: false } => {
+            Output::Open { stream, file, file_len, range, is_reopened: false, .. } => {
                 self.store.open(stream, file, file_len, range);
             }
             Output::Close { stream } => self.store.close(stream),
             Output::Open { .. }
             | Output::Answer { .. }
             | Output::AskHaves { .. }
-            | Output::AskProgress { .. } => {}
+            | Output::AskProgress { .. }
+            | Output::AskPeers { .. }
+            | Output::AddPeers { .. } => {}
         }
     }
 

@@ -20,9 +20,9 @@ use super::core::Core;
 use super::monitor::{Machine, Monitor, Monitored};
 use super::plan::{BitfieldStatus, Demand, Output, ReadId, StreamEnd, StreamId};
 use crate::{
-    Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
-    SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, Timestamp, TorrentSource,
-    VfsError,
+    Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, PeerCounts,
+    SourceError, SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, Timestamp,
+    TorrentSource, VfsError,
 };
 
 /// The time-out of a bitfield request: rqbit answers within milliseconds.
@@ -187,7 +187,9 @@ impl DriverState {
             order @ (Output::Open { .. }
             | Output::Close { .. }
             | Output::AskHaves { .. }
-            | Output::AskProgress { .. }) => {
+            | Output::AskProgress { .. }
+            | Output::AskPeers { .. }
+            | Output::AddPeers { .. }) => {
                 orders.push(order);
             }
         });
@@ -295,6 +297,7 @@ enum TaskKind {
     Stream(StreamId),
     Haves(InfoHash),
     Progress(InfoHash),
+    Peers(InfoHash),
 }
 
 /// The result of a task of the owner.
@@ -305,6 +308,7 @@ enum TaskEnd {
     Stream,
     Haves(Result<Bitfield, SourceError>),
     Progress(Option<DownloadProgress>),
+    Peers(Option<PeerCounts>),
 }
 
 /// The running tasks of an engine.
@@ -343,7 +347,9 @@ async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
 impl TaskSet {
     fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<EngineDriver<S>>, order: &Output) {
         match *order {
-            Output::Open { stream, file, file_len, range, .. } => {
+            Output::Open { stream, file, file_len, range, asked_end, .. } => {
+                let asked_len = asked_end.saturating_sub(range.start());
+                let range = ByteRange::clamped(range.start(), asked_len, file_len);
                 let shared = Arc::clone(shared);
                 let task = self.tasks.spawn(async move {
                     // The stream is dropped by then, so its permit is free.
@@ -375,6 +381,22 @@ impl TaskSet {
                 });
                 self.by_task.insert(task.id(), TaskKind::Progress(torrent));
             }
+            Output::AskPeers { torrent } => {
+                let source = Arc::clone(&shared.source);
+                let task = self.tasks.spawn(async move {
+                    let answer = timeout(HAVES_TIMEOUT, source.peer_counts(torrent)).await;
+                    TaskEnd::Peers(answer.ok().flatten())
+                });
+                self.by_task.insert(task.id(), TaskKind::Peers(torrent));
+            }
+            Output::AddPeers { torrent } => {
+                let source = Arc::clone(&shared.source);
+                // Its end is no event: the next look at the peers shows them.
+                self.tasks.spawn(async move {
+                    drop(timeout(HAVES_TIMEOUT, source.add_peers(torrent)).await);
+                    TaskEnd::Peers(None)
+                });
+            }
             Output::Answer { .. } => {}
         }
     }
@@ -402,16 +424,25 @@ impl TaskSet {
             (Some(TaskKind::Haves(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Haves(answer)) => answer,
-                    Ok(TaskEnd::Stream | TaskEnd::Progress(_)) | Err(_) => Err(panicked()),
+                    Ok(TaskEnd::Stream | TaskEnd::Progress(_) | TaskEnd::Peers(_)) | Err(_) => {
+                        Err(panicked())
+                    }
                 };
                 shared.apply(|core, now| core.plan.on_haves(now, torrent, answer));
             }
             (Some(TaskKind::Progress(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Progress(answer)) => answer,
-                    Ok(TaskEnd::Stream | TaskEnd::Haves(_)) | Err(_) => None,
+                    Ok(TaskEnd::Stream | TaskEnd::Haves(_) | TaskEnd::Peers(_)) | Err(_) => None,
                 };
                 shared.apply(|core, now| core.plan.on_download(now, torrent, answer));
+            }
+            (Some(TaskKind::Peers(torrent)), done) => {
+                let answer = match done {
+                    Ok(TaskEnd::Peers(answer)) => answer,
+                    Ok(TaskEnd::Stream | TaskEnd::Haves(_) | TaskEnd::Progress(_)) | Err(_) => None,
+                };
+                shared.apply(|core, now| core.plan.on_peers(now, torrent, answer));
             }
             (None, _) => {}
         }

@@ -316,7 +316,10 @@ impl<S: TorrentSource> Engine<S> {
         WaitUntil { deadline, wait_policy }: WaitUntil,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
+        let torrent = file.id.torrent;
+        let has_selected = !facts.is_complete() && self.source().has_selected(torrent);
         let start = |core: &mut Core, now| {
+            core.plan.on_selection(torrent, has_selected);
             let who = (handle, file.id, Priority::Foreground);
             let started = core.read(now, deadline, who, facts, range)?;
             if let Started::Waits(read) = started {

@@ -170,7 +170,10 @@ impl Outside {
                 assert!(streams.insert(stream, (range.start(), false)).is_none());
             }
             Output::Close { stream } => closed.push(stream),
-            Output::AskHaves { .. } | Output::AskProgress { .. } => {}
+            Output::AskHaves { .. }
+            | Output::AskProgress { .. }
+            | Output::AskPeers { .. }
+            | Output::AddPeers { .. } => {}
         });
         if !closed.is_empty() {
             for id in closed {

@@ -117,13 +117,26 @@ pub(crate) enum Output {
     Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
     /// Open a stream, and report `on_opened` or `on_stream_end`. A failed stream is reopened for
     /// the rest of its range.
-    Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange, is_reopened: bool },
+    Open {
+        stream: StreamId,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+        /// The end of the range that the source is asked for: that of `range`, or a later one, so
+        /// that the stream stays open after the last byte of `range`.
+        asked_end: u64,
+        is_reopened: bool,
+    },
     /// Close a stream that is open or opening, and report `on_stream_end` when it has closed.
     Close { stream: StreamId },
     /// Request the bitfield of a torrent, and report `on_haves`.
     AskHaves { torrent: InfoHash },
     /// Request the download progress of a torrent, and report `on_download`.
     AskProgress { torrent: InfoHash },
+    /// Request the peers of a torrent, and report `on_peers`.
+    AskPeers { torrent: InfoHash },
+    /// Add the forgotten peers of a torrent again.
+    AddPeers { torrent: InfoHash },
 }
 
 /// How a stream ended.

@@ -11,7 +11,8 @@ impl Plan {
     pub(in crate::engine) fn check(&self) {
         for (id, stream) in &self.streams {
             let is_used = !stream.reads.is_empty() || !stream.owners.is_empty();
-            assert!(is_used || !stream.is_live(), "{id:?} has no owner: {stream:?}");
+            let may_be_idle = stream.keeps_peers || !stream.is_live();
+            assert!(is_used || may_be_idle, "{id:?} has no owner: {stream:?}");
             assert!(stream.low <= stream.pos && stream.pos <= stream.range.end(), "{stream:?}");
             assert!(stream.is_live() || stream.reads.is_empty(), "{stream:?}");
             if let Phase::Broken { .. } = stream.phase {

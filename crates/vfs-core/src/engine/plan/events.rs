@@ -174,7 +174,7 @@ impl Plan {
         len: u64,
     ) -> bool {
         let Some(stream) = self.live_stream(id) else { return false };
-        let (want, end) = (stream.pos, stream.range.end());
+        let (want, end, asked_end) = (stream.pos, stream.range.end(), stream.asked_end);
         let pos = offset.saturating_add(len);
         if offset != want || len == 0 {
             let error = violation(format!("the stream is at offset {offset} instead of {want}"));
@@ -190,6 +190,7 @@ impl Plan {
         // If all reads are past these bytes, they need not be kept.
         stream.has_moved = true;
         stream.has_grown = true;
+        stream.wait_max = stream.wait_max.max(now.duration_since(stream.moved_at));
         stream.moved_at = now;
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
@@ -206,6 +207,7 @@ impl Plan {
             }
             return false;
         }
+        self.peers.on_bytes(file.torrent);
         self.tally.count(file, |count| {
             count.bytes_fetched = count.bytes_fetched.saturating_add(len);
         });
@@ -223,7 +225,7 @@ impl Plan {
             }
             let Some(read) = self.reads.get(&read_id) else { continue };
             // The last bytes count only once the source reports the end of the range.
-            if read.need.end() <= pos && read.need.end() < end {
+            if read.need.end() <= pos && read.need.end() < end.max(asked_end) {
                 self.reply(read_id, now);
             } else if self.must_not_wait(read) || read.split != Split::Never {
                 // Its missing bytes may be present, or it may have a whole page now.
@@ -404,6 +406,7 @@ impl Plan {
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
         self.availability.cancel(now);
         self.samples.cancel();
+        self.peers.cancel();
         self.mark_all();
     }
 

@@ -28,6 +28,8 @@ mod events;
 mod examine;
 mod fail_fast;
 mod handles;
+mod linger;
+mod peers;
 mod permits;
 mod preload;
 mod progress;
@@ -57,6 +59,8 @@ use direct::Direct;
 pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
+use linger::Selections;
+use peers::PeerWatch;
 use preload::PreloadGate;
 pub use preload::PreloadWait;
 use progress::{Expiry, FetchHistory};
@@ -144,6 +148,8 @@ pub(super) struct Plan {
     direct: Direct,
     failed_waits: FailedWaits,
     samples: FetchHistory,
+    selections: Selections,
+    peers: PeerWatch,
     actions: VecDeque<Action>,
     /// Whether the plan needs another reconciliation pass.
     is_dirty: bool,
@@ -178,6 +184,8 @@ impl Plan {
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
             samples: FetchHistory::default(),
+            selections: Selections::default(),
+            peers: PeerWatch::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
@@ -221,7 +229,8 @@ impl Plan {
             Phase::Open => {}
         }
         if stream.pos == stream.range.end() {
-            return Demand::End;
+            // Its end was not asked for, and it lingers.
+            return if stream.asked_end > stream.pos { Demand::Nothing } else { Demand::End };
         }
         if stream.is_preload() {
             return match stream.range.end().saturating_sub(stream.pos) {
@@ -406,6 +415,10 @@ impl Plan {
             stream.reads.remove(&id);
             stream.idle_since = now;
             stream.has_moved = true;
+            if stream.keeps_peers {
+                let torrent = stream.file.torrent;
+                self.keep_others(torrent, now);
+            }
         }
     }
 

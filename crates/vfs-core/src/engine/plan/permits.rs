@@ -5,6 +5,7 @@
 //! Streams at missing data never take the last permit, so present data is always readable at once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
@@ -61,11 +62,18 @@ impl Plan {
                 // Its stall timer restarts. A reader's time slice does not, or it would never end.
                 stream.moved_at = now;
             }
-            let (file, file_len) = (stream.file, facts.len);
+            let (file, file_len, asked_end) = (stream.file, facts.len, stream.asked_end);
             let rest = stream.range.end().saturating_sub(stream.pos);
             let range = ByteRange::clamped(stream.pos, rest, file_len);
             self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
-            self.output(Output::Open { stream: id, file, file_len, range, is_reopened: true });
+            self.output(Output::Open {
+                stream: id,
+                file,
+                file_len,
+                range,
+                asked_end,
+                is_reopened: true,
+            });
         }
     }
 
@@ -226,11 +234,16 @@ impl Plan {
         let Some(facts) = self.files.get(&file).copied() else { return };
         let file_len = facts.len;
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
+        let keeps_peers =
+            kind != StreamKind::Preload && is_missing && self.drops_peers(file.torrent);
+        let asked_end = if keeps_peers { file_len } else { range.end() };
         self.last_stream = self.last_stream.saturating_add(1);
         let stream_id = StreamId(self.last_stream);
         let stream = PlannedStream {
             file,
             range,
+            asked_end,
+            keeps_peers,
             kind,
             phase: Phase::Opening,
             priority,
@@ -243,8 +256,10 @@ impl Plan {
             class_until: piece_end.unwrap_or(u64::MAX),
             turn: Turn::new(now, range.start()),
             moved_at: now,
+            wait_max: Duration::ZERO,
             asked_at: now,
             idle_since: now,
+            kept_at: now,
             has_moved: false,
             has_grown: true,
             failure_count: 0,
@@ -252,7 +267,14 @@ impl Plan {
         };
         self.streams.insert(stream_id, stream);
         self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
-        self.output(Output::Open { stream: stream_id, file, file_len, range, is_reopened: false });
+        self.output(Output::Open {
+            stream: stream_id,
+            file,
+            file_len,
+            range,
+            asked_end,
+            is_reopened: false,
+        });
         self.join(id, stream_id, now);
         self.attach_grown(now);
     }

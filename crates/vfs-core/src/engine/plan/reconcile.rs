@@ -24,6 +24,7 @@ impl Plan {
         self.attach_grown(now);
         self.close_useless(now);
         self.reopen_stalled(now);
+        self.ask_peers(now);
         self.grant(now);
         self.yield_to_readers(now);
         self.ask_haves(now);
@@ -52,9 +53,10 @@ impl Plan {
 
     /// Closes streams that serve no read.
     fn close_useless(&mut self, now: Timestamp) {
-        let useless = self.streams.iter().filter(|(_, stream)| {
+        let useless = self.streams.iter().filter(|(id, stream)| {
             let is_idle = stream.is_live() && stream.reads.is_empty();
             is_idle
+                && !self.lingers(**id, stream, now)
                 && match stream.kind {
                     _ if matches!(stream.phase, Phase::Broken { .. }) => true,
                     StreamKind::Bounded | StreamKind::Preload => true,
@@ -96,7 +98,9 @@ impl Plan {
         // Without a waiting read, a full buffer may be the cause of its silence.
         let waiting_since = reads.map(|(_, since)| since).min().filter(|_| is_silent)?;
         let since = waiting_since.max(stream.moved_at).max(stream.asked_at);
-        Some(since.saturating_add(self.silence_time(stream)))
+        let until = since.saturating_add(self.silence_time(stream));
+        // With peers, another stream is of no use.
+        Some(self.peers.trusted_until(stream).map_or(until, |trusted| until.max(trusted)))
     }
 
     /// Returns how long a stream may be silent. The time doubles with each stall of its reads. A
@@ -157,7 +161,7 @@ impl Plan {
         is_late || !stream.owners.iter().any(is_near)
     }
 
-    fn idle_until(&self, stream: &PlannedStream) -> Timestamp {
+    pub(super) fn idle_until(&self, stream: &PlannedStream) -> Timestamp {
         stream.idle_since.saturating_add(self.tuning.idle_time_max)
     }
 
@@ -205,6 +209,9 @@ impl Plan {
         if let Some(time) = self.next_sample_at() {
             at(time);
         }
+        if let Some(time) = self.next_peers_at(now) {
+            at(time);
+        }
         if self.index.preload_count() > 0 && self.paused_until() > now {
             at(self.paused_until());
         }
@@ -234,8 +241,8 @@ impl Plan {
             if let Some(until) = self.next_give_way(stream, now) {
                 at(until);
             }
-            if stream.reads.is_empty() {
-                at(self.idle_until(stream).max(now));
+            if let Some(until) = self.next_idle_end(stream, now) {
+                at(until);
             }
         }
         next

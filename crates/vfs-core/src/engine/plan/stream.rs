@@ -1,9 +1,11 @@
 //! A stream in the plan: position, limits, and the reads that it serves.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::action::{Priority, ReadId};
 use super::turn::Turn;
 use crate::{ByteRange, FileId, HandleId, SourceError, Timestamp};
-use std::collections::BTreeSet;
 
 /// The state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,10 @@ pub(crate) struct PlannedStream {
     pub(crate) file: FileId,
     /// The range requested from the source.
     pub(crate) range: ByteRange,
+    /// The end of the range requested from the source, if that stays open after `range`.
+    pub(crate) asked_end: u64,
+    /// Whether it keeps the server connected to its peers.
+    pub(crate) keeps_peers: bool,
     pub(crate) kind: StreamKind,
     pub(crate) phase: Phase,
     pub(crate) priority: Priority,
@@ -80,10 +86,14 @@ pub(crate) struct PlannedStream {
     pub(crate) turn: Turn,
     /// When it was first requested, was confirmed, or last received bytes.
     pub(crate) moved_at: Timestamp,
+    /// The longest time that it waited for bytes.
+    pub(crate) wait_max: Duration,
     /// When it was last requested.
     pub(crate) asked_at: Timestamp,
     /// When its last read left it, or its bytes were last read.
     pub(crate) idle_since: Timestamp,
+    /// When a read of missing data of its torrent was last answered.
+    pub(crate) kept_at: Timestamp,
     /// Whether bytes before `consumed` may be released.
     pub(crate) has_moved: bool,
     /// Whether more reads may join it: it was opened, or its reach has grown.

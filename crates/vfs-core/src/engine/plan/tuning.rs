@@ -105,6 +105,14 @@ const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
 /// not at all, and each stream costs the server work.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long a stream stays open after its last read to keep the server's peers, at most. A program
+/// that looks at files one after the other opens the next one sooner.
+const LINGER_TIME_MAX: Duration = Duration::from_millis(300);
+
+/// How long a stream waits for missing data before its peers are looked at. Peers that work send
+/// something sooner, and a reader notices a longer wait.
+const PEER_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The minimum interval between two bitfield requests of a torrent: a large torrent's bitfield has
 /// kilobytes.
 const HAVES_INTERVAL: Duration = Duration::from_secs(1);
@@ -175,6 +183,8 @@ pub(crate) struct Tuning {
     pub(crate) pause_time_min: Duration,
     pub(crate) silence_time_min: Duration,
     pub(crate) silence_time_max: Duration,
+    pub(crate) linger_time_max: Duration,
+    pub(crate) peer_patience: Duration,
     pub(crate) haves_interval: Duration,
     pub(crate) haves_patience: Duration,
     pub(crate) doubt_time: Duration,
@@ -227,6 +237,8 @@ impl Tuning {
             pause_time_min: PAUSE_TIME_MIN,
             silence_time_min: SILENCE_TIME_MIN,
             silence_time_max: SILENCE_TIME_MAX,
+            linger_time_max: LINGER_TIME_MAX,
+            peer_patience: PEER_PATIENCE,
             haves_interval: HAVES_INTERVAL,
             haves_patience: HAVES_PATIENCE,
             doubt_time: DOUBT_TIME,

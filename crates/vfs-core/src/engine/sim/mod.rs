@@ -5,6 +5,7 @@
 
 mod crowd;
 mod download;
+mod peers;
 mod random;
 mod run;
 mod server;

@@ -25,6 +25,8 @@ pub(super) struct SimTorrent {
     /// Whether the piece length is known.
     pub(super) is_open: bool,
     pub(super) is_there: bool,
+    /// Whether the server has all that is selected of it.
+    pub(super) has_selected: bool,
     pub(super) has: Vec<bool>,
     /// When each present piece arrived.
     pub(super) came_at: Vec<Timestamp>,
@@ -95,6 +97,7 @@ impl SimServer {
                 piece_len,
                 is_open: random.chance(80),
                 is_there: true,
+                has_selected: random.chance(30),
                 has: (0..count).map(|_| random.chance(have_percent)).collect(),
                 came_at: (0..count).map(|_| Timestamp::ZERO).collect(),
             });

@@ -28,6 +28,8 @@ pub(super) struct Summary {
     pub(super) retries: u64,
     pub(super) stall_reopens: u64,
     pub(super) haves: u64,
+    pub(super) looks: u64,
+    pub(super) lingers: u64,
     pub(super) samples: u64,
     /// Reads that were answered after their time-out because of progress.
     pub(super) extensions: u64,
@@ -66,6 +68,8 @@ impl Summary {
         self.retries += more.retries;
         self.stall_reopens += more.stall_reopens;
         self.haves += more.haves;
+        self.looks += more.looks;
+        self.lingers += more.lingers;
         self.samples += more.samples;
         self.extensions += more.extensions;
         self.preloads += more.preloads;
@@ -92,12 +96,15 @@ impl Summary {
                 };
                 (0, read.0, result).hash(&mut hasher);
             }
-            Output::Open { stream, file, file_len, range, .. } => {
-                (1, stream.0, file, file_len, range.start(), range.end()).hash(&mut hasher);
+            Output::Open { stream, file, file_len, range, asked_end, .. } => {
+                let range = (range.start(), range.end(), asked_end);
+                (1, stream.0, file, file_len, range).hash(&mut hasher);
             }
             Output::Close { stream } => (2, stream.0).hash(&mut hasher),
             Output::AskHaves { torrent } => (3, torrent).hash(&mut hasher),
             Output::AskProgress { torrent } => (4, torrent).hash(&mut hasher),
+            Output::AskPeers { torrent } => (5, torrent).hash(&mut hasher),
+            Output::AddPeers { torrent } => (6, torrent).hash(&mut hasher),
         }
         self.digest = hasher.finish();
     }
@@ -106,7 +113,7 @@ impl Summary {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
-        let Self { samples, extensions, .. } = self;
+        let Self { samples, extensions, looks, lingers, .. } = self;
         let Self {
             cancelled, turns, reuses, skips, retries, stall_reopens, haves, timeouts, ..
         } = self;
@@ -122,6 +129,7 @@ impl Summary {
                 preload_ends,
             ])
             .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
+            .chain([looks, lingers])
             .all(|count| *count > 0)
     }
 }

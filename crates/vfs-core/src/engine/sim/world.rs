@@ -146,6 +146,8 @@ pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     tuning.server_ahead_bytes = random.range(0, 2000);
     tuning.silence_time_max = millis(random.range(300, 4000));
     tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
+    tuning.linger_time_max = millis(random.range(0, 400));
+    tuning.peer_patience = millis(random.range(1, 2000));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
     tuning.turn_bytes = random.range(1, 1000);

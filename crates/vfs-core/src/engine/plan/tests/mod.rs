@@ -5,6 +5,7 @@
 mod direct;
 mod fail_fast;
 mod failures;
+mod linger;
 mod preload;
 mod progress;
 mod rest;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::tree::FileState;
-use crate::{Bitfield, FileIndex, Geometry, HandleId, InfoHash, TorrentState};
+use crate::{Bitfield, FileIndex, Geometry, HandleId, InfoHash, PeerCounts, TorrentState};
 
 const LEN: u64 = 100_000;
 
@@ -57,11 +58,14 @@ enum PlanStep {
     /// Whether a list of the server has the torrent.
     Listed(bool),
     Wait(u64),
+    /// The server has all that is selected of the torrent.
+    Selected,
+    Peers(PeerCounts),
 }
 
 use PlanStep::{
     Cancel, Chunk, Closed, Direct, DirectEnds, Fails, FailsAs, Haves as HavesAre, HavesNotFound,
-    Hit, Listed, Opened, Over, Preload, ReadBy, Release, RoundTrips, Wait,
+    Hit, Listed, Opened, Over, Peers, Preload, ReadBy, Release, RoundTrips, Selected, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
@@ -208,6 +212,17 @@ fn of_source(
             plan.on_facts(file, state);
             format!("listed: {is_listed}")
         }
+        Selected => {
+            plan.on_selection(file.torrent, true);
+            "selected is there".to_owned()
+        }
+        Peers(peers) => {
+            plan.on_peers(now, file.torrent, Some(*peers));
+            format!(
+                "{} live, {} not needed, {} forgotten",
+                peers.live, peers.not_needed, peers.forgotten
+            )
+        }
         _ => panic!("not of the source"),
     }
 }
@@ -255,9 +270,10 @@ fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
     let mut actions = Vec::new();
     while let Some(action) = plan.next_action(now) {
         actions.push(match action {
-            Action::Output(Output::Open { stream, range, is_reopened, .. }) => {
+            Action::Output(Output::Open { stream, range, asked_end, is_reopened, .. }) => {
                 let open = if is_reopened { "reopen" } else { "open" };
-                format!("{open} {} {}..{}", stream.0, range.start(), range.end())
+                let beyond = if asked_end > range.end() { "+" } else { "" };
+                format!("{open} {} {}..{}{beyond}", stream.0, range.start(), range.end())
             }
             Action::Output(Output::Close { stream }) => format!("close {}", stream.0),
             Action::Output(Output::Answer { read, result: Ok(_) }) => {
@@ -268,6 +284,8 @@ fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
             }
             Action::Output(Output::AskHaves { .. }) => "ask".to_owned(),
             Action::Output(Output::AskProgress { .. }) => "ask progress".to_owned(),
+            Action::Output(Output::AskPeers { .. }) => "ask peers".to_owned(),
+            Action::Output(Output::AddPeers { .. }) => "add peers".to_owned(),
             Action::Reply { read } => {
                 plan.on_answered(now, read);
                 format!("reply {}", read.0)

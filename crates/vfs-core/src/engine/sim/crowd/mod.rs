@@ -342,7 +342,9 @@ impl Crowd {
                     self.at(self.now + CLOSE_TIME, Event::Closed(stream));
                 }
                 Output::AskProgress { .. } => {}
-                Output::AskHaves { .. } => panic!("all is there"),
+                Output::AskHaves { .. } | Output::AskPeers { .. } | Output::AddPeers { .. } => {
+                    panic!("all is there");
+                }
             }
         }
         self.fill_line();

@@ -1,6 +1,7 @@
 //! One run of the simulation: events in virtual time, with checks after each.
 
 mod checks;
+mod peers;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -46,6 +47,7 @@ pub(super) enum Event {
     Direct(usize),
     Haves(InfoHash),
     Progress(InfoHash),
+    Peers(InfoHash),
     Download,
     Trouble,
     List,
@@ -224,6 +226,7 @@ impl Run {
                 self.downloads.on_answer(self.now, torrent, answer.is_some());
                 self.core.plan.on_download(self.now, torrent, answer);
             }
+            Event::Peers(torrent) => self.tell_peers(torrent),
             Event::Download => {
                 let fetched = self.server.download(&mut self.random, self.now, self.is_calm);
                 if let Some(torrent) = fetched {
@@ -412,6 +415,7 @@ impl Run {
         let priority = self.readers[reader].priority;
         let is_refused = self.core.counters(self.now).breaker == BreakerState::Open;
         let fails_fast = self.core.plan.fail_fast_error(self.now, (handle, id), &facts).is_some();
+        self.tell_selection(file);
         match self.core.read(self.now, until, (handle, id, priority), facts, range).unwrap() {
             Started::Done(parts) => {
                 self.summary.hits += 1;
@@ -537,8 +541,8 @@ impl Run {
             self.summary.on_output(self.now, &output);
             match output {
                 Output::Answer { read, result } => self.answer(read, result),
-                Output::Open { stream, file, range, .. } => {
-                    self.server.open(stream, file, range);
+                Output::Open { stream, file, range, asked_end, .. } => {
+                    self.open(stream, file, range, asked_end);
                     self.later(self.round_trip_millis, Event::Opened(stream));
                 }
                 Output::Close { stream } => {
@@ -557,6 +561,8 @@ impl Run {
                     let millis = if is_late { 4000 } else { 20 };
                     self.later(millis, Event::Progress(torrent));
                 }
+                Output::AskPeers { torrent } => self.later(20, Event::Peers(torrent)),
+                Output::AddPeers { .. } => {}
                 Output::AskHaves { torrent } => {
                     let last = self.bitfield_requests.insert(torrent, self.now);
                     let gap = last.map(|last| self.now - last);
