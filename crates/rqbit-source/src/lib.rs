@@ -18,6 +18,7 @@ mod local;
 mod mapping;
 mod metainfo;
 mod names;
+mod peers;
 mod source;
 mod torrent_file;
 

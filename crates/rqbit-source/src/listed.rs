@@ -33,6 +33,8 @@ struct ListedTorrent {
     folder: String,
     /// The error, reduced to one line.
     failure: Option<String>,
+    /// Whether the server has all that is selected.
+    has_selected: bool,
 }
 
 /// Names, folders and failures of torrents, from the last lists.
@@ -61,12 +63,18 @@ impl ListedTorrents {
         for (info_hash, TorrentProgress { name, output_folder, stats, .. }) in list {
             listed.push(info_hash);
             let failure = failure(stats);
+            let has_selected = stats.finished;
             let is_same = |it: &ListedTorrent| {
-                it.name == *name && it.folder == *output_folder && it.failure == failure
+                it.name == *name
+                    && it.folder == *output_folder
+                    && it.failure == failure
+                    && it.has_selected == has_selected
             };
             if !state.torrents.get(&info_hash).is_some_and(is_same) {
                 let (name, folder) = (name.clone(), output_folder.clone());
-                state.torrents.insert(info_hash, ListedTorrent { name, folder, failure });
+                state
+                    .torrents
+                    .insert(info_hash, ListedTorrent { name, folder, failure, has_selected });
             }
         }
         if state.torrents.len() > count.saturating_mul(2).saturating_add(UNLISTED_MAX) {
@@ -84,6 +92,11 @@ impl ListedTorrents {
     /// Returns the failure of a torrent in one line; `None` if its last list entry had none.
     pub(crate) fn failure(&self, torrent: InfoHash) -> Option<String> {
         self.state().torrents.get(&torrent)?.failure.clone()
+    }
+
+    /// Returns whether the server had all that is selected of a torrent.
+    pub(crate) fn has_selected(&self, torrent: InfoHash) -> bool {
+        self.state().torrents.get(&torrent).is_some_and(|it| it.has_selected)
     }
 
     /// Returns false if this machine has the disks of the server, and a folder of one of these

@@ -10,8 +10,8 @@ use rqbit_client::{
 use vfs_core::{
     Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
     InlineUnavailable, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile,
-    SourceError, SourceErrorKind, SourceLimits, SourceStream, StreamBudget, TorrentDetails,
-    TorrentSource, TorrentSummary,
+    PeerCounts, SourceError, SourceErrorKind, SourceLimits, SourceStream, StreamBudget,
+    TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
@@ -19,6 +19,7 @@ use crate::error::to_source_error;
 use crate::listed::ListedTorrents;
 use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord};
 use crate::mapping;
+use crate::peers::KnownPeers;
 
 /// Default maximum number of open streams.
 ///
@@ -40,6 +41,7 @@ pub struct RqbitSource {
     name: Arc<str>,
     local: Arc<LocalFiles>,
     listed: Arc<ListedTorrents>,
+    peers: Arc<KnownPeers>,
     buffers: Arc<Buffers>,
     /// Budget of the streams, if the server is shared with other mounts.
     budget: Option<Arc<dyn StreamBudget>>,
@@ -52,9 +54,9 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
-        let (listed, buffers) = Default::default();
+        let (listed, peers, buffers) = Default::default();
         let streams_max = streams_max.max(1);
-        Self { client, streams_max, name, local, listed, buffers, budget: None }
+        Self { client, streams_max, name, local, listed, peers, buffers, budget: None }
     }
 
     /// Returns the same source with files on the local disk enabled. The server's folder of a
@@ -191,6 +193,31 @@ impl TorrentSource for RqbitSource {
                 tracing::debug!(%torrent, %error, "no download progress");
                 None
             }
+        }
+    }
+
+    fn has_selected(&self, torrent: InfoHash) -> bool {
+        self.listed.has_selected(torrent)
+    }
+
+    async fn peer_counts(&self, torrent: InfoHash) -> Option<PeerCounts> {
+        match self.client.torrent_peers(torrent.into()).await {
+            Ok(answer) => Some(self.peers.on_peers(torrent, &answer.peers)),
+            Err(error) => {
+                tracing::debug!(%torrent, %error, "no peers");
+                None
+            }
+        }
+    }
+
+    async fn add_peers(&self, torrent: InfoHash) {
+        let forgotten = self.peers.take_forgotten(torrent);
+        if forgotten.is_empty() {
+            return;
+        }
+        match self.client.add_peers(torrent.into(), &forgotten).await {
+            Ok(added) => tracing::debug!(%torrent, added, "forgotten peers were added again"),
+            Err(error) => tracing::debug!(%torrent, %error, "forgotten peers cannot be added"),
         }
     }
 
