@@ -8,7 +8,8 @@ use tfs_testkit::isolate;
 
 use crate::figures::{FILE, FigureReport, FigureRow, table};
 use crate::{
-    binary, failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap,
+    binary, failover, hostile, memory, middle, opens, restart, scale, scan, search, shared, stuck,
+    trap,
 };
 
 /// The argument before the names.
@@ -25,12 +26,13 @@ struct Scenario {
     run: fn(&mut FigureReport, &Path),
 }
 
-const SCENARIOS: [Scenario; 11] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
     Scenario { name: "shared", limit: Duration::from_secs(300), run: shared::run },
     Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
     Scenario { name: "middle", limit: Duration::from_secs(420), run: middle::run },
     Scenario { name: "scan", limit: Duration::from_secs(1500), run: scan::run },
+    Scenario { name: "opens", limit: Duration::from_secs(1200), run: opens::run },
     Scenario { name: "restart", limit: Duration::from_secs(180), run: restart::run },
     Scenario { name: "failover", limit: Duration::from_secs(900), run: failover::run },
     Scenario { name: "memory", limit: Duration::from_secs(180), run: memory::run },

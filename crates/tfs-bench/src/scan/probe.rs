@@ -2,15 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rqbit_client::wire::{Limits, TorrentState};
-use rqbit_client::{AddOptions, AddSource, InfoHash};
-use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions, SeededTorrent};
 use tfs_testkit::swarm::Swarm;
 use tfs_testkit::until::until;
 
@@ -18,6 +13,7 @@ use super::{Cost, measure, report_costs};
 use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits};
+use crate::seeders::Seeders;
 use crate::timing::within;
 
 /// Noise of high bit rate: some 20 MB in two minutes of film.
@@ -61,10 +57,10 @@ pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     };
     report.step("ffprobe of 10 MP4s with their index at the end, and of 10 without a mount");
     let rqbits = Rqbits::start(Swarm::builder().download_bps(1));
-    let (seeder, seeded) = rqbits.runtime.block_on(seed(&seeds));
-    rqbits.runtime.block_on(add(&rqbits, seeder.peer_addr().unwrap(), &seeded));
+    let seeders = Seeders::start(&rqbits, &seeds, 1, PIECE_BYTES);
+    seeders.add_to(&rqbits, DOWNLOAD_BPS);
     let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
-    let torrent = InfoHash::from_bytes(seeded.info_hash);
+    let torrent = seeders.torrent();
     let films = mount.path.join(NAME);
     until("the films are there", || films.exists().then_some(()));
 
@@ -85,7 +81,7 @@ pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     });
     let probes: Vec<_> = probes.collect();
     drop(mount);
-    drop(seeder);
+    drop(seeders);
     for (way, name) in [(ReadPath::Mount, "ffprobe"), (ReadPath::Direct, "ffprobe, no mount")] {
         let probes: Vec<_> = probes.iter().filter(|probe| probe.way == way).collect();
         let costs: Vec<_> = probes.iter().map(|probe| &probe.cost).collect();
@@ -159,29 +155,4 @@ fn probe(target: &OsStr) -> Option<Statistics> {
     let (read_bytes, rest) = numbers.split_once(" bytes read, ")?;
     let (seeks, _) = rest.split_once(" seeks")?;
     Some(Statistics { read_bytes: read_bytes.parse().ok()?, seeks: seeks.parse().ok()? })
-}
-
-/// Seeds existing files, with a server of its own.
-async fn seed(dir: &Path) -> (EmbeddedServer, SeededTorrent) {
-    let parent = dir.parent().unwrap();
-    let seeder = EmbeddedServer::start(EmbeddedConfig::loopback(parent)).await.unwrap();
-    let options = SeedOptions { piece_length: Some(PIECE_BYTES), ..SeedOptions::default() };
-    let seeded = seeder.seed(dir, options).await.unwrap();
-    (seeder, seeded)
-}
-
-/// Adds the torrent with nothing selected. rqbit's API cannot do that in one call: until the check
-/// is done, the limit lets less than a piece through.
-async fn add(rqbits: &Rqbits, peer: SocketAddr, seeded: &SeededTorrent) {
-    let client = rqbits.swarm.client();
-    let source = AddSource::TorrentFile(seeded.torrent_bytes.clone());
-    let options = AddOptions { initial_peers: vec![peer], ..AddOptions::default() };
-    let added = client.add_torrent(&source, &options).await.unwrap();
-    let torrent = added.details.info_hash.into();
-    while client.torrent_stats(torrent).await.unwrap().state != TorrentState::Live {
-        tokio::task::yield_now().await;
-    }
-    client.update_only_files(torrent, &[]).await.unwrap();
-    let limits = Limits { download_bps: NonZeroU32::new(DOWNLOAD_BPS), upload_bps: None };
-    client.set_limits(limits).await.unwrap();
 }
