@@ -56,6 +56,7 @@ mod direct;
 mod error;
 mod http;
 mod json;
+mod list_print;
 mod range;
 mod stream;
 mod torrent_ref;
@@ -72,6 +73,7 @@ pub use crate::error::{
     Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
     TlsError,
 };
+pub use crate::list_print::{ListChanges, ListPrint};
 pub use crate::range::{ContentRange, RequestedRange};
 pub use crate::stream::RangeStream;
 pub use crate::torrent_ref::TorrentRef;

@@ -59,7 +59,9 @@ async fn read(client: Client, one: InfoHash, stop: Arc<AtomicBool>) -> Readings 
     while !stop.load(Ordering::Relaxed) {
         ticks.tick().await;
         let session = client.session_stats().await;
-        readings.all.on_value(session.ok().map(|stats| stats.counters.fetched_bytes));
+        readings
+            .all
+            .on_value(session.ok().and_then(|stats| stats.counters).map(|it| it.fetched_bytes));
         let torrent = client.torrent_stats(one.into()).await;
         let live = torrent.ok().and_then(|stats| stats.live);
         readings.one.on_value(live.map(|live| live.snapshot.fetched_bytes));

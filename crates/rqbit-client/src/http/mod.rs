@@ -32,7 +32,8 @@ use self::pool::ConnectionPool;
 use self::tls::Tls;
 use crate::direct::{DirectError, FilePosition, InlineClient};
 use crate::error::CallFailure;
-use crate::json::Elements;
+use crate::json::{Elements, parse_element};
+use crate::list_print::{ListChanges, ListPrint};
 use crate::{
     BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
 };
@@ -44,6 +45,22 @@ const USER_AGENT_TEXT: &str = concat!("rqbit-client/", env!("CARGO_PKG_VERSION")
 /// 15 MB. The size of the text does not bound it: two characters may become a number of eight
 /// bytes.
 const LIST_HELD_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Memory of the elements of a list so far.
+#[derive(Default)]
+struct HeldMemory {
+    bytes: usize,
+}
+
+impl HeldMemory {
+    fn add(&mut self, bytes: usize) -> Result<(), CallFailure> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > LIST_HELD_BYTES_MAX {
+            return Err(ErrorKind::BodyTooLarge { limit_bytes: LIST_HELD_BYTES_MAX }.into());
+        }
+        Ok(())
+    }
+}
 
 /// HTTP transport to one server.
 pub(crate) struct Transport {
@@ -174,23 +191,56 @@ impl Transport {
         limit_bytes: usize,
         weight: impl Fn(&T) -> usize,
     ) -> Result<Vec<T>> {
+        let (mut list, mut held) = (Vec::new(), HeldMemory::default());
+        let collect = |idx: usize, text: &[u8]| {
+            let element = parse_element(idx, text)?;
+            held.add(weight(&element))?;
+            list.push(element);
+            Ok(())
+        };
+        self.read_list(call, limit_bytes, collect).await?;
+        Ok(list)
+    }
+
+    /// Like [`collect_list`](Self::collect_list), but parses only the elements whose text differs
+    /// from that of the element at the same index in the list of `known`.
+    pub(crate) async fn collect_list_changes<T: DeserializeOwned>(
+        &self,
+        call: &HttpRequest,
+        limit_bytes: usize,
+        known: &ListPrint,
+        weight: impl Fn(&T) -> usize,
+    ) -> Result<ListChanges<T>> {
+        let (mut print, mut held) = (known.start(), HeldMemory::default());
+        let mut changed = Vec::new();
+        let collect = |idx: usize, text: &[u8]| {
+            held.add(size_of::<u64>())?;
+            print.push(text);
+            if print.is_new_in(known) {
+                let element = parse_element(idx, text)?;
+                held.add(weight(&element))?;
+                changed.push((idx, element));
+            }
+            Ok(())
+        };
+        self.read_list(call, limit_bytes, collect).await?;
+        Ok(ListChanges { changed, print })
+    }
+
+    /// Makes a call that returns a list, and calls `each` with the index and text of its elements
+    /// as they arrive.
+    async fn read_list(
+        &self,
+        call: &HttpRequest,
+        limit_bytes: usize,
+        mut each: impl FnMut(usize, &[u8]) -> Result<(), CallFailure>,
+    ) -> Result<()> {
         let work = async {
             let body = self.send(call).await?.into_body();
-            let (mut list, mut elements) = (Vec::new(), Elements::new());
-            let mut held_bytes = 0_usize;
-            let feed = |part: &[u8]| {
-                elements.feed(part, &mut |element| {
-                    held_bytes = held_bytes.saturating_add(weight(&element));
-                    list.push(element);
-                })?;
-                if held_bytes > LIST_HELD_BYTES_MAX {
-                    return Err(ErrorKind::BodyTooLarge { limit_bytes: LIST_HELD_BYTES_MAX }.into());
-                }
-                Ok(())
-            };
+            let mut elements = Elements::default();
+            let feed = |part: &[u8]| elements.feed(part, &mut each);
             body.for_each_chunk(limit_bytes, self.timeouts.chunk, feed).await?;
-            elements.finish()?;
-            Ok(list)
+            elements.finish()
         };
         self.in_time(call, work).await
     }

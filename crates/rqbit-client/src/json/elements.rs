@@ -4,8 +4,6 @@
 //! and parsed alone. The remaining text, with a `0` for each object, is parsed at the end: so a
 //! truncated or malformed text is an error, never a shorter list.
 
-use std::marker::PhantomData;
-
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _};
 
@@ -26,8 +24,8 @@ const PLACE: u8 = b'0';
 const PART_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Extracts the elements of a text that arrives in parts.
-#[derive(Debug)]
-pub(crate) struct Elements<T> {
+#[derive(Debug, Default)]
+pub(crate) struct Elements {
     /// The text without the elements.
     frame: Vec<u8>,
     /// The start of an element that continues in the next part.
@@ -37,7 +35,6 @@ pub(crate) struct Elements<T> {
     is_after_backslash: bool,
     is_in_list: bool,
     count: usize,
-    of: PhantomData<T>,
 }
 
 /// The text without its elements.
@@ -46,29 +43,16 @@ struct Frame {
     torrents: Vec<u8>,
 }
 
-impl<T: DeserializeOwned> Elements<T> {
-    pub(crate) fn new() -> Self {
-        Self {
-            frame: Vec::new(),
-            element: Vec::new(),
-            depth: 0,
-            is_in_string: false,
-            is_after_backslash: false,
-            is_in_list: false,
-            count: 0,
-            of: PhantomData,
-        }
-    }
-
-    /// Processes the next part of the text, and calls `each` with each element that ends in it.
+impl Elements {
+    /// Processes the next part of the text, and calls `each` with the index and the text of each
+    /// element that ends in it.
     ///
     /// # Errors
-    /// [`ErrorKind::MalformedJson`] for an element that cannot be parsed, and
-    /// [`ErrorKind::BodyTooLarge`] for one without an end.
+    /// Those of `each`, and [`ErrorKind::BodyTooLarge`] for an element without an end.
     pub(crate) fn feed(
         &mut self,
         part: &[u8],
-        each: &mut impl FnMut(T),
+        each: &mut impl FnMut(usize, &[u8]) -> Result<(), CallFailure>,
     ) -> Result<(), CallFailure> {
         // Start of the text not yet stored, and the position of the next search.
         let (mut start, mut next) = (0, 0);
@@ -147,15 +131,18 @@ impl<T: DeserializeOwned> Elements<T> {
     }
 
     /// Processes the end of an element.
-    fn on_element(&mut self, text: &[u8], each: &mut impl FnMut(T)) -> Result<(), CallFailure> {
-        let parsed = if self.element.is_empty() {
-            json::parse(text)
+    fn on_element(
+        &mut self,
+        text: &[u8],
+        each: &mut impl FnMut(usize, &[u8]) -> Result<(), CallFailure>,
+    ) -> Result<(), CallFailure> {
+        if self.element.is_empty() {
+            each(self.count, text)?;
         } else {
             self.element.extend_from_slice(text);
-            json::parse(&self.element)
-        };
-        each(parsed.map_err(|failure| failure.below(format_args!("torrents[{}]", self.count)))?);
-        self.element.clear();
+            each(self.count, &self.element)?;
+            self.element.clear();
+        }
         self.frame.push(PLACE);
         self.count += 1;
         Ok(())
@@ -166,6 +153,17 @@ impl<T: DeserializeOwned> Elements<T> {
         let before = self.frame.trim_ascii_end().strip_suffix(b":").map(<[u8]>::trim_ascii_end);
         before.is_some_and(|before| before.ends_with(LIST_KEY))
     }
+}
+
+/// Parses an element of the list.
+///
+/// # Errors
+/// [`ErrorKind::MalformedJson`] with its index.
+pub(crate) fn parse_element<T: DeserializeOwned>(
+    idx: usize,
+    text: &[u8],
+) -> Result<T, CallFailure> {
+    json::parse(text).map_err(|failure| failure.below(format_args!("torrents[{idx}]")))
 }
 
 #[cfg(test)]
@@ -186,10 +184,13 @@ mod tests {
     }
 
     fn run(text: &str, part_bytes: usize) -> String {
-        let mut elements = Elements::<Value>::new();
+        let mut elements = Elements::default();
         let mut found = Vec::new();
         let fed = text.as_bytes().chunks(part_bytes).try_for_each(|part| {
-            elements.feed(part, &mut |element: Value| found.push(element.to_string()))
+            elements.feed(part, &mut |idx, text| {
+                found.push(parse_element::<Value>(idx, text)?.to_string());
+                Ok(())
+            })
         });
         match fed.and_then(|()| elements.finish()) {
             Ok(()) => found.join(" "),

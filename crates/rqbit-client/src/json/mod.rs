@@ -4,7 +4,7 @@ mod elements;
 
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::elements::Elements;
+pub(crate) use self::elements::{Elements, parse_element};
 use crate::ErrorKind;
 use crate::error::CallFailure;
 

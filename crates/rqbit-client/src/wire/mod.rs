@@ -16,7 +16,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::ErrorKind;
-use crate::json::Elements;
+use crate::json::{Elements, parse_element};
 
 pub(crate) use self::peers::AddedPeers;
 pub use self::peers::{PEERS_MAX, PeerState, TorrentPeer, TorrentPeers};
@@ -47,8 +47,11 @@ pub(crate) struct ErrorBody {
 ///
 /// [`ErrorKind::NotRqbit`] or [`ErrorKind::MalformedJson`].
 pub fn parse_list(text: &[u8]) -> Result<Vec<TorrentProgress>, ErrorKind> {
-    let (mut list, mut elements) = (Vec::new(), Elements::new());
-    let parsed = elements.feed(text, &mut |torrent| list.push(torrent));
+    let (mut list, mut elements) = (Vec::new(), Elements::default());
+    let parsed = elements.feed(text, &mut |idx, text| {
+        list.push(parse_element(idx, text)?);
+        Ok(())
+    });
     parsed.and_then(|()| elements.finish()).map_err(|failure| failure.kind)?;
     Ok(list)
 }

@@ -22,9 +22,8 @@ pub struct ServerInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct SessionStats {
-    /// The counters.
-    #[serde(deserialize_with = "null_default")]
-    pub counters: SessionCounters,
+    /// The counters; rqbit before version 9 has them elsewhere.
+    pub counters: Option<SessionCounters>,
     /// Download speed from the peers of all torrents.
     #[serde(deserialize_with = "null_default")]
     pub download_speed: Speed,

@@ -39,7 +39,7 @@ pub struct TorrentDetails {
     pub stats: Option<TorrentStats>,
 }
 
-/// The changing part of a torrent in a list with stats.
+/// The changing part of a torrent in a list. In a list without stats, these are the default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TorrentProgress {
     /// The id on this server until it restarts.
@@ -77,6 +77,13 @@ pub struct ProgressStats {
     pub finished: bool,
     /// The error, in state error: many lines, with a backtrace.
     pub error: Option<String>,
+}
+
+impl From<TorrentStats> for ProgressStats {
+    fn from(stats: TorrentStats) -> Self {
+        let TorrentStats { state, file_progress, error, finished, .. } = stats;
+        Self { state, file_progress, error, finished }
+    }
 }
 
 /// One file of a torrent.

@@ -23,8 +23,7 @@ pub(super) async fn respond(
     let (hash, call) = match path.as_slice() {
         [] => return Ok(json(r#"{"apis":{},"server":"rqbit","version":"9.1.0"}"#)),
         ["stats"] => {
-            let seconds = shared.state.borrow().uptime_seconds;
-            return Ok(json(format!(r#"{{"uptime_seconds":{seconds}}}"#)));
+            return Ok(json(shared.state.borrow().totals()));
         }
         ["torrents"] => {
             let is_with_stats = head.path().ends_with("?with_stats=true");

@@ -77,7 +77,11 @@ pub(super) struct RqbitState {
     list_options: ListOptions,
     /// The list with stats, created once for all clients.
     list: Option<Bytes>,
+    /// The list without stats, likewise.
+    plain_list: Option<Bytes>,
     pub(super) uptime_seconds: u64,
+    /// Bytes of the pieces that were written.
+    fetched_bytes: u64,
     pub(super) violations: Vec<String>,
     pub(super) queued: usize,
     streams: BTreeMap<u64, Option<Wish>>,
@@ -99,7 +103,9 @@ impl RqbitState {
             torrents,
             list_options: ListOptions::default(),
             list: None,
+            plain_list: None,
             uptime_seconds: UPTIME_SECONDS,
+            fetched_bytes: 0,
             violations: Vec::new(),
             queued: 0,
             streams: BTreeMap::new(),
@@ -111,7 +117,7 @@ impl RqbitState {
 
     /// Adds a torrent to the few of the server.
     pub(super) fn add(&mut self, torrent: FakeTorrent) {
-        self.list = None;
+        self.forget_lists();
         if let HeldTorrents::Few(torrents) = &mut self.torrents {
             torrents.push(HeldTorrent::new(torrent));
         }
@@ -119,12 +125,13 @@ impl RqbitState {
 
     pub(super) fn change_list(&mut self, change: impl FnOnce(&mut ListOptions)) {
         change(&mut self.list_options);
-        self.list = None;
+        self.forget_lists();
     }
 
     /// Returns the list, with stats or without.
     pub(super) fn list(&mut self, is_with_stats: bool) -> Bytes {
-        if let Some(list) = self.list.as_ref().filter(|_| is_with_stats) {
+        let known = if is_with_stats { &self.list } else { &self.plain_list };
+        if let Some(list) = known {
             return list.clone();
         }
         let options = self.list_options;
@@ -140,10 +147,21 @@ impl RqbitState {
             }
         }
         .into();
-        if is_with_stats {
-            self.list = Some(list.clone());
-        }
-        list
+        let known = if is_with_stats { &mut self.list } else { &mut self.plain_list };
+        known.insert(list).clone()
+    }
+
+    fn forget_lists(&mut self) {
+        (self.list, self.plain_list) = (None, None);
+    }
+
+    /// Returns the totals of the server.
+    pub(super) fn totals(&self) -> String {
+        let Self { fetched_bytes, uptime_seconds, list_options, .. } = self;
+        let uploaded_bytes = list_options.uploaded_bytes;
+        format!(
+            r#"{{"counters":{{"fetched_bytes":{fetched_bytes},"uploaded_bytes":{uploaded_bytes},"blocked_incoming":0,"blocked_outgoing":0}},"uptime_seconds":{uptime_seconds}}}"#
+        )
     }
 
     /// Returns a torrent and its id.
@@ -214,7 +232,8 @@ impl RqbitState {
         if let Some(is_here) = torrent.have.get_mut(piece) {
             *is_here = true;
         }
-        self.list = None;
+        self.fetched_bytes += u64::from(torrent.torrent.piece_len.get());
+        (self.list, self.plain_list) = (None, None);
         for wish in self.streams.values_mut() {
             if wish.is_some_and(|wish| (wish.torrent, wish.piece) == (idx, piece)) {
                 *wish = None;

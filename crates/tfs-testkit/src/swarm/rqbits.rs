@@ -94,6 +94,6 @@ impl Rqbits {
     #[track_caller]
     pub fn fetched_bytes(&self) -> u64 {
         let stats = self.runtime.block_on(self.swarm.client().session_stats());
-        stats.expect("the server answers").counters.fetched_bytes
+        stats.expect("the server answers").counters.expect("rqbit 9").fetched_bytes
     }
 }
