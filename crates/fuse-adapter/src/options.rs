@@ -49,6 +49,9 @@ pub struct MountOptions {
     /// Whether the kernel may read complete local files itself (passthrough). Needs CAP_SYS_ADMIN;
     /// without it the option has no effect.
     pub may_pass_through: bool,
+    /// Whether the filesystem must learn of each look at a directory of torrents: the kernel then
+    /// sends every open of a directory, and asks again after a second for a name that is not there.
+    pub forwards_looks: bool,
     /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
     /// Kernel read-ahead window in KiB. Only root can set it; otherwise the kernel's default is
@@ -67,6 +70,7 @@ impl MountOptions {
             allow_non_empty: false,
             appearance: AttrOptions::default(),
             may_pass_through: true,
+            forwards_looks: false,
             missing_errno: MissingErrno::default(),
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }

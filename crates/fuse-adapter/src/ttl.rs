@@ -23,6 +23,8 @@ pub(crate) const TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(crate) struct Ttls {
     attr: Duration,
     entry: Duration,
+    /// For names that are not there, in a directory whose changes are announced.
+    absent: Duration,
     is_notify_supported: AtomicBool,
 }
 
@@ -32,8 +34,14 @@ impl Ttls {
         Self {
             attr: appearance.attr_ttl.min(TTL_MAX),
             entry: appearance.entry_ttl.min(TTL_MAX),
+            absent: appearance.entry_ttl.min(TTL_MAX),
             is_notify_supported: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the same TTLs, with which lookups of names that are not there keep arriving.
+    pub(crate) fn forwarding_looks(self) -> Self {
+        Self { absent: self.absent.min(UNANNOUNCED_TTL), ..self }
     }
 
     /// Records whether the kernel accepts notifications.
@@ -46,7 +54,16 @@ impl Ttls {
         self.limit(self.attr, attr.validity)
     }
 
-    /// Returns how long the kernel may cache a name or a negative entry.
+    /// Returns how long the kernel may cache that a name is not in a directory with names of this
+    /// validity.
+    pub(crate) fn absent(&self, names: Validity) -> Duration {
+        match names {
+            Validity::Announced => self.limit(self.absent, names),
+            Validity::Fixed | Validity::Unannounced => self.entry(names),
+        }
+    }
+
+    /// Returns how long the kernel may cache a name.
     pub(crate) fn entry(&self, validity: Validity) -> Duration {
         self.limit(self.entry, validity)
     }
@@ -85,6 +102,18 @@ mod tests {
     fn check(entry_secs: u64, is_notify_supported: bool, validity: Validity, want: (u64, bool)) {
         let ttls = ttls(entry_secs, is_notify_supported);
         assert_eq!((ttls.entry(validity).as_secs(), ttls.may_keep_names(validity)), want);
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_kept_briefly_if_looks_must_arrive() {
+        for (ttls, want) in [
+            (ttls(3600, true), [3600, 3600]),
+            (ttls(3600, true).forwarding_looks(), [3600, 1]),
+            (ttls(0, true).forwarding_looks(), [0, 0]),
+        ] {
+            let got = [Validity::Fixed, Validity::Announced].map(|it| ttls.absent(it).as_secs());
+            assert_eq!(got, want);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod mapping;
 mod metainfo;
 mod names;
 mod peers;
+mod poll;
 mod source;
 mod torrent_file;
 

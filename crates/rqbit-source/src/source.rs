@@ -8,10 +8,10 @@ use rqbit_client::{
     Client, DirectError, ErrorKind, FilePosition, RangeStream, RequestedRange, TorrentRef,
 };
 use vfs_core::{
-    Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
-    InlineUnavailable, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile,
-    PeerCounts, SourceError, SourceErrorKind, SourceLimits, SourceStream, StreamBudget,
-    TorrentDetails, TorrentSource, TorrentSummary,
+    Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Freshness, Geometry,
+    InfoHash, InlineUnavailable, ListAnswer, ListRequest, LocalFile, LocalPieces, LocalWanted,
+    MetadataStatus, NoLocalFile, PeerCounts, SourceError, SourceErrorKind, SourceLimits,
+    SourceStream, StreamBudget, TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
@@ -20,6 +20,7 @@ use crate::listed::ListedTorrents;
 use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord};
 use crate::mapping;
 use crate::peers::KnownPeers;
+use crate::poll::Poller;
 
 /// Default maximum number of open streams.
 ///
@@ -42,6 +43,7 @@ pub struct RqbitSource {
     local: Arc<LocalFiles>,
     listed: Arc<ListedTorrents>,
     peers: Arc<KnownPeers>,
+    poller: Arc<Poller>,
     buffers: Arc<Buffers>,
     /// Budget of the streams, if the server is shared with other mounts.
     budget: Option<Arc<dyn StreamBudget>>,
@@ -54,9 +56,9 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
-        let (listed, peers, buffers) = Default::default();
+        let (listed, peers, poller, buffers) = Default::default();
         let streams_max = streams_max.max(1);
-        Self { client, streams_max, name, local, listed, peers, buffers, budget: None }
+        Self { client, streams_max, name, local, listed, peers, poller, buffers, budget: None }
     }
 
     /// Returns the same source with files on the local disk enabled. The server's folder of a
@@ -146,11 +148,25 @@ impl TorrentSource for RqbitSource {
     type Stream = RqbitStream;
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
-        let torrents = self.client.torrents_with_progress().await.map_err(to_source_error)?;
-        self.listed.update(torrents.iter().map(|torrent| (torrent.info_hash, torrent)));
-        let listing: Vec<_> = torrents.into_iter().map(mapping::to_summary).collect();
-        self.local.confirm(&self.client, &listing).await;
+        let request = ListRequest { freshness: Freshness::Current, ..ListRequest::default() };
+        match self.poll(request).await? {
+            // The second only by request.
+            ListAnswer::All(torrents) | ListAnswer::Changed(torrents) => Ok(torrents),
+        }
+    }
+
+    async fn poll(&self, request: ListRequest) -> Result<ListAnswer, SourceError> {
+        let polled = self.poller.poll(&self.client, &self.listed, &request).await;
+        let listing = polled.map_err(to_source_error)?;
+        let (ListAnswer::All(torrents) | ListAnswer::Changed(torrents)) = &listing;
+        let is_listed = |torrent| self.listed.is_listed(torrent);
+        self.local.confirm(&self.client, torrents, is_listed).await;
         Ok(listing)
+    }
+
+    fn is_on_this_machine(&self) -> bool {
+        let is_presumed = || self.client.base_url().is_loopback() || self.local.is_presumed_own();
+        self.client.is_on_this_machine().unwrap_or_else(is_presumed)
     }
 
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {

@@ -273,13 +273,22 @@ const READ: [Key; 7] = [
     ),
 ];
 
-const METADATA: [Key; 8] = [
+const METADATA: [Key; 9] = [
     key(
         "metadata.poll_interval",
         ValueKind::Time,
         Is("\"5s\""),
         Some("--poll-interval"),
         "How often tfs polls the server for new torrents.",
+    ),
+    key(
+        "metadata.poll_interval_idle",
+        ValueKind::Time,
+        Is("\"60s\""),
+        None,
+        "How often tfs polls a server that is not on this machine, while nothing changes there and \
+         no program looks at the mount. A listing, a lookup of an unknown name, a read or a \
+         command makes it poll at once.",
     ),
     key(
         "metadata.torrent_ttl",

@@ -126,6 +126,8 @@ pub struct MetadataSection {
     #[serde(deserialize_with = "de_time")]
     pub poll_interval: Duration,
     #[serde(deserialize_with = "de_time")]
+    pub poll_interval_idle: Duration,
+    #[serde(deserialize_with = "de_time")]
     pub torrent_ttl: Duration,
     #[serde(deserialize_with = "de_long_time")]
     pub removal_delay: Duration,

@@ -34,7 +34,7 @@ pub use add::{
     RESOLVE_TIME_MAX, TorrentInput, add,
 };
 pub use budget::BudgetWarning;
-pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
+pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use fuse_adapter::{
     AttrOptions, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
     SessionError, Unmount, UnmountError, check_mountpoint, unmount,

@@ -17,7 +17,8 @@ pub(super) struct WriteBatch {
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,
     pub(super) details: Vec<TorrentDetails>,
-    pub(super) progress: Option<Vec<TorrentSummary>>,
+    /// The later of two entries for one torrent counts.
+    pub(super) progress: Vec<TorrentSummary>,
     pub(super) absences: Option<Absences>,
     /// Inode numbers allocated to torrents.
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,

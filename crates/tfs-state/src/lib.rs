@@ -105,6 +105,8 @@ struct StateShared {
 struct PendingWrites {
     /// After a failed write, at most one event for each torrent and one for each file.
     batch: WriteBatch,
+    /// Torrents whose last summary differs from the recorded one.
+    unrecorded: HashSet<InfoHash>,
     is_closing: bool,
 }
 
@@ -162,7 +164,7 @@ impl StateRecorder {
             at,
             name: name.cloned(),
         };
-        let Changes { added, removed, joined, left, numbers } = changes;
+        let Changes { added, removed, joined, left, numbers, progress: _ } = changes;
         let came = added.iter().map(|(info_hash, name)| event(*info_hash, at, Some(name)));
         // Joined from another server: the time when it was first seen there applies.
         let joined = joined.iter().map(|it| event(it.info_hash, it.first_seen, Some(&it.name)));
@@ -195,10 +197,20 @@ impl StateRecorder {
         self.shared.wake.notify_one();
     }
 
-    /// Records the last listing of all torrents.
+    /// Records the last summaries of torrents.
     pub fn record_progress(&self, progress: Vec<TorrentSummary>) {
-        self.shared.pending().batch.progress = Some(progress);
+        self.shared.pending().batch.progress.extend(progress);
         self.shared.wake.notify_one();
+    }
+
+    /// Notes torrents whose summaries are to be recorded later: progress changes often.
+    pub fn note_progress(&self, torrents: impl IntoIterator<Item = InfoHash>) {
+        self.shared.pending().unrecorded.extend(torrents);
+    }
+
+    /// Takes the [noted](Self::note_progress) torrents.
+    pub fn take_noted(&self) -> Vec<InfoHash> {
+        std::mem::take(&mut self.shared.pending().unrecorded).into_iter().collect()
     }
 
     /// Returns the details of those torrents that are on disk.
@@ -272,8 +284,7 @@ async fn write_on(shared: Arc<StateShared>) {
         match written {
             Ok(()) => {
                 has_failed = false;
-                let progress_count = batch.progress.as_ref().map_or(0, Vec::len);
-                let is_large = batch.events.len().max(progress_count) >= memory::TORRENTS_MIN;
+                let is_large = batch.events.len().max(batch.progress.len()) >= memory::TORRENTS_MIN;
                 drop(batch);
                 if is_large {
                     memory::give_back();
@@ -308,8 +319,8 @@ impl PendingWrites {
         events.reverse();
         self.batch.events = events;
         self.batch.changed_at = self.batch.changed_at.or(failed.changed_at);
-        let newer = self.batch.progress.take();
-        self.batch.progress = newer.or(failed.progress);
+        let newer = std::mem::replace(&mut self.batch.progress, failed.progress);
+        self.batch.progress.extend(newer);
         let newer = std::mem::replace(&mut self.batch.numbers, failed.numbers);
         self.batch.numbers.extend(newer);
         let newer = self.batch.absences.take();

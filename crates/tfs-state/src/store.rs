@@ -167,7 +167,7 @@ impl StateStore {
             self.append_if_many(&mut log, &mut lines)?;
         }
         batch.put_small(&mut lines);
-        for summary in batch.progress.iter().flatten() {
+        for summary in &batch.progress {
             put(
                 &mut lines,
                 RecordKind::Progress,

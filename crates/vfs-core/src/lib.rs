@@ -26,6 +26,7 @@ mod handle;
 mod id;
 mod invalidation;
 mod local;
+mod looks;
 mod name;
 mod range;
 mod search;
@@ -52,13 +53,15 @@ pub use geometry::Geometry;
 pub use id::{FileId, FileIndex, HandleId, Ino, InodeNumbers, ServerId};
 pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
+pub use looks::LookWatcher;
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use range::ByteRange;
 pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
 pub use source::{
-    DownloadProgress, InlineUnavailable, PeerCounts, SourceLimits, SourceStream, TorrentSource,
+    DownloadProgress, Freshness, InlineUnavailable, ListAnswer, ListRequest, PeerCounts,
+    SourceLimits, SourceStream, TorrentSource,
 };
 pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};
 pub use timestamp::Timestamp;

@@ -23,6 +23,28 @@ pub trait TorrentSource: Send + Sync + 'static {
     /// Any [`SourceError`]. An error implies nothing about the torrents that exist.
     fn list(&self) -> impl Future<Output = Result<Vec<TorrentSummary>, SourceError>> + Send;
 
+    /// Polls the torrents for a caller that calls this repeatedly, with as little effort as the
+    /// request permits. The default is [`list`](Self::list).
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, or fails, the next request must be for all torrents.
+    fn poll(
+        &self,
+        request: ListRequest,
+    ) -> impl Future<Output = Result<ListAnswer, SourceError>> + Send {
+        drop(request);
+        async { self.list().await.map(ListAnswer::All) }
+    }
+
+    /// Returns whether the server is on this machine, so that requests cost no other network. May
+    /// change when the server is first reached.
+    fn is_on_this_machine(&self) -> bool {
+        true
+    }
+
     /// Returns the immutable data of one torrent, with one small request. Data that needs a larger
     /// request is left to [`metadata`](Self::metadata): the result then has
     /// [`MetadataStatus::Pending`](crate::MetadataStatus::Pending).
@@ -217,6 +239,39 @@ pub trait SourceStream: Send + 'static {
 
     /// Returns the offset in the file of the first byte of the next chunk.
     fn position(&self) -> u64;
+}
+
+/// How current the states and the progress in a listing must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Freshness {
+    /// Torrents that may change by themselves (incomplete ones, and those that are read) are
+    /// current. Of the others, a change that the server does not announce may be late.
+    #[default]
+    Usual,
+    /// As `Usual`, and no torrent is older than a minute.
+    Recent,
+    /// All torrents are current.
+    Current,
+}
+
+/// A request of a poller.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListRequest {
+    /// Whether [`ListAnswer::Changed`] is useful: the caller has the result of the previous request.
+    pub accepts_changes: bool,
+    /// Required freshness.
+    pub freshness: Freshness,
+    /// Torrents that are being read.
+    pub in_use: Vec<InfoHash>,
+}
+
+/// The answer to a [`ListRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListAnswer {
+    /// All torrents, in any order.
+    All(Vec<TorrentSummary>),
+    /// The torrents are those of the previous listing; these differ from it.
+    Changed(Vec<TorrentSummary>),
 }
 
 /// Why an inline read failed.

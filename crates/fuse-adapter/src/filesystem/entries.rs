@@ -53,7 +53,7 @@ impl<S: TorrentSource> Entries<S> {
                     self.generations.of(&entry.attr),
                 ),
                 None => {
-                    let ttl = self.ttls.entry(self.vfs.names_validity(Ino(parent.0)));
+                    let ttl = self.ttls.absent(self.vfs.names_validity(Ino(parent.0)));
                     reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), Generation(0));
                 }
             },

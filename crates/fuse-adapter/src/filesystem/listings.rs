@@ -1,9 +1,10 @@
 //! How long the kernel caches listings, and whether it sends opens of directories.
 //!
 //! A walk over cached directories costs two requests for each directory (open and close) and
-//! nothing else. After `ENOSYS` to the first open, the kernel sends no further opens and caches all
-//! listings. Announced listings are then invalidated by notification, as in any case; unannounced
-//! ones are invalidated as soon as they have been read.
+//! nothing else. They also show that a program looks. Where that need not be known, the first open
+//! is answered with `ENOSYS`: the kernel then sends no further opens and caches all listings.
+//! Announced listings are then invalidated by notification, as in any case; unannounced ones are
+//! invalidated as soon as they have been read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,8 @@ const KEPT: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEE
 pub(crate) struct Listings {
     ttls: Arc<Ttls>,
     notices: Arc<Notices>,
+    /// Whether every open must arrive.
+    forwards_looks: bool,
     /// Whether the kernel supports directories without an open.
     can_skip_opens: AtomicBool,
     /// Whether the kernel was answered `ENOSYS`.
@@ -38,9 +41,9 @@ pub(super) enum DirOpen {
 }
 
 impl Listings {
-    pub(crate) fn new(ttls: Arc<Ttls>, notices: Arc<Notices>) -> Self {
+    pub(crate) fn new(ttls: Arc<Ttls>, notices: Arc<Notices>, forwards_looks: bool) -> Self {
         let (can_skip_opens, skips_opens) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { ttls, notices, can_skip_opens, skips_opens }
+        Self { ttls, notices, forwards_looks, can_skip_opens, skips_opens }
     }
 
     /// Records the kernel's capabilities.
@@ -54,7 +57,7 @@ impl Listings {
         // Names that may change are cached only if the kernel supports notifications and the TTL
         // permits it.
         let may_keep_all = self.ttls.may_keep_names(Validity::Announced);
-        if may_keep_all && self.can_skip_opens.load(Ordering::Relaxed) {
+        if may_keep_all && !self.forwards_looks && self.can_skip_opens.load(Ordering::Relaxed) {
             self.skips_opens.store(true, Ordering::Relaxed);
             return DirOpen::NeedNotAsk;
         }
@@ -79,13 +82,14 @@ mod tests {
 
     #[track_caller]
     fn check(
-        (is_notify_supported, can_skip): (bool, bool),
+        (is_notify_supported, can_skip, forwards_looks): (bool, bool, bool),
         entry_ttl: Duration,
         want: [DirOpen; 3],
     ) {
         let ttls = Arc::new(Ttls::new(&AttrOptions { entry_ttl, ..AttrOptions::default() }));
         ttls.set_notify_supported(is_notify_supported);
-        let listings = Listings::new(Arc::clone(&ttls), Arc::new(Notices::new(ttls)));
+        let listings =
+            Listings::new(Arc::clone(&ttls), Arc::new(Notices::new(ttls)), forwards_looks);
         listings.can_skip_opens.store(can_skip, Ordering::Relaxed);
         let validities = [Validity::Fixed, Validity::Announced, Validity::Unannounced];
         let got = validities.map(|validity| listings.open(validity));
@@ -96,9 +100,10 @@ mod tests {
     fn directories_are_not_opened_if_all_changes_are_told() {
         let (none, kept) = (DirOpen::Opened(FopenFlags::empty()), DirOpen::Opened(KEPT));
         let hour = Duration::from_secs(3600);
-        check((true, true), hour, [DirOpen::NeedNotAsk; 3]);
-        check((true, false), hour, [kept, kept, none]);
-        check((false, true), hour, [kept, none, none]);
-        check((true, true), Duration::ZERO, [none; 3]);
+        check((true, true, false), hour, [DirOpen::NeedNotAsk; 3]);
+        check((true, true, true), hour, [kept, kept, none]);
+        check((true, false, false), hour, [kept, kept, none]);
+        check((false, true, false), hour, [kept, none, none]);
+        check((true, true, false), Duration::ZERO, [none; 3]);
     }
 }

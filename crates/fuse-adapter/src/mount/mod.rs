@@ -70,7 +70,8 @@ pub fn mount<S: TorrentSource>(
     let faults = Arc::<ReplyStats>::default();
     let callers = Arc::<Callers>::default();
     let passthrough = Arc::new(PassthroughFiles::new(options.may_pass_through));
-    let ttls = Arc::new(Ttls::new(&options.appearance));
+    let ttls = Ttls::new(&options.appearance);
+    let ttls = Arc::new(if options.forwards_looks { ttls.forwarding_looks() } else { ttls });
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let ownership = Ownership::new(&options.appearance);
     let filesystem = TorrentFs {
@@ -82,7 +83,11 @@ pub fn mount<S: TorrentSource>(
             ownership,
             ttls: Arc::clone(&ttls),
             generations: notices.generations(),
-            listings: Arc::new(Listings::new(Arc::clone(&ttls), Arc::clone(&notices))),
+            listings: Arc::new(Listings::new(
+                Arc::clone(&ttls),
+                Arc::clone(&notices),
+                options.forwards_looks,
+            )),
         },
         searches: SearchQueue::new(),
         shows_holes: options.appearance.shows_holes,

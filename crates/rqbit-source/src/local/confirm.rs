@@ -19,13 +19,19 @@ const TORRENTS_MAX: usize = 16;
 const TIME_MAX: Duration = Duration::from_secs(2);
 
 impl LocalFiles {
-    /// Queries the server, which has just listed these torrents, about files that are read by
-    /// verifications of an earlier run. A file that the server now has elsewhere is not read any
+    /// Queries the server, which has just listed torrents, about files that are read by
+    /// verifications of an earlier run. `listing` are the torrents that have changed since the last
+    /// call, or all. A file that the server now has elsewhere is not read any
     /// more. Files without an answer are queried again after the next list.
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn confirm(self: &Arc<Self>, client: &Client, listing: &[TorrentSummary]) {
+    pub(crate) async fn confirm(
+        self: &Arc<Self>,
+        client: &Client,
+        listing: &[TorrentSummary],
+        is_listed: impl Fn(InfoHash) -> bool,
+    ) {
         self.note_skipping(client);
         if !self.may_look(client) {
             return;
@@ -41,7 +47,7 @@ impl LocalFiles {
             return;
         }
         // An unlisted torrent may be missing only temporarily; its removal is reported separately.
-        let listed = listing.iter().filter_map(|it| torrents.remove_entry(&it.info_hash));
+        let listed = torrents.into_iter().filter(|(torrent, _)| is_listed(*torrent));
         let listed: Vec<_> = listed.take(TORRENTS_MAX).collect();
         let asking = async {
             for (torrent, files) in listed {

@@ -148,6 +148,11 @@ impl LocalFiles {
         }
     }
 
+    /// Returns whether the server is presumed to be on this machine, before the first connection.
+    pub(crate) fn is_presumed_own(&self) -> bool {
+        self.is_presumed_own
+    }
+
     /// Returns the same files with the presumption that the server is, or is not, on this machine.
     /// The first connection overrides it.
     pub(crate) fn presuming(self, is_presumed_own: bool) -> Self {

@@ -6,3 +6,4 @@ mod direct;
 mod fuzz;
 mod links;
 mod permits;
+mod polls;

@@ -16,8 +16,8 @@ use eyre::WrapErr as _;
 use tfs_config::ServerSettings;
 use tfs_service::control::MountRegistry;
 use tfs_service::{
-    AttrOptions, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
-    RunningMount, ServerChoice,
+    AttrOptions, MissingErrno, MountServer, MountSettings, PollIntervals, PreloadSettings,
+    ReadPolicy, RootLayout, RunningMount, ServerChoice,
 };
 
 use crate::args::DemoArgs;
@@ -35,6 +35,9 @@ const SEEK_BYTES: usize = 1 << 20;
 
 /// The mount point, below the directory of the demo.
 const MOUNTPOINT: &str = "mnt";
+
+/// The poll interval: the story goes on when a poll shows progress.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> eyre::Result<u8> {
@@ -114,7 +117,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         missing_errno: MissingErrno::default(),
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
-        poll_interval: Duration::from_secs(1),
+        poll_intervals: PollIntervals::fixed(POLL_INTERVAL),
         torrent_ttl: tfs_service::TORRENT_TTL_DEFAULT,
         removal_delay: tfs_service::REMOVAL_DELAY_DEFAULT,
         first_look_max: Duration::from_secs(60),

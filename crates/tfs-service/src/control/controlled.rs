@@ -20,6 +20,9 @@ pub(crate) trait ControlTarget: Send + Sync {
     /// Returns the mount's identity.
     fn id(&self) -> MountId;
 
+    /// Records that a command wants to see the current state of the servers: they are polled soon.
+    fn note_command(&self);
+
     /// Returns the mount's status.
     fn status(&self) -> Result<MountStatus, FailureBody>;
 

@@ -152,6 +152,12 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
         MountId { mountpoint: shown(&self.path), device: self.device.to_string() }
     }
 
+    fn note_command(&self) {
+        if let Some(vfs) = self.vfs.upgrade() {
+            vfs.note_command();
+        }
+    }
+
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let vfs = self.vfs()?;
         let MountPresence { trouble, also_mounted } = MountPresence::of(&self.path, self.device);

@@ -116,6 +116,7 @@ async fn unmount(mounts: &MountRegistry, body: Incoming) -> Result<impl Serializ
 async fn search(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let request: SearchRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
+    mount.note_command();
     blocking(move || mount.search(&request)).await
 }
 
@@ -125,6 +126,7 @@ async fn preload(
 ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
     let request: PreloadRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
+    mount.note_command();
     // Blocking: there may be a million files below a path.
     blocking(move || mount.preload(&request)).await
 }
@@ -140,10 +142,12 @@ fn wrong_method(method: &str) -> Result<Acknowledged, FailureBody> {
 
 /// Returns the status of the mounts of this process. Reads `/proc`.
 fn process_status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
+    let mounts = mounts.all();
+    mounts.iter().for_each(|mount| mount.note_command());
     StatusReply {
         pid: std::process::id(),
         // A mount that ends meanwhile is skipped.
-        mounts: mounts.all().iter().filter_map(|mount| mount.status().ok()).collect(),
+        mounts: mounts.iter().filter_map(|mount| mount.status().ok()).collect(),
         missing,
     }
 }

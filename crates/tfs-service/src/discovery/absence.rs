@@ -201,6 +201,11 @@ impl AbsenceTracker {
         }
     }
 
+    /// Returns whether no torrent is missing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.missing.is_empty()
+    }
+
     /// Returns the number of missing torrents, and the start of the first absence, as the time in
     /// seconds since 1970.
     pub(super) fn summary(&self) -> Option<(usize, i64)> {

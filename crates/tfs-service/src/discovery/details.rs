@@ -181,6 +181,11 @@ impl DetailsQueue {
         }
     }
 
+    /// Returns whether the tree has all listed torrents.
+    pub(super) fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
     pub(super) fn is_queued(&self, torrent: InfoHash) -> bool {
         self.wanted.get(&torrent).is_some_and(|wanted| wanted.state == WantedState::Queued)
     }

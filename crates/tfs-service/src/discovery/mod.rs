@@ -11,7 +11,11 @@
 
 mod absence;
 mod details;
+#[cfg(test)]
+mod idle_tests;
+mod listing;
 mod metadata;
+mod pace;
 mod poll;
 mod report;
 mod retry_timer;
@@ -19,7 +23,7 @@ mod root_cause;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +33,15 @@ use tfs_sys::memory;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use vfs_core::{
-    Changes, InfoHash, MetadataStatus, ServerId, SourceError, SourceErrorKind, TorrentDetails,
-    TorrentSource, TorrentState, TorrentSummary, Vfs,
+    Changes, InfoHash, ListAnswer, LookWatcher, MetadataStatus, ServerId, SourceError,
+    SourceErrorKind, TorrentDetails, TorrentSource, TorrentState, TorrentSummary, Vfs,
 };
 
-use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
+use self::absence::AbsenceTracker;
 pub(crate) use self::details::DetailsProgress;
 use self::details::DetailsQueue;
 use self::metadata::MetadataQueue;
+pub use self::pace::PollIntervals;
 pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
 pub(crate) use self::root_cause::with_root_cause;
@@ -83,7 +88,12 @@ pub(crate) struct Discovery<S> {
     /// The persisted part of `absence`.
     absences_kept: Absences,
     /// Torrents in state `error` in the last list, in the order in which they were added.
-    failed: Vec<InfoHash>,
+    failed: BTreeSet<(u64, InfoHash)>,
+    /// Whether the last listing was processed, so that changes of it suffice.
+    has_listing: bool,
+    /// Whether the last listing had changes.
+    has_moved: bool,
+    looks: LookWatcher,
     /// The last listing, until the details of all its torrents were tried: the first tree must be
     /// complete.
     first_listing: Option<Vec<TorrentSummary>>,
@@ -115,6 +125,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// Returns the discovery of the first server.
     pub(crate) fn new(vfs: Arc<Vfs<S>>, recorder: Option<StateRecorder>) -> Self {
         Self {
+            looks: vfs.watch_looks(),
             vfs,
             server: ServerId::FIRST,
             recorder,
@@ -123,7 +134,9 @@ impl<S: TorrentSource> Discovery<S> {
             metadata: MetadataQueue::default(),
             absence: AbsenceTracker::default(),
             absences_kept: Absences::default(),
-            failed: Vec::new(),
+            failed: BTreeSet::new(),
+            has_listing: false,
+            has_moved: false,
             first_listing: None,
             early: Vec::new(),
             completed: Vec::new(),
@@ -211,8 +224,47 @@ impl<S: TorrentSource> Discovery<S> {
         self.changes = Changes::default();
         self.absence.on_removed_by_tfs(&options.removed_by_tfs);
         let asked_at = Instant::now();
-        let listing = self.list().await?;
-        self.failed = failed(&listing);
+        let request = self.request(options.is_urgent);
+        self.has_listing = false;
+        match self.list(request).await? {
+            ListAnswer::All(listing) => self.process(asked_at, listing, options).await,
+            ListAnswer::Changed(changed) => self.process_changes(asked_at, changed).await,
+        }
+        self.has_listing = true;
+        self.record_regularly();
+        self.report();
+        if let Some(DetailsProgress { known, all }) = self.details_progress() {
+            let text = format!("get the details of all torrents: {known} of {all} are there");
+            return Err(SourceError::new(SourceErrorKind::TimedOut, text));
+        }
+        Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Processes the changes of a listing that is otherwise as the last one.
+    async fn process_changes(&mut self, asked_at: Instant, changed: Vec<TorrentSummary>) {
+        let facts = self.facts(asked_at, self.vfs.counts().torrents, false).await;
+        self.absence.on_listing(&facts, &[]);
+        self.details.note_answer();
+        self.has_moved = false;
+        if changed.is_empty() {
+            return;
+        }
+        let hashes: HashSet<_> = changed.iter().map(|summary| summary.info_hash).collect();
+        self.failed.retain(|(_, info_hash)| !hashes.contains(info_hash));
+        self.failed.extend(failed(&changed));
+        let changes = self.vfs.apply_progress(self.server, changed);
+        self.on_changes(changes, now());
+    }
+
+    /// Processes a listing.
+    async fn process(
+        &mut self,
+        asked_at: Instant,
+        listing: Vec<TorrentSummary>,
+        options: &PollOptions,
+    ) {
+        self.has_moved = false;
+        self.failed = failed(&listing).collect();
         let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;
         let unknown: HashSet<_> =
             self.vfs.unknown_torrents(self.server, &listing).into_iter().collect();
@@ -237,13 +289,6 @@ impl<S: TorrentSource> Discovery<S> {
             }
         }
         self.take();
-        self.record_regularly();
-        self.report();
-        if let Some(DetailsProgress { known, all }) = self.details_progress() {
-            let text = format!("get the details of all torrents: {known} of {all} are there");
-            return Err(SourceError::new(SourceErrorKind::TimedOut, text));
-        }
-        Ok(std::mem::take(&mut self.changes))
     }
 
     /// Waits for the next answer with details or metadata, or until something is due, and processes
@@ -277,14 +322,14 @@ impl<S: TorrentSource> Discovery<S> {
             details = self.details.next(|| vfs.counts().files) => {
                 if let Some(details) = details {
                     self.keep(details);
-                    self.take_at.get_or_insert_with(|| Instant::now() + COALESCE_TIME);
+                    self.take_within(COALESCE_TIME);
                 }
             }
             completed = self.metadata.next() => {
                 if let Some(completed) = completed {
                     self.keep(completed.clone());
                     self.completed.push(completed);
-                    self.take_at.get_or_insert_with(|| Instant::now() + COALESCE_TIME);
+                    self.take_within(COALESCE_TIME);
                 }
             }
             uptime = probe => {
@@ -334,29 +379,6 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Fetches the list. Processes answers to other requests meanwhile.
-    async fn list(&mut self) -> Result<Vec<TorrentSummary>, SourceError> {
-        self.watch.on_ask();
-        let (vfs, server) = (Arc::clone(&self.vfs), self.server);
-        let mut list = std::pin::pin!(async { source(&vfs, server)?.list().await });
-        let listed = loop {
-            tokio::select! {
-                biased;
-                listed = &mut list => break listed,
-                () = self.progress() => {}
-            }
-        };
-        self.is_listed = listed.is_ok();
-        match &listed {
-            Ok(_) => self.watch.on_answer(now()),
-            Err(error) => {
-                self.absence.on_failure();
-                self.watch.on_failure(format!("failed to {}", with_root_cause(error)), now());
-            }
-        }
-        listed
-    }
-
     /// Loads persisted details.
     async fn find_kept(&mut self, mut torrents: Vec<InfoHash>) {
         self.details.take_known(std::mem::take(&mut self.early));
@@ -373,6 +395,11 @@ impl<S: TorrentSource> Discovery<S> {
         if let Some(recorder) = &self.recorder {
             recorder.record_details(vec![details]);
         }
+    }
+
+    fn take_within(&mut self, wait: Duration) {
+        let take_at = Instant::now() + wait;
+        self.take_at = Some(self.take_at.map_or(take_at, |known| known.min(take_at)));
     }
 
     /// Moves pending results into the tree.
@@ -419,8 +446,13 @@ impl<S: TorrentSource> Discovery<S> {
         self.on_changes(changes, at);
     }
 
-    fn on_changes(&mut self, changes: Changes, at: i64) {
+    fn on_changes(&mut self, mut changes: Changes, at: i64) {
         log(&changes);
+        let progress = std::mem::take(&mut changes.progress);
+        self.has_moved |= !progress.is_empty() || changes != Changes::default();
+        if let Some(recorder) = &self.recorder {
+            recorder.note_progress(progress);
+        }
         let gone: Vec<_> =
             changes.removed.iter().chain(&changes.left).map(|(info_hash, _)| *info_hash).collect();
         if !gone.is_empty() {
@@ -453,7 +485,8 @@ impl<S: TorrentSource> Discovery<S> {
         let Some(recorder) = &self.recorder else { return };
         let is_due = self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
         if is_due && self.is_tree_known() {
-            recorder.record_progress(self.vfs.last_summaries(self.server));
+            let noted = recorder.take_noted();
+            recorder.record_progress(self.vfs.last_summaries(self.server, &noted));
             self.progress_recorded_at = Some(Instant::now());
         }
         let absences = self.absence.to_keep();
@@ -462,59 +495,12 @@ impl<S: TorrentSource> Discovery<S> {
             self.absences_kept = absences;
         }
     }
-
-    /// Adds missing torrents that may come back to a listing.
-    async fn keep_doubtful(
-        &mut self,
-        asked_at: Instant,
-        mut listing: Vec<TorrentSummary>,
-        is_accepted: bool,
-    ) -> Vec<TorrentSummary> {
-        let vfs = Arc::clone(&self.vfs);
-        let Some(source) = vfs.source(self.server) else { return listing };
-        let absent = vfs.summaries_not_in(self.server, &listing);
-        // Requested when it affects a decision, and periodically to identify the run.
-        let is_due = self.run_asked_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
-        let uptime = if is_due || !absent.is_empty() {
-            self.run_asked_at = Some(Instant::now());
-            source.uptime().await
-        } else {
-            None
-        };
-        let at = now();
-        let seconds = |uptime: Duration| i64::try_from(uptime.as_secs()).ok();
-        let facts = ListingFacts {
-            asked_at,
-            at,
-            run_began_at: uptime.and_then(|uptime| Instant::now().checked_sub(uptime)),
-            run_began: uptime.and_then(seconds).map(|uptime| at.saturating_sub(uptime)),
-            listed_count: listing.iter().filter(|summary| summary.is_resolved).count(),
-            is_accepted,
-        };
-        let hashes: Vec<_> = absent.iter().map(|summary| summary.info_hash).collect();
-        let to_check = self.absence.on_listing(&facts, &hashes);
-        let folders = match to_check.is_empty() {
-            true => FolderCheck::NoneMissing,
-            false if source.are_folders_there(to_check).await => FolderCheck::NoneMissing,
-            false => FolderCheck::Doubtful,
-        };
-        let kept = self.absence.decide(&facts, folders, self.removal_delay);
-        if !kept.is_empty() {
-            tracing::debug!(count = kept.len(), ?uptime, "missing from the list, and still shown");
-        }
-        let kept: HashSet<_> = kept.into_iter().collect();
-        let kept = absent.into_iter().filter(|summary| kept.contains(&summary.info_hash));
-        listing.extend(kept.map(|summary| TorrentSummary { is_listed: false, ..summary }));
-        listing
-    }
 }
 
-/// Returns the failed torrents of a listing, in the order in which they were added.
-fn failed(listing: &[TorrentSummary]) -> Vec<InfoHash> {
+/// Returns the failed torrents of a listing, with the order in which they were added.
+fn failed(listing: &[TorrentSummary]) -> impl Iterator<Item = (u64, InfoHash)> {
     let is_failed = |summary: &&TorrentSummary| summary.state == TorrentState::Failed;
-    let mut failed: Vec<_> = listing.iter().filter(is_failed).collect();
-    failed.sort_by_key(|summary| (summary.added_order, summary.info_hash));
-    failed.into_iter().map(|summary| summary.info_hash).collect()
+    listing.iter().filter(is_failed).map(|summary| (summary.added_order, summary.info_hash))
 }
 
 fn is_incomplete(details: &TorrentDetails) -> bool {

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
 
+use super::pace::{PollIntervals, PollPace};
 use super::{Discovery, PollOptions, with_root_cause};
 
 /// Capacity of the request queue; further callers wait for a place.
@@ -98,24 +99,32 @@ impl<S: TorrentSource> Discovery<S> {
     /// Drop the future to end it.
     pub(crate) async fn poll_loop(
         mut self,
-        poll_interval: Duration,
+        intervals: PollIntervals,
         mut requests: mpsc::Receiver<PollRequest>,
         is_down: bool,
     ) {
         let mut failure_count = u32::from(is_down);
-        let mut next_at = Instant::now() + pause(poll_interval, failure_count);
+        let mut pace = PollPace::new(intervals);
+        let mut begun_at = Instant::now();
+        let mut next_at = begun_at + pause(pace.usual(), failure_count);
         loop {
             let mut waiting = Vec::new();
+            let looks = self.looks.clone();
             tokio::select! {
                 () = sleep_until(next_at) => {}
                 Some(request) = requests.recv() => waiting.push(request),
+                () = looks.looked(), if pace.is_slow() => {
+                    next_at = (begun_at + pace.reset()).max(Instant::now());
+                    continue;
+                }
                 () = self.progress() => continue,
             }
             // Collects all requests so far: the poll begins after them.
             while let Ok(request) = requests.try_recv() {
                 waiting.push(request);
             }
-            let begun_at = Instant::now();
+            begun_at = Instant::now();
+            let has_looked = self.is_far() && self.looks.take();
             let options = PollOptions {
                 is_urgent: !waiting.is_empty(),
                 accepts_removals: waiting.iter().any(|request| request.accepts_removals),
@@ -123,14 +132,22 @@ impl<S: TorrentSource> Discovery<S> {
             };
             let result = self.poll(&options).await;
             failure_count = self.log_result(&result, failure_count);
+            let is_calm = self.is_far() && !has_looked && !self.has_moved && waiting.is_empty();
+            let interval = pace.after_poll(is_calm && result.is_ok());
             for PollRequest { result: sender, .. } in waiting {
                 // The receiver is gone if its caller has stopped waiting.
                 drop(sender.send(result.clone()));
             }
             // A slow server gets a pause as long as its answer took.
             let took = begun_at.elapsed();
-            next_at = begun_at + pause(poll_interval, failure_count).max(took.saturating_mul(2));
+            let pause = if failure_count == 0 { interval } else { pause(interval, failure_count) };
+            next_at = begun_at + pause.max(took.saturating_mul(2));
         }
+    }
+
+    /// Returns whether the server is not on this machine.
+    fn is_far(&self) -> bool {
+        self.vfs.source(self.server).is_some_and(|source| !source.is_on_this_machine())
     }
 
     /// Logs the result of a poll, and returns the number of consecutive failures. A server that is

@@ -30,7 +30,7 @@ impl<S: TorrentSource> Discovery<S> {
             name: name(*info_hash),
             why: None,
         });
-        let failed_named = self.failed.iter().take(TORRENTS_NAMED_MAX).map(|info_hash| {
+        let failed_named = self.failed.iter().take(TORRENTS_NAMED_MAX).map(|(_, info_hash)| {
             // Suggested commands use the name that the server lists.
             let listed = source.and_then(|source| source.listed_name(*info_hash));
             let why = source.and_then(|source| source.listed_failure(*info_hash));

@@ -14,6 +14,7 @@ use super::details::DETAILS_AT_A_TIME;
 use super::*;
 
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
+const INTERVALS: PollIntervals = PollIntervals::fixed(POLL_INTERVAL);
 
 /// A source with scripted failures that counts requests.
 struct Flaky {
@@ -116,7 +117,7 @@ impl TorrentSource for Flaky {
             None => self.source.details(torrent).await?,
         };
         if self.has_separate_metadata.load(Ordering::Relaxed) {
-            (details.created, details.metadata) = (None, MetadataStatus::Pending);
+            (details.created, details.metadata) = (None, vfs_core::MetadataStatus::Pending);
         }
         Ok(details)
     }
@@ -257,7 +258,7 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
         assert!(left_out.torrents[0].why.as_deref().unwrap().contains("ask the test"));
         let before = vfs.source(ServerId::FIRST).unwrap().details_count();
         let (refresher, mut requests) = Refresher::new(1);
-        let looking = discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false);
+        let looking = discovery.poll_loop(INTERVALS, requests.remove(0), false);
         let looking = tokio::spawn(looking);
         pass(Duration::from_secs(600)).await;
         // After 1, 2, 4, ..., 256 s.
@@ -401,7 +402,7 @@ async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     discovery.poll(&patient()).await.unwrap();
     let (refresher, mut requests) = Refresher::new(1);
-    let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false));
+    let discovery = tokio::spawn(discovery.poll_loop(INTERVALS, requests.remove(0), false));
 
     vfs.source(ServerId::FIRST).unwrap().set_down(true);
     vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
@@ -427,7 +428,7 @@ async fn a_server_that_fails_is_asked_soon_and_then_at_the_usual_pace() {
     vfs.source(ServerId::FIRST).unwrap().set_down(true);
     let discovery = Discovery::new(Arc::clone(&vfs), None);
     let (_refresher, mut requests) = Refresher::new(1);
-    let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), true));
+    let discovery = tokio::spawn(discovery.poll_loop(INTERVALS, requests.remove(0), true));
     let count = || vfs.source(ServerId::FIRST).unwrap().list_count.load(Ordering::Relaxed);
     // After 0.25, 0.5, 1, 2, 4 and then 5 seconds each.
     for (millis, want) in [(240, 0), (20, 1), (500, 2), (1000, 3), (2000, 4), (4000, 5)] {
@@ -447,7 +448,7 @@ async fn a_look_that_is_asked_for_begins_after_the_question() {
     let vfs = vfs_of(Flaky::new(0));
     let discovery = Discovery::new(Arc::clone(&vfs), None);
     let (refresher, mut requests) = Refresher::new(1);
-    let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false));
+    let discovery = tokio::spawn(discovery.poll_loop(INTERVALS, requests.remove(0), false));
     let start = Instant::now();
     for id in 1..=5 {
         vfs.source(ServerId::FIRST).unwrap().source.add(single_file(id, &format!("t{id}"), 1));

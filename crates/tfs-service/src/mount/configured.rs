@@ -8,7 +8,7 @@ use vfs_core::RootLayout;
 
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
-use crate::{AttrOptions, MissingErrno, MissingPolicy, PreloadSettings, ReadPolicy};
+use crate::{AttrOptions, MissingErrno, MissingPolicy, PollIntervals, PreloadSettings, ReadPolicy};
 
 /// Bytes in a KiB.
 const KIB: u64 = 1024;
@@ -61,7 +61,10 @@ impl MountSettings {
             may_pass_through: read.passthrough == PassthroughMode::Auto,
             show_control: metadata.show_control,
             inode32: metadata.inode32,
-            poll_interval: metadata.poll_interval,
+            poll_intervals: PollIntervals {
+                usual: metadata.poll_interval,
+                idle: metadata.poll_interval_idle,
+            },
             torrent_ttl: metadata.torrent_ttl,
             removal_delay: metadata.removal_delay,
             first_look_max: FIRST_LOOK_TIME_MAX,

@@ -24,7 +24,9 @@ use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
+use vfs_core::{
+    Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, TorrentSource as _, Vfs, VfsConfig,
+};
 
 #[cfg(feature = "embedded")]
 pub use self::embedded::{EmbeddedDirError, EmbeddedSettings};
@@ -37,8 +39,8 @@ use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registrat
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::{
-    AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,
-    Refresher, SessionError,
+    AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PollIntervals,
+    PreloadSettings, Refresher, SessionError,
 };
 
 /// Added to the deadline of a read to get the stall timeout of a stream, so that the read's own
@@ -64,8 +66,8 @@ pub struct MountSettings {
     pub show_control: bool,
     /// Whether inode numbers are below 2^32.
     pub inode32: bool,
-    /// Interval at which each server is polled for its torrents.
-    pub poll_interval: Duration,
+    /// Intervals at which each server is polled for its torrents.
+    pub poll_intervals: PollIntervals,
     /// How long the server's report of a torrent's folder is cached.
     pub torrent_ttl: Duration,
     /// How long torrents stay listed that a restarted server no longer lists.
@@ -247,7 +249,7 @@ impl RunningMount {
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone());
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
-            server.watch(settings.poll_interval, requests, down.is_some(), &refresher)
+            server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)
         });
         Ok(Self {
             mount,
@@ -463,6 +465,9 @@ async fn mount(
     options.may_pass_through = settings.may_pass_through;
     options.missing_errno = settings.missing_errno;
     options.appearance = settings.appearance;
+    // Of servers that are polled rarely while nothing looks, each look must be known.
+    options.forwards_looks =
+        vfs.servers().any(|id| vfs.source(id).is_some_and(|source| !source.is_on_this_machine()));
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
     blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await

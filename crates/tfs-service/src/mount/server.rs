@@ -21,7 +21,7 @@ use super::resolving::MagnetResolution;
 use super::start::{ServerDown, first_look};
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
-use crate::discovery::{Discovery, PollRequest, Refresher};
+use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
@@ -295,13 +295,13 @@ impl Starting {
     /// Starts to poll the server. `is_down` means that the first poll failed.
     pub(crate) fn watch(
         self,
-        poll_interval: Duration,
+        intervals: PollIntervals,
         requests: mpsc::Receiver<PollRequest>,
         is_down: bool,
         refresher: &Refresher,
     ) -> PolledServer {
         let resolving = MagnetResolution::start(&self.server, self.additions, refresher);
-        let looking = self.discovery.poll_loop(poll_interval, requests, is_down);
+        let looking = self.discovery.poll_loop(intervals, requests, is_down);
         PolledServer {
             id: self.id,
             discovery: tokio::spawn(looking),
@@ -323,9 +323,8 @@ impl PolledServer {
     /// Writes the state of the server to disk. Must be called before [`stop`](Self::stop).
     pub(crate) async fn close_state(&mut self, vfs: &Vfs<RqbitSource>) {
         let Some(state) = self.state.take() else { return };
-        if vfs.is_server_known(self.id) {
-            state.recorder().record_progress(vfs.last_summaries(self.id));
-        }
+        let recorder = state.recorder();
+        recorder.record_progress(vfs.last_summaries(self.id, &recorder.take_noted()));
         state.close().await;
     }
 

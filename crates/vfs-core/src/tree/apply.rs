@@ -160,7 +160,14 @@ impl Tree {
             let Some(torrent) = self.torrents.get_mut(&TorrentKey { folder, info_hash }) else {
                 continue;
             };
-            let is_new = torrent.standing.of(server).is_none();
+            let last = torrent.standing.of(server);
+            let is_new = last.is_none();
+            let is_same = |last: &TorrentSummary| {
+                last.state == summary.state && last.file_progress == summary.file_progress
+            };
+            if !last.is_some_and(is_same) {
+                changes.progress.push(info_hash);
+            }
             let before = torrent.standing.set(server, summary);
             notices.extend(torrent.progress_notices(&before, &self.inodes));
             if torrent.standing.shown().file_progress != before.file_progress {

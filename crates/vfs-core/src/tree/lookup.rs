@@ -66,6 +66,11 @@ impl Tree {
         }
     }
 
+    /// Returns whether a directory has torrents as entries, or the directories of servers.
+    pub(crate) fn has_torrents(&self, dir: Ino) -> bool {
+        matches!(self.dir(dir), Dir::OfServers | Dir::OfTorrents(..))
+    }
+
     pub(crate) fn link_target(&self, ino: Ino) -> Result<&str, VfsError> {
         match self.dir(ino) {
             Dir::OfServers | Dir::OfTorrents(..) => Err(VfsError::NotSymlink),

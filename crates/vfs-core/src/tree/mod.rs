@@ -73,6 +73,8 @@ pub struct Changes {
     pub left: Vec<(InfoHash, String)>,
     /// Inode numbers of added torrents, to be persisted, if they are ranges.
     pub numbers: Vec<(InfoHash, NumberRange)>,
+    /// Torrents whose state or progress has changed, including added ones.
+    pub progress: Vec<InfoHash>,
 }
 
 impl Changes {
@@ -256,14 +258,14 @@ impl Tree {
         states.max_by_key(|state| state.have_bytes)
     }
 
-    /// Returns the last known progress of a torrent on a server, also from before a check.
-    pub(crate) fn last_progress(
+    /// Returns the last summary of a torrent on a server, with its progress from before a check.
+    pub(crate) fn last_summary(
         &self,
         server: ServerId,
         info_hash: InfoHash,
-    ) -> Option<Arc<[u64]>> {
+    ) -> Option<TorrentSummary> {
         let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
-        self.torrents.get(&key)?.standing.last_progress(server)
+        self.torrents.get(&key)?.standing.last_summary(server)
     }
 
     /// Returns when the directory of a server's torrents was last modified.

@@ -63,10 +63,9 @@ impl PerServerState {
         self.all().find(|(id, _)| *id == server).map(|(_, summary)| summary)
     }
 
-    /// Returns the last known progress on a server.
-    pub(super) fn last_progress(&self, server: ServerId) -> Option<Arc<[u64]>> {
-        let said = self.on.iter().find(|said| said.server == server)?;
-        said.to_shown().file_progress
+    /// Returns the summary of a server, with the last known progress.
+    pub(super) fn last_summary(&self, server: ServerId) -> Option<TorrentSummary> {
+        self.on.iter().find(|said| said.server == server).map(ServerReport::to_shown)
     }
 
     /// Returns the summary of each server, in the order of the servers.
@@ -158,7 +157,7 @@ mod tests {
         // The earlier progress is shown while there is none.
         assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
         assert_eq!(standing.of(two), Some(&says(Failed, None)));
-        assert_eq!(standing.last_progress(two).as_deref(), Some(&[5, 0][..]));
+        assert_eq!(standing.last_summary(two), Some(says(Failed, Some(&[5, 0]))));
         standing.set(two, says(Initializing, None));
         assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
         standing.set(two, says(Live, Some(&[4, 0])));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Vfs;
-use crate::tree::{Changes, Difference, TorrentTree};
+use crate::tree::{Changes, TorrentTree};
 use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
 impl<S: TorrentSource> Vfs<S> {
@@ -21,12 +21,7 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
-        self.update(server, details, seen_at, || {
-            let mut difference = Difference::default();
-            self.tree().compare(server, summaries, &mut difference);
-            difference.sort();
-            difference
-        })
+        self.update(server, details, seen_at, || self.compare(server, summaries))
     }
 
     /// Returns the visible name of a server's torrent that is in the tree.

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::engine::MultiEngine;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
+use crate::looks::{LookNotes, LookWatcher};
 use crate::search::{IndexCounts, Match};
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, ViewNumbers, Views};
 use crate::{
-    Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, Ino,
-    InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait, RootLayout,
-    SearchHit, SeekTo, TorrentSource, Validity, VfsError, xattr,
+    Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
+    Ino, InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait,
+    RootLayout, SearchHit, SeekTo, TorrentSource, Validity, VfsError, xattr,
 };
 
 /// Facts about a node, and the names of its servers.
@@ -86,6 +87,7 @@ pub struct Vfs<S> {
     views: Views,
     is_control_shown: bool,
     handles: Handles,
+    looks: LookNotes,
     engine: MultiEngine<S>,
 }
 
@@ -113,6 +115,7 @@ impl<S: TorrentSource> Vfs<S> {
             views: Views::new(Vec::new(), ViewNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,
             handles: Handles::default(),
+            looks: LookNotes::default(),
             engine: MultiEngine::new(sources, config.read),
         }
     }
@@ -127,6 +130,18 @@ impl<S: TorrentSource> Vfs<S> {
     /// Sets the front end that is notified of changes from now on; `None` disables notifications.
     pub fn set_sink(&self, sink: Option<Arc<dyn InvalidationSink>>) {
         *self.sink() = sink;
+    }
+
+    /// Returns a watcher of looks at the filesystem: listings of a directory of torrents, lookups
+    /// of unknown names there, opens and reads of files, and [commands](Self::note_command).
+    #[must_use]
+    pub fn watch_looks(&self) -> LookWatcher {
+        self.looks.watcher()
+    }
+
+    /// Records that a command wants to see the current state of the servers.
+    pub fn note_command(&self) {
+        self.looks.note_command();
     }
 
     /// Returns up to `limit` files that match a query, by torrent in the order of addition. Costs a
@@ -174,7 +189,11 @@ impl<S: TorrentSource> Vfs<S> {
             return self.views.lookup(&self.tree(), dir, name).map(view::found);
         }
         let tree = self.tree();
-        let DirEntry { attr, name_validity, .. } = tree.lookup(parent, name)?;
+        let found = tree.lookup(parent, name);
+        if matches!(found, Err(VfsError::NotFound)) && tree.has_torrents(parent) {
+            self.looks.note();
+        }
+        let DirEntry { attr, name_validity, .. } = found?;
         tree.acquire(attr.ino, 1);
         Ok(Entry { attr, name_validity })
     }
@@ -251,7 +270,11 @@ impl<S: TorrentSource> Vfs<S> {
     pub fn open_dir(&self, ino: Ino) -> Result<(), VfsError> {
         match self.views.numbers.view(ino) {
             Some(dir) => self.views.list(&self.tree(), dir, 0, &mut |_| false),
-            None => self.tree().check_directory(ino),
+            None => {
+                let tree = self.tree();
+                self.note_listing(&tree, ino);
+                tree.check_directory(ino)
+            }
         }
     }
 
@@ -308,6 +331,7 @@ impl<S: TorrentSource> Vfs<S> {
         let is_torrent = matches!(file, OpenFile::Torrent(_));
         let handle = self.handles.open(file);
         if is_torrent {
+            self.looks.note();
             self.engine.open(handle);
         }
         tracing::debug!(ino = ino.0, fh = handle.0, path = self.tree().path(ino), "open");
@@ -422,6 +446,16 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.clear_haves();
     }
 
+    /// Returns the torrents with open files, without duplicates.
+    #[must_use]
+    pub fn torrents_in_use(&self) -> Vec<InfoHash> {
+        let mut torrents: Vec<_> =
+            self.handles.all().into_iter().map(|(_, file)| file.id.torrent).collect();
+        torrents.sort_unstable();
+        torrents.dedup();
+        torrents
+    }
+
     /// Returns the number of open files of torrents.
     #[must_use]
     pub fn open_count(&self) -> usize {
@@ -459,6 +493,9 @@ impl<S: TorrentSource> Vfs<S> {
             return self.views.list(&tree, view, cookie, &mut |entry| each(&tree, entry));
         }
         let tree = self.tree();
+        if cookie == 0 {
+            self.note_listing(&tree, dir);
+        }
         if dir != Ino::ROOT || !self.is_control_shown || cookie >= CONTROL_COOKIE {
             return tree.list(dir, cookie, |entry| each(&tree, entry));
         }
@@ -477,6 +514,12 @@ impl<S: TorrentSource> Vfs<S> {
             each(&tree, &control);
         }
         Ok(())
+    }
+
+    fn note_listing(&self, tree: &Tree, dir: Ino) {
+        if tree.has_torrents(dir) {
+            self.looks.note();
+        }
     }
 
     fn facts(&self, ino: Ino) -> Result<Option<FactsWithServers>, VfsError> {

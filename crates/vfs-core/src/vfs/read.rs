@@ -142,6 +142,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<ReadPlan, VfsError> {
+        self.looks.note();
         let cut = |file_len| ByteRange::clamped(offset, u64::from(len), file_len);
         match self.handles.get(handle)? {
             OpenFile::Torrent(FileRef { len, .. }) if cut(len).is_empty() => {

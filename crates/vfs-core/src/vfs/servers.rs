@@ -117,17 +117,18 @@ impl<S: TorrentSource> Vfs<S> {
         self.unlisted(server, &listed, kept.sum())
     }
 
-    /// Returns the last summaries of all torrents of a server. If a summary has no progress,
-    /// because the torrent is being checked or has failed, it gets the earlier progress. Meant to
-    /// be persisted: when it is shown after a restart, files have their block counts again.
+    /// Returns the last summaries of those torrents that the tree has from a server. If a summary
+    /// has no progress, because the torrent is being checked or has failed, it gets the earlier
+    /// progress. Meant to be persisted: when it is shown after a restart, files have their block
+    /// counts again.
     #[must_use]
-    pub fn last_summaries(&self, server: ServerId) -> Vec<TorrentSummary> {
-        let mut summaries = self.summaries_not_in(server, &[]);
-        let silent = summaries.iter_mut().filter(|summary| summary.file_progress.is_none());
-        for summary in silent {
-            summary.file_progress = self.tree().last_progress(server, summary.info_hash);
-        }
-        summaries
+    pub fn last_summaries(&self, server: ServerId, torrents: &[InfoHash]) -> Vec<TorrentSummary> {
+        let parts = torrents.chunks(PART_TORRENTS).flat_map(|part| {
+            let tree = self.tree();
+            let last = part.iter().filter_map(|torrent| tree.last_summary(server, *torrent));
+            last.collect::<Vec<_>>()
+        });
+        parts.collect()
     }
 
     /// Applies a complete listing of a server.
@@ -147,6 +148,12 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         self.update(server, details, seen_at, || self.difference(server, listing))
+    }
+
+    /// Updates torrents of a server that the tree has and that its listing still contains. Torrents
+    /// that the tree lacks stay unknown. Then notifies the sink.
+    pub fn apply_progress(&self, server: ServerId, changed: Vec<TorrentSummary>) -> Changes {
+        self.update(server, Vec::new(), 0, || self.compare(server, changed))
     }
 
     /// Writes a difference to the tree, and notifies the sink. An unknown server changes nothing.
@@ -241,6 +248,7 @@ impl<S: TorrentSource> Vfs<S> {
         } else {
             (Changes::default(), Vec::new())
         };
+        changes.progress.extend(changes.added.iter().map(|(info_hash, _)| *info_hash));
         let mut rest = changed.into_iter();
         loop {
             let part: Vec<_> = rest.by_ref().take(PART_TORRENTS).collect();
@@ -253,9 +261,23 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Returns the changes by a listing. Of two entries for one torrent, the first counts.
     fn difference(&self, server: ServerId, listing: Vec<TorrentSummary>) -> Difference {
-        let mut difference = Difference::default();
         let mut listed = HashSet::with_capacity(listing.len());
-        let mut rest = listing.into_iter().filter(|summary| listed.insert(summary.info_hash));
+        let rest = listing.into_iter().filter(|summary| listed.insert(summary.info_hash));
+        let mut difference = self.compare(server, rest);
+        let gone = self.unlisted(server, &listed, difference.kept_count);
+        difference.gone = gone.into_iter().map(|summary| summary.info_hash).collect();
+        difference
+    }
+
+    /// Returns the changes of listed torrents, each given once. Holds the lock of the tree for a
+    /// part of them at a time.
+    pub(super) fn compare(
+        &self,
+        server: ServerId,
+        summaries: impl IntoIterator<Item = TorrentSummary>,
+    ) -> Difference {
+        let mut difference = Difference::default();
+        let mut rest = summaries.into_iter();
         loop {
             let part: Vec<_> = rest.by_ref().take(PART_TORRENTS).collect();
             if part.is_empty() {
@@ -263,9 +285,6 @@ impl<S: TorrentSource> Vfs<S> {
             }
             self.tree().compare(server, part, &mut difference);
         }
-        drop(rest);
-        let gone = self.unlisted(server, &listed, difference.kept_count);
-        difference.gone = gone.into_iter().map(|summary| summary.info_hash).collect();
         difference.sort();
         difference
     }

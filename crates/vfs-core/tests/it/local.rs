@@ -247,7 +247,7 @@ async fn a_verified_whole_file_is_read_here_whatever_state_its_torrent_is_in() {
         // `tar -S` treats a file without blocks as one hole.
         let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
         assert_eq!(child(&f.vfs, top, "a").unwrap().have_bytes, LEN);
-        let last = f.vfs.last_summaries(ServerId::FIRST).remove(0);
+        let last = f.vfs.last_summaries(ServerId::FIRST, &[file_id(1, 0).torrent]).remove(0);
         assert_eq!((last.state, last.file_progress.as_deref()), (state, Some(&[LEN][..])));
         assert_eq!(f.read(0, 1000).await, 1000);
         // Like half a minute without reads: it is opened again, and not verified.

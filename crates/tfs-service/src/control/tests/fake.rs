@@ -71,6 +71,8 @@ impl ControlTarget for FakeMount {
         MountId { mountpoint: self.path.clone(), device: "0:45".to_owned() }
     }
 
+    fn note_command(&self) {}
+
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let status = serde_json::from_str(STATUS).unwrap();
         Ok(MountStatus {

@@ -1,22 +1,22 @@
-//! Data of the last torrent lists besides progress: names, folders and failures. Used for messages
+//! The last torrent lists: what a poll compares with, and names, folders and failures for messages
 //! and for the check whether a disk is missing.
 
-use std::collections::{HashMap, HashSet};
+mod state;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rqbit_client::wire::{ProgressStats, TorrentProgress, TorrentState};
+use rqbit_client::wire::TorrentProgress;
+use rqbit_client::{ListChanges, ListPrint};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use vfs_core::InfoHash;
+use vfs_core::{InfoHash, TorrentSummary};
 
-use crate::failure::failure_reason;
+use self::state::ListState;
+pub(crate) use self::state::PlainList;
 use crate::local::LocalPaths;
-
-/// Maximum number of unlisted torrents that are kept, in addition to as many as the last list had.
-const UNLISTED_MAX: usize = 1000;
 
 /// Maximum number of listed torrents whose folders are checked, to determine whether this machine
 /// has the server's disks.
@@ -26,63 +26,58 @@ const LISTED_TRIED_MAX: usize = 64;
 /// answer.
 const DISK_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// One torrent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ListedTorrent {
-    name: Option<String>,
-    folder: String,
-    /// The error, reduced to one line.
-    failure: Option<String>,
-    /// Whether the server has all that is selected.
-    has_selected: bool,
-}
-
-/// Names, folders and failures of torrents, from the last lists.
+/// The last listing, and names, folders and failures of torrents in earlier ones.
 #[derive(Debug, Default)]
 pub(crate) struct ListedTorrents {
     /// Protects the data of the lists; held for one access.
     state: Mutex<ListState>,
 }
 
-#[derive(Debug, Default)]
-struct ListState {
-    torrents: HashMap<InfoHash, ListedTorrent>,
-    /// Some of the torrents in the last list.
-    sample: Vec<InfoHash>,
-}
-
 impl ListedTorrents {
-    /// Updates the data from a list, with the info hashes of its torrents.
-    pub(crate) fn update<'a>(
+    /// Returns the fingerprints of the last list without stats.
+    pub(crate) fn print(&self) -> ListPrint {
+        self.state().print()
+    }
+
+    /// As [`ListState::new_in`].
+    pub(crate) fn new_in(
         &self,
-        list: impl ExactSizeIterator<Item = (InfoHash, &'a TorrentProgress)>,
-    ) {
-        let count = list.len();
-        let mut listed = Vec::with_capacity(count);
-        let mut state = self.state();
-        for (info_hash, TorrentProgress { name, output_folder, stats, .. }) in list {
-            listed.push(info_hash);
-            let failure = failure(stats);
-            let has_selected = stats.finished;
-            let is_same = |it: &ListedTorrent| {
-                it.name == *name
-                    && it.folder == *output_folder
-                    && it.failure == failure
-                    && it.has_selected == has_selected
-            };
-            if !state.torrents.get(&info_hash).is_some_and(is_same) {
-                let (name, folder) = (name.clone(), output_folder.clone());
-                state
-                    .torrents
-                    .insert(info_hash, ListedTorrent { name, folder, failure, has_selected });
-            }
-        }
-        if state.torrents.len() > count.saturating_mul(2).saturating_add(UNLISTED_MAX) {
-            let set: HashSet<_> = listed.iter().collect();
-            state.torrents.retain(|info_hash, _| set.contains(info_hash));
-        }
-        listed.truncate(LISTED_TRIED_MAX);
-        state.sample = listed;
+        changes: ListChanges<TorrentProgress>,
+    ) -> (PlainList, Vec<TorrentProgress>) {
+        self.state().new_in(changes)
+    }
+
+    /// As [`ListState::entries`].
+    pub(crate) fn entries(
+        &self,
+        in_use: &[InfoHash],
+        room: usize,
+        is_new: impl FnMut(InfoHash) -> bool,
+    ) -> Vec<TorrentProgress> {
+        self.state().entries(in_use, room, is_new)
+    }
+
+    /// As [`ListState::update`].
+    pub(crate) fn update(
+        &self,
+        list: PlainList,
+        torrents: Vec<TorrentProgress>,
+    ) -> Option<Vec<TorrentSummary>> {
+        self.state().update(list, torrents)
+    }
+
+    /// As [`ListState::update_all`].
+    pub(crate) fn update_all(&self, torrents: Vec<TorrentProgress>) -> Option<Vec<TorrentSummary>> {
+        self.state().update_all(torrents)
+    }
+
+    /// Returns the last listing.
+    pub(crate) fn summaries(&self) -> Vec<TorrentSummary> {
+        self.state().summaries()
+    }
+
+    pub(crate) fn is_listed(&self, torrent: InfoHash) -> bool {
+        self.state().is_listed(torrent)
     }
 
     pub(crate) fn name(&self, torrent: InfoHash) -> Option<String> {
@@ -113,7 +108,8 @@ impl ListedTorrents {
                 paths.folder(&listed.folder).ok()
             };
             let wanted: Vec<Option<PathBuf>> = torrents.iter().map(folder).collect();
-            let sample: Vec<_> = state.sample.iter().filter_map(folder).collect();
+            let sample: Vec<_> =
+                state.order.iter().take(LISTED_TRIED_MAX).filter_map(folder).collect();
             (wanted, sample)
         };
         let looked = spawn_blocking(move || {
@@ -126,11 +122,6 @@ impl ListedTorrents {
     fn state(&self) -> MutexGuard<'_, ListState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn failure(stats: &ProgressStats) -> Option<String> {
-    let error = stats.error.as_ref().filter(|_| stats.state == TorrentState::Error)?;
-    Some(failure_reason(error)).filter(|reason| !reason.is_empty())
 }
 
 /// Returns whether a folder exists, or was removed from a mounted disk.
@@ -151,11 +142,12 @@ fn has_entries(dir: &Path) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use rqbit_client::wire::TorrentState;
+
     use super::*;
 
-    fn torrent(folder: &Path) -> TorrentProgress {
-        let hash = "0123456789abcdef0123456789abcdef01234567";
-        let folder = folder.display();
+    fn torrent(id: u8, folder: &Path) -> TorrentProgress {
+        let (hash, folder) = (hash(id), folder.display());
         let text = format!(
             r#"{{"torrents":[{{"info_hash":"{hash}","name":"a","output_folder":"{folder}"}}]}}"#
         );
@@ -174,8 +166,9 @@ mod tests {
         fs::create_dir_all(&disk).unwrap();
         fs::write(here.join("t/f"), "x").unwrap();
         let torrents = ListedTorrents::default();
-        let all = [torrent(&here.join("t")), torrent(&here.join("gone")), torrent(&disk.join("t"))];
-        torrents.update((1..).map(hash).zip(&all).collect::<Vec<_>>().into_iter());
+        let folders = [here.join("t"), here.join("gone"), disk.join("t")];
+        let all = (1..).zip(&folders).map(|(id, folder)| torrent(id, folder));
+        torrents.update_all(all.collect());
         let check = async |ids: &[u8], want: bool| {
             let wanted: Vec<_> = ids.iter().map(|id| hash(*id)).collect();
             let is_there = torrents.are_folders_there(&LocalPaths::Auto, &wanted).await;
@@ -197,10 +190,10 @@ mod tests {
     #[test]
     fn a_failure_is_known_until_the_torrent_is_started() {
         let torrents = ListedTorrents::default();
-        let mut failed = torrent(Path::new("/d"));
+        let mut failed = torrent(1, Path::new("/d"));
         failed.stats.state = TorrentState::Error;
         let check = |torrent: &TorrentProgress, want: Option<&str>| {
-            torrents.update([(hash(1), torrent)].into_iter());
+            torrents.update_all(vec![torrent.clone()]);
             assert_eq!(torrents.failure(hash(1)).as_deref(), want);
         };
         check(&failed, None);
