@@ -78,6 +78,11 @@ impl TfsMount {
         tfs(&self.home).arg("unmount").args(options).arg(&self.path).spawn().unwrap()
     }
 
+    /// Waits until the process has ended by itself, and returns whether it has.
+    pub(crate) fn wait(&mut self, limit: Duration) -> bool {
+        wait_for(&mut self.process, limit).is_some()
+    }
+
     /// Unmounts by force, whatever waits for it, and returns whether its process ended.
     pub(crate) fn end(&mut self) -> bool {
         if is_mounted(&self.path) {

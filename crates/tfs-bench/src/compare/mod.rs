@@ -24,6 +24,7 @@ mod programs;
 mod random;
 mod readers;
 mod samples;
+mod scale;
 mod seeder;
 mod sequential;
 mod traced;
@@ -53,7 +54,7 @@ struct Group {
     run: fn(&mut SampleRecorder, &Path, usize),
 }
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group {
         name: sequential::GROUP,
         title: "Reading in order",
@@ -101,6 +102,12 @@ const GROUPS: [Group; 8] = [
         title: "An idle mount of 10,000 torrents",
         round_max: Duration::from_secs(400),
         run: poll::run,
+    },
+    Group {
+        name: scale::GROUP,
+        title: "A library of 1,000, 10,000 and 100,000 torrents",
+        round_max: Duration::from_secs(900),
+        run: scale::run,
     },
 ];
 
