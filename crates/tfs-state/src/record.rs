@@ -140,6 +140,20 @@ impl<'a> LogRecord<'a> {
         serde_json::from_slice(self.json).map_err(|_other_form| BadRecord::Newer)
     }
 
+    /// Returns the value as if it ended before the field `key`, which is given with its comma and
+    /// quotes: a text in JSON cannot contain it.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value).
+    pub(super) fn value_before<T: DeserializeOwned>(&self, key: &[u8]) -> Result<T, BadRecord> {
+        let Some(at) = self.json.windows(key.len()).position(|part| part == key) else {
+            return self.value();
+        };
+        let fields = self.json.get(..at).unwrap_or_default();
+        let object = [fields, b"}"].concat();
+        serde_json::from_slice(&object).map_err(|_other_form| BadRecord::Newer)
+    }
+
     /// Returns the torrent of the record.
     ///
     /// # Errors

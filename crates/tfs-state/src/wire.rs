@@ -89,12 +89,15 @@ struct WireGlance {
     metadata: WireMetadata,
 }
 
-/// Returns the state of the metadata in a record of details.
+/// The last field of details, and most of their text.
+const FILES_KEY: &[u8] = b",\"files\":";
+
+/// Returns the state of the metadata in a record of details, without parsing its files.
 ///
 /// # Errors
 /// [`BadRecord::Newer`], if it has another format.
 pub(super) fn metadata_status(record: &LogRecord<'_>) -> Result<MetadataStatus, BadRecord> {
-    Ok(record.value::<WireGlance>()?.metadata.into())
+    Ok(record.value_before::<WireGlance>(FILES_KEY)?.metadata.into())
 }
 
 /// Returns whether new details replace known ones, by the state of their metadata. Details without

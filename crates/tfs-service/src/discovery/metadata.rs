@@ -25,27 +25,37 @@ const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs
 const UNAVAILABLE_PAUSES: Backoff =
     Backoff::new(Duration::from_secs(600), Duration::from_secs(3600));
 
-/// A request for metadata.
+/// Maximum number of waiting torrents whose details are kept in memory. Those of the others are
+/// read again: a hundred thousand torrents with ten files each would take 300 MB.
+const HELD_MAX: usize = 1000;
+
+/// A request for metadata. Returns the completed details.
 pub(super) type MetadataRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
 
+/// A torrent without metadata that is retried later.
 #[derive(Debug)]
 struct Paused {
-    details: TorrentDetails,
+    /// Whether the server has none.
+    is_unavailable: bool,
     timer: RetryTimer,
 }
 
 /// The queue, see the module.
 #[derive(Debug, Default)]
 pub(super) struct MetadataQueue {
-    queue: VecDeque<TorrentDetails>,
+    queue: VecDeque<InfoHash>,
+    /// Details of torrents in the queue, at most [`HELD_MAX`].
+    held: HashMap<InfoHash, TorrentDetails>,
     /// Torrents whose request failed, until they are retried.
     paused: HashMap<InfoHash, Paused>,
-    in_flight: FuturesUnordered<BoxFuture<'static, (TorrentDetails, Option<SourceError>)>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, MetadataOutcome>>,
     /// Timers of the torrents that are being retried.
     retried: HashMap<InfoHash, RetryTimer>,
     /// Torrents that left the tree while their request was pending.
     gone: HashSet<InfoHash>,
 }
+
+type MetadataOutcome = (InfoHash, Result<TorrentDetails, SourceError>);
 
 /// Numbers of torrents without metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,19 +68,24 @@ pub(super) struct MetadataCounts {
 
 impl MetadataQueue {
     /// Adds those torrents of the tree whose metadata is unknown.
-    pub(super) fn add(&mut self, details: impl IntoIterator<Item = TorrentDetails>) {
+    pub(super) fn add(&mut self, details: &[TorrentDetails]) {
         for details in details {
             let (torrent, now) = (details.info_hash, Instant::now());
             self.gone.remove(&torrent);
             match details.metadata {
                 MetadataStatus::Known => {}
-                MetadataStatus::Pending => self.queue.push_back(details),
+                MetadataStatus::Pending => {
+                    if self.held.len() < HELD_MAX {
+                        self.held.insert(torrent, details.clone());
+                    }
+                    self.queue.push_back(torrent);
+                }
                 MetadataStatus::Unavailable => {
                     // Unavailable according to the state directory: rqbit may have another version
                     // now.
                     let mut timer = RetryTimer::new(UNAVAILABLE_PAUSES);
                     timer.on_failure(now);
-                    self.paused.insert(torrent, Paused { details, timer });
+                    self.paused.insert(torrent, Paused { is_unavailable: true, timer });
                 }
             }
         }
@@ -79,7 +94,8 @@ impl MetadataQueue {
     /// Removes torrents that left the tree.
     pub(super) fn forget(&mut self, torrents: &[InfoHash]) {
         let set: HashSet<_> = torrents.iter().collect();
-        self.queue.retain(|details| !set.contains(&details.info_hash));
+        self.queue.retain(|torrent| !set.contains(torrent));
+        self.held.retain(|torrent, _| !set.contains(torrent));
         self.paused.retain(|torrent, _| !set.contains(torrent));
         if !self.in_flight.is_empty() {
             self.gone.extend(torrents);
@@ -87,39 +103,33 @@ impl MetadataQueue {
     }
 
     pub(super) fn counts(&self) -> MetadataCounts {
-        let is_unavailable =
-            |paused: &&Paused| paused.details.metadata == MetadataStatus::Unavailable;
-        let unavailable = self.paused.values().filter(is_unavailable).count();
+        let unavailable = self.paused.values().filter(|paused| paused.is_unavailable).count();
         let pending = self.queue.len() + self.in_flight.len() + self.paused.len() - unavailable;
         MetadataCounts { pending, unavailable }
     }
 
-    /// Sends requests up to the limit.
-    pub(super) fn fill(&mut self, request: impl Fn(TorrentDetails) -> MetadataRequest) {
+    /// Sends requests up to the limit. `request` gets the details, if they are in memory.
+    pub(super) fn fill(
+        &mut self,
+        request: impl Fn(InfoHash, Option<TorrentDetails>) -> MetadataRequest,
+    ) {
         let now = Instant::now();
         while self.in_flight.len() < METADATA_AT_A_TIME {
             let due = || {
                 let over = self.paused.iter().filter(|(_, paused)| paused.timer.is_over(now));
                 over.min_by_key(|(_, paused)| paused.timer.over_at()).map(|(it, _)| *it)
             };
-            let details = match self.queue.pop_front() {
-                Some(details) => details,
+            let torrent = match self.queue.pop_front() {
+                Some(torrent) => torrent,
                 None => {
                     let Some(torrent) = due() else { return };
-                    let Some(Paused { details, timer }) = self.paused.remove(&torrent) else {
-                        return;
-                    };
-                    self.retried.insert(torrent, timer);
-                    details
+                    let paused = self.paused.remove(&torrent);
+                    self.retried.extend(paused.map(|paused| (torrent, paused.timer)));
+                    torrent
                 }
             };
-            let asked = request(details.clone());
-            self.in_flight.push(Box::pin(async move {
-                match asked.await {
-                    Ok(completed) => (completed, None),
-                    Err(error) => (details, Some(error)),
-                }
-            }));
+            let asked = request(torrent, self.held.remove(&torrent));
+            self.in_flight.push(Box::pin(async move { (torrent, asked.await) }));
         }
     }
 
@@ -139,28 +149,27 @@ impl MetadataQueue {
                 None => std::future::pending().await,
             }
         };
-        let (details, error) = tokio::select! {
+        let (torrent, result) = tokio::select! {
             Some(answer) = self.in_flight.next() => answer,
             () = due => return None,
         };
-        let torrent = details.info_hash;
         let retried = self.retried.remove(&torrent);
         if self.gone.remove(&torrent) {
             return None;
         }
-        if details.metadata == MetadataStatus::Known {
-            return Some(details);
-        }
-        let is_first = retried.is_none();
-        let pauses = if error.is_some() { PAUSES } else { UNAVAILABLE_PAUSES };
-        let mut timer = retried.unwrap_or_else(|| RetryTimer::new(pauses));
-        timer.on_failure(now);
-        let why = error.as_ref().map_or_else(|| "the server has none".to_owned(), with_root_cause);
-        if is_first {
+        let (why, details) = match result {
+            Ok(details) if details.metadata == MetadataStatus::Known => return Some(details),
+            Ok(details) => ("the server has none".to_owned(), Some(details)),
+            Err(error) => (with_root_cause(&error), None),
+        };
+        if retried.is_none() {
             tracing::info!(%torrent, why, "shown without metadata: no date, no links");
         }
-        let kept = error.is_none().then(|| details.clone());
-        self.paused.insert(torrent, Paused { details, timer });
-        kept
+        let is_unavailable = details.is_some();
+        let pauses = if is_unavailable { UNAVAILABLE_PAUSES } else { PAUSES };
+        let mut timer = retried.unwrap_or_else(|| RetryTimer::new(pauses));
+        timer.on_failure(now);
+        self.paused.insert(torrent, Paused { is_unavailable, timer });
+        details
     }
 }

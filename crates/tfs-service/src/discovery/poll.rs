@@ -92,8 +92,8 @@ async fn request_poll(
 }
 
 impl<S: TorrentSource> Discovery<S> {
-    /// Polls the source until dropped, the first time after an interval. `is_down` means that the
-    /// last poll failed.
+    /// Polls the source until dropped, the first time after an interval, or at once if the first
+    /// poll was put off. `is_down` means that the last poll failed.
     ///
     /// # Cancel safety
     /// Drop the future to end it.
@@ -106,7 +106,10 @@ impl<S: TorrentSource> Discovery<S> {
         let mut failure_count = u32::from(is_down);
         let mut pace = PollPace::new(intervals);
         let mut begun_at = Instant::now();
-        let mut next_at = begun_at + pause(pace.usual(), failure_count);
+        let mut next_at = begun_at;
+        if !self.is_poll_due || is_down {
+            next_at += pause(pace.usual(), failure_count);
+        }
         loop {
             let mut waiting = Vec::new();
             let looks = self.looks.clone();

@@ -391,9 +391,16 @@ impl RunningMount {
             "totals of the mount"
         );
         join_all(self.servers.iter_mut().map(|server| server.close_state(&self.vfs))).await;
-        drop(self.vfs);
         #[cfg(feature = "embedded")]
-        join_all(self.servers.into_iter().map(PolledServer::stop)).await;
+        if self.servers.iter().any(PolledServer::is_embedded) {
+            // The servers wait for the connections of its sources.
+            drop(self.vfs);
+            join_all(self.servers.into_iter().map(PolledServer::stop)).await;
+            drop(self.over);
+            return ended;
+        }
+        // Freeing a tree of a million files takes a second, which a process that ends can save.
+        drop(spawn_detached("tfs-free", move || drop(self.vfs)));
         drop(self.over);
         ended
     }

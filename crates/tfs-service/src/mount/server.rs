@@ -328,6 +328,12 @@ impl PolledServer {
         state.close().await;
     }
 
+    /// Returns whether the server is embedded.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
     /// Stops the server if it is embedded. Before saving its session it waits for its clients to
     /// disconnect, so no client should be left.
     #[cfg(feature = "embedded")]

@@ -78,6 +78,9 @@ impl fmt::Display for ServerDown {
 
 /// Polls a server for the first time, for `time_max` at most. Results that arrive in time are kept.
 ///
+/// A large tree that is known from the last run is shown without that: the list of a hundred
+/// thousand torrents takes seconds. The poll task then polls at once.
+///
 /// # Errors
 /// Permanent errors: wrong credentials, a server that is not rqbit.
 pub(crate) async fn first_look<S: TorrentSource>(
@@ -91,6 +94,9 @@ pub(crate) async fn first_look<S: TorrentSource>(
         let version = server.check().await?;
         if let Some(warning) = rqbit_version::untested(&version) {
             tracing::warn!(%url, "{warning}");
+        }
+        if discovery.puts_off_first_poll() {
+            return Ok(());
         }
         discovery.poll(&PollOptions::default()).await.map_err(StartError::List)?;
         Ok(())

@@ -70,6 +70,8 @@ struct Generation {
     number: u64,
     /// In the order of their addition.
     torrents: Vec<Arc<TorrentNames>>,
+    /// The number of their files.
+    file_count: usize,
 }
 
 /// Numbers of indexed torrents and their files.
@@ -100,8 +102,7 @@ impl SearchIndex {
         let mut torrents: Vec<_> = kept.cloned().collect();
         let new = added.into_iter().map(|(tree, name)| TorrentNames::new(tree, &name));
         torrents.extend(new.map(Arc::new));
-        let next = Arc::new(Generation { number: old.number + 1, torrents });
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.set(old.number + 1, torrents);
     }
 
     /// Replaces torrents whose layouts have changed, with their paths from the root. Costs a pass
@@ -113,7 +114,12 @@ impl SearchIndex {
         let torrents = old.torrents.iter();
         let torrents = torrents
             .map(|torrent| new.remove(&torrent.key()).unwrap_or_else(|| Arc::clone(torrent)));
-        let next = Arc::new(Generation { number: old.number + 1, torrents: torrents.collect() });
+        self.set(old.number + 1, torrents.collect());
+    }
+
+    fn set(&self, number: u64, torrents: Vec<Arc<TorrentNames>>) {
+        let file_count = torrents.iter().map(|torrent| torrent.file_count).sum();
+        let next = Arc::new(Generation { number, torrents, file_count });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
@@ -141,9 +147,8 @@ impl SearchIndex {
     }
 
     pub(crate) fn counts(&self) -> IndexCounts {
-        let torrents = &self.current().torrents;
-        let files = torrents.iter().map(|torrent| torrent.file_count).sum();
-        IndexCounts { torrents: torrents.len(), files }
+        let current = self.current();
+        IndexCounts { torrents: current.torrents.len(), files: current.file_count }
     }
 
     /// Returns the memory used in addition to the tree, in bytes.

@@ -130,6 +130,7 @@ impl Tree {
         let held =
             if layouts.is_empty() { ReservedNames::new() } else { self.held_names(id, &unknown) };
         let is_known = self.folder(id).is_some_and(|folder| folder.is_known);
+        self.inodes.reserve(layouts.values().map(|layout| layout.indices().count()).sum());
         for summary in unknown {
             let info_hash = summary.info_hash;
             let Some(layout) = layouts.remove(&info_hash) else { continue };

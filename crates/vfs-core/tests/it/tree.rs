@@ -564,7 +564,8 @@ fn a_listing_that_says_nothing_new_waits_for_nobody_and_holds_up_nobody() {
         let (vfs, listing) = (Arc::clone(&vfs), source.listing());
         let sender = sender.clone();
         thread::spawn(move || {
-            sender.send(vfs.apply(ServerId::FIRST, listing, Vec::new(), SEEN_AT + 9))
+            let changes = vfs.apply(ServerId::FIRST, listing, Vec::new(), SEEN_AT + 9);
+            sender.send(changes).is_ok()
         });
         let changes = applied.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(changes.added.is_empty() && changes.removed.is_empty());
