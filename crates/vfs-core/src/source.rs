@@ -257,7 +257,7 @@ pub enum Freshness {
 /// A request of a poller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListRequest {
-    /// Whether [`ListAnswer::Changed`] is useful: the caller has the result of the previous request.
+    /// Whether [`ListAnswer::Changed`] is useful: the caller has the previous result.
     pub accepts_changes: bool,
     /// Required freshness.
     pub freshness: Freshness,
