@@ -246,6 +246,7 @@ impl Plan {
         end: StreamEnd,
     ) {
         self.is_dirty = true;
+        self.note_turn(id, now);
         let Some(stream) = self.streams.get(&id) else { return };
         let (pos, want) = (stream.pos, stream.range.end());
         if !stream.is_live() {

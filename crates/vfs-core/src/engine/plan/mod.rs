@@ -75,7 +75,7 @@ pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
-use turn::{Contender, RoundTrip, Turn};
+use turn::{Contender, RoundTrip, Turn, TurnSpeed};
 
 use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
@@ -145,6 +145,7 @@ pub(super) struct Plan {
     permits: Permits,
     /// The round trip to the server.
     round_trip: RoundTrip,
+    turn_speed: TurnSpeed,
     direct: Direct,
     failed_waits: FailedWaits,
     samples: FetchHistory,
@@ -181,6 +182,7 @@ impl Plan {
             preload_gate: PreloadGate::default(),
             permits: Permits::unshared(tuning.streams_max),
             round_trip: RoundTrip::default(),
+            turn_speed: TurnSpeed::default(),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
             samples: FetchHistory::default(),
@@ -438,6 +440,7 @@ impl Plan {
 
     /// Closes a stream and requeues its reads.
     fn close(&mut self, id: StreamId, now: Timestamp) {
+        self.note_turn(id, now);
         let Some(stream) = self.live_stream(id) else { return };
         let phase = std::mem::replace(&mut stream.phase, Phase::Closing);
         let (reads, last_error) = (stream.reads.clone(), stream.last_error.clone());

@@ -208,7 +208,11 @@ impl Plan {
         let (file, need) = (read.request.file, read.need);
         let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
         let is_sequential = self.is_sequential(read, is_missing);
-        let end = if is_sequential { file_len } else { self.joined_end(read) };
+        let end = match is_sequential {
+            true if is_missing => file_len,
+            true => self.window_end(file, need, file_len),
+            false => self.joined_end(read),
+        };
         let rest_end = self.rest_end(read, end).filter(|_| !is_sequential);
         let kind = match rest_end {
             _ if is_sequential => self.new_window(need.start()),

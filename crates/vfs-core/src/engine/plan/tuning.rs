@@ -79,8 +79,8 @@ const TURN_TIME_HERE: Duration = Duration::from_millis(250);
 const TURN_BYTES: u64 = 16 * MIB;
 
 /// The minimum time slice at present data in round trips. A stream costs one or two to open, in
-/// which its permit brings nothing, and what is under way when it is closed is lost.
-const TURN_ROUND_TRIPS: u32 = 16;
+/// which its permit brings nothing.
+const TURN_ROUND_TRIPS: u32 = 8;
 
 /// How long a read in order waits for its next time slice, if the minimum of time slices allows it:
 /// they become shorter the more reads wait. The kernel has two reads of each reader in flight, which

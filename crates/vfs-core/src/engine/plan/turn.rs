@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use super::{Phase, Plan, PlannedStream, StreamKind, Tuning};
-use crate::Timestamp;
+use super::{Phase, Plan, PlannedStream, StreamId, StreamKind, Tuning};
+use crate::{ByteRange, FileId, Timestamp};
 
 /// The part of a longer sample that is added to the round trip, as in TCP (RFC 6298).
 const ROUND_TRIP_GAIN: u32 = 8;
@@ -19,6 +19,10 @@ const ROUND_TRIP_GAIN: u32 = 8;
 /// busy server or machine only adds to it.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct RoundTrip(Option<Duration>);
+
+/// The mean speed of streams of present data in their time slices, in bytes a second.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct TurnSpeed(Option<u64>);
 
 /// The current time slice of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,15 @@ impl RoundTrip {
     }
 }
 
+impl TurnSpeed {
+    /// Records the speed of a stream in its time slice.
+    fn on_turn(&mut self, speed: u128) {
+        let speed = u64::try_from(speed).unwrap_or(u64::MAX);
+        let mean = |known: u64| known.midpoint(known.midpoint(speed));
+        self.0 = Some(self.0.map_or(speed, mean));
+    }
+}
+
 impl TurnLength {
     /// Returns the length for a round trip, while `waiting` reads in order share `permits`.
     pub(super) fn new(
@@ -90,6 +103,18 @@ impl TurnLength {
         let brief_time = time_min.max(tuning.brief_time_min).min(tuning.turn_time_here).min(time);
         let pause_max = times(1).max(tuning.pause_time_min).min(time);
         Self { time, bytes: tuning.turn_bytes, time_min, brief_time, pause_max }
+    }
+
+    /// Returns how many bytes a stream brings in three quarters of a time slice, so that it rather
+    /// comes to its end than be closed; `None` as long as that is unknown.
+    fn quota(&self, speed: TurnSpeed) -> Option<u64> {
+        let speed = speed.0?;
+        let bytes = |time: Duration| {
+            let bytes = u128::from(speed).saturating_mul(time.as_micros()).checked_div(1_000_000);
+            bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX)
+        };
+        let quota = bytes(self.time.saturating_mul(3) / 4);
+        Some(quota.min(self.bytes.max(bytes(self.time_min))))
     }
 }
 
@@ -164,6 +189,30 @@ impl Plan {
         }
     }
 
+    /// Returns the end of a new window. While others wait, it is what a time slice brings: closing
+    /// a stream earlier would lose its connection and the bytes that are under way.
+    pub(super) fn window_end(&self, file: FileId, need: ByteRange, file_len: u64) -> u64 {
+        let near = ByteRange::clamped(need.start(), self.tuning.join_bytes_max, file_len);
+        let own = self.index.starting_in(file, near).count();
+        if self.index.long_count() <= own {
+            return file_len;
+        }
+        let Some(quota) = self.turn_length().quota(self.turn_speed) else { return file_len };
+        let end = need.start().saturating_add(quota);
+        // Requests of the kernel lie within such units.
+        let part = end.checked_rem(self.tuning.read_bytes_max).unwrap_or(0);
+        end.saturating_sub(part).max(need.end()).min(file_len)
+    }
+
+    /// Records the time slice of a window that ends or is closed.
+    pub(super) fn note_turn(&mut self, id: StreamId, now: Timestamp) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        let is_window = matches!(stream.kind, StreamKind::Window { .. });
+        if is_window && !stream.is_missing && stream.phase == Phase::Open && stream.turn.is_useful {
+            self.turn_speed.on_turn(stream.turn.speed(now, stream.pos));
+        }
+    }
+
     /// Returns the order in which streams lose their permits, least useful first: preloads, then
     /// idle streams, then those that bring the fewest bytes a second.
     pub(super) fn usefulness(
@@ -225,12 +274,12 @@ mod tests {
     #[test]
     fn time_slices_grow_with_the_round_trip_and_shrink_with_the_queue() {
         check(0, 0, [250, 0, 10, 5]);
-        check(1, 12, [250, 16, 16, 5]);
-        check(1, 100, [80, 16, 16, 5]);
-        check(1, 2000, [16, 16, 16, 5]);
-        check(20, 12, [320, 320, 250, 20]);
-        check(20, 2000, [320, 320, 250, 20]);
-        check(100, 12, [1500, 1500, 250, 100]);
+        check(1, 12, [250, 8, 10, 5]);
+        check(1, 100, [80, 8, 10, 5]);
+        check(1, 2000, [8, 8, 8, 5]);
+        check(20, 12, [250, 160, 160, 20]);
+        check(20, 2000, [160, 160, 160, 20]);
+        check(100, 12, [800, 800, 250, 100]);
         // Another mount must not wait longer.
         check(10_000, 12, [1500, 1500, 250, 1500]);
     }
@@ -239,12 +288,28 @@ mod tests {
     fn many_bytes_end_a_time_slice_after_its_minimum() {
         let tuning = Tuning::new(4, 128 << 20);
         let turn = Turn::new(Timestamp::from_start(millis(1000)), 5 * MIB);
-        for (round_trip, pos, want) in [(1, 5, 250), (1, 20, 250), (1, 21, 16), (50, 99, 800)] {
+        for (round_trip, pos, want) in [(1, 5, 250), (1, 20, 250), (1, 21, 8), (100, 99, 800)] {
             let length = TurnLength::new(&tuning, millis(round_trip), 1, 4);
             let end = turn.ends_at(pos * MIB, &length);
             assert_eq!(end.duration_since(turn.began_at), millis(want), "{round_trip} ms, {pos}");
         }
         assert_eq!(turn.speed(Timestamp::from_start(millis(1500)), 15 * MIB), u128::from(20 * MIB));
+    }
+
+    #[test]
+    fn a_window_ends_with_three_quarters_of_a_time_slice() {
+        let tuning = Tuning::new(4, 128 << 20);
+        let quota = |round_trip, mib_per_second: u64| {
+            let mut speed = TurnSpeed::default();
+            speed.on_turn(u128::from(mib_per_second * MIB));
+            TurnLength::new(&tuning, millis(round_trip), 4, 4).quota(speed).map(|it| it / MIB)
+        };
+        assert_eq!(TurnLength::new(&tuning, millis(1), 4, 4).quota(TurnSpeed::default()), None);
+        // By time, by bytes, and by the minimum, which is longer than that.
+        assert_eq!((quota(1, 32), quota(1, 800), quota(100, 100)), (Some(6), Some(16), Some(60)));
+        let mut speed = TurnSpeed::default();
+        [400, 400, 0].into_iter().for_each(|bytes| speed.on_turn(bytes));
+        assert_eq!(speed.0, Some(300));
     }
 
     #[test]

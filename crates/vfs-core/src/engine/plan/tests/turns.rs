@@ -43,24 +43,24 @@ fn a_reader_in_order_keeps_its_stream_between_its_reads_for_a_time_slice() {
         1,
         steps,
         &expect![[r#"
-        hit 90000+100: -
-        hit 90100+100: -
-        read 90200+100: -
-        4 ms: -
-        read 10300+100: -
-        chunk 3 10300+100: reply 5
-        4 ms: -
-        read 10400+100: -
-        chunk 3 10400+100: reply 6
-        4 ms: -
-        read 10500+100: -
-        chunk 3 10500+100: reply 7
-        read 10600+100: -
-        237 ms: -
-        chunk 3 10600+50: -
-        1 ms: close 3
-        closed 3: open 4 90200..100000
-    "#]],
+            hit 90000+100: -
+            hit 90100+100: -
+            read 90200+100: -
+            4 ms: -
+            read 10300+100: -
+            chunk 3 10300+100: reply 5
+            4 ms: -
+            read 10400+100: -
+            chunk 3 10400+100: reply 6
+            4 ms: -
+            read 10500+100: -
+            chunk 3 10500+100: reply 7
+            read 10600+100: -
+            237 ms: -
+            chunk 3 10600+50: -
+            1 ms: close 3
+            closed 3: open 4 90200..90300
+        "#]],
     );
 }
 
@@ -114,14 +114,14 @@ fn many_bytes_end_a_time_slice() {
         1,
         steps,
         &expect![[r#"
-        hit 90000+100: -
-        hit 90100+100: -
-        read 90200+100: -
-        read 10300+900: -
-        chunk 3 10300+799: -
-        chunk 3 11099+1: close 3
-        closed 3: open 4 90200..100000
-    "#]],
+            hit 90000+100: -
+            hit 90100+100: -
+            read 90200+100: -
+            read 10300+900: -
+            chunk 3 10300+799: -
+            chunk 3 11099+1: close 3
+            closed 3: open 4 90200..90300
+        "#]],
     );
 }
 
@@ -129,7 +129,7 @@ fn many_bytes_end_a_time_slice() {
 fn a_time_slice_grows_with_the_round_trip() {
     let mut steps = KNOWN.to_vec();
     steps.extend([
-        RoundTrips(50),
+        RoundTrips(100),
         ReadBy(1, 10_300, 100),
         ReadBy(9, 90_200, 100),
         Wait(799),
@@ -140,14 +140,14 @@ fn a_time_slice_grows_with_the_round_trip() {
         1,
         steps,
         &expect![[r#"
-        hit 90000+100: -
-        hit 90100+100: -
-        round trips of 50 ms: -
-        read 10300+100: -
-        read 90200+100: -
-        799 ms: -
-        1 ms: close 3
-    "#]],
+            hit 90000+100: -
+            hit 90100+100: -
+            round trips of 100 ms: -
+            read 10300+100: -
+            read 90200+100: -
+            799 ms: -
+            1 ms: close 3
+        "#]],
     );
 }
 
@@ -168,15 +168,15 @@ fn the_stream_that_brings_least_is_taken() {
         2,
         steps,
         &expect![[r#"
-        hit 90000+100: -
-        hit 90100+100: -
-        read 10300+500: -
-        read 20300+500: -
-        chunk 3 10300+200: -
-        chunk 6 20300+100: -
-        250 ms: -
-        read 90200+100: close 6, close 3
-        closed 6: open 7 90200..100000
-    "#]],
+            hit 90000+100: -
+            hit 90100+100: -
+            read 10300+500: -
+            read 20300+500: -
+            chunk 3 10300+200: -
+            chunk 6 20300+100: -
+            250 ms: -
+            read 90200+100: close 6, close 3
+            closed 6: open 7 90200..90300
+        "#]],
     );
 }
