@@ -41,6 +41,7 @@ mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod time_slices;
 mod tuning;
 mod turn;
 

@@ -82,9 +82,9 @@ const TURN_BYTES: u64 = 16 * MIB;
 /// which its permit brings nothing.
 const TURN_ROUND_TRIPS: u32 = 8;
 
-/// How long a read in order waits for its next time slice, if the minimum of time slices allows it:
-/// they become shorter the more reads wait. The kernel has two reads of each reader in flight, which
-/// share a time slice: so a thousand readers of small files wait a second.
+/// How long a read in order waits for its next time slice, if the minimum of time slices allows
+/// it: they become shorter the more reads wait. The kernel has two reads of each reader in flight,
+/// which share a time slice: so a thousand readers of small files wait a second.
 const QUEUE_TIME: Duration = Duration::from_secs(2);
 
 /// The minimum time slice while a brief read waits, if the round trip is short: a stream is opened

@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use super::{Phase, Plan, PlannedStream, StreamId, StreamKind, Tuning};
-use crate::{ByteRange, FileId, Timestamp};
+use super::Tuning;
+use crate::Timestamp;
 
 /// The part of a longer sample that is added to the round trip, as in TCP (RFC 6298).
 const ROUND_TRIP_GAIN: u32 = 8;
@@ -34,7 +34,7 @@ pub(crate) struct Turn {
     /// Whether the stream answered a read in it.
     pub(crate) is_useful: bool,
     /// When the missing piece arrived that the stream waited for.
-    ended_at: Option<Timestamp>,
+    pub(super) ended_at: Option<Timestamp>,
 }
 
 /// The present length of time slices at present data.
@@ -47,9 +47,9 @@ pub(super) struct TurnLength {
     /// How long it lasts at least, however many bytes arrive.
     time_min: Duration,
     /// How long it lasts while a brief read waits.
-    brief_time: Duration,
+    pub(super) brief_time: Duration,
     /// How long a stream may be without a read of its reader in order.
-    pause_max: Duration,
+    pub(super) pause_max: Duration,
 }
 
 /// A read that waits for the permit of a stream.
@@ -79,7 +79,7 @@ impl RoundTrip {
 
 impl TurnSpeed {
     /// Records the speed of a stream in its time slice.
-    fn on_turn(&mut self, speed: u128) {
+    pub(super) fn on_turn(&mut self, speed: u128) {
         let speed = u64::try_from(speed).unwrap_or(u64::MAX);
         let mean = |known: u64| known.midpoint(known.midpoint(speed));
         self.0 = Some(self.0.map_or(speed, mean));
@@ -107,13 +107,14 @@ impl TurnLength {
 
     /// Returns how many bytes a stream brings in three quarters of a time slice, so that it rather
     /// comes to its end than be closed; `None` as long as that is unknown.
-    fn quota(&self, speed: TurnSpeed) -> Option<u64> {
+    pub(super) fn quota(&self, speed: TurnSpeed) -> Option<u64> {
         let speed = speed.0?;
         let bytes = |time: Duration| {
             let bytes = u128::from(speed).saturating_mul(time.as_micros()).checked_div(1_000_000);
             bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX)
         };
-        let quota = bytes(self.time.saturating_mul(3) / 4);
+        let most = self.time.saturating_mul(3).checked_div(4).unwrap_or_default();
+        let quota = bytes(most);
         Some(quota.min(self.bytes.max(bytes(self.time_min))))
     }
 }
@@ -130,124 +131,23 @@ impl Turn {
     }
 
     /// Returns when the time slice of a stream of present data at offset `pos` ends.
-    fn ends_at(&self, pos: u64, length: &TurnLength) -> Timestamp {
+    pub(super) fn ends_at(&self, pos: u64, length: &TurnLength) -> Timestamp {
         let is_enough = self.bytes(pos) >= length.bytes;
         let time = if is_enough { length.time_min } else { length.time };
         self.began_at.saturating_add(time)
     }
 
     /// Returns how many bytes the stream has brought.
-    fn bytes(&self, pos: u64) -> u64 {
+    pub(super) fn bytes(&self, pos: u64) -> u64 {
         pos.saturating_sub(self.from)
     }
 
     /// Returns how many bytes a second the stream has brought.
-    fn speed(&self, now: Timestamp, pos: u64) -> u128 {
+    pub(super) fn speed(&self, now: Timestamp, pos: u64) -> u128 {
         let micros = now.duration_since(self.began_at).as_micros().max(1);
         let bytes = u128::from(self.bytes(pos)).saturating_mul(1_000_000);
         bytes.checked_div(micros).unwrap_or(0)
     }
-}
-
-impl Plan {
-    /// Returns the present length of time slices at present data.
-    pub(super) fn turn_length(&self) -> TurnLength {
-        let waiting = self.index.long_count();
-        let permits = self.permits.usable();
-        TurnLength::new(&self.tuning, self.round_trip.time(), waiting, permits)
-    }
-
-    /// Returns from when on a waiting read may take the permit of a stream of its priority.
-    ///
-    /// A stream of present data first answers a read, unless it is silent: otherwise, on a slow
-    /// line, every time slice would end before it is of use. The same is true of one that opens.
-    pub(super) fn yields_at(
-        &self,
-        stream: &PlannedStream,
-        length: &TurnLength,
-        contender: Contender,
-    ) -> Timestamp {
-        let turn = &stream.turn;
-        let end = match contender {
-            _ if stream.is_missing => turn
-                .ended_at
-                .unwrap_or_else(|| turn.began_at.saturating_add(self.tuning.turn_time_missing)),
-            Contender::Long => turn.ends_at(stream.pos, length),
-            Contender::Brief => {
-                let brief_end = turn.began_at.saturating_add(length.brief_time);
-                turn.ends_at(stream.pos, length).min(brief_end)
-            }
-        };
-        if let Some(idle_at) = idle_at(stream, length) {
-            return end.min(idle_at);
-        }
-        match stream.phase {
-            Phase::Open if stream.is_missing || turn.is_useful => end,
-            Phase::Open | Phase::Opening | Phase::Closing | Phase::Broken { .. } => {
-                end.max(stream.moved_at.saturating_add(self.tuning.turn_time_missing))
-            }
-        }
-    }
-
-    /// Returns the end of a new window. While others wait, it is what a time slice brings: closing
-    /// a stream earlier would lose its connection and the bytes that are under way.
-    pub(super) fn window_end(&self, file: FileId, need: ByteRange, file_len: u64) -> u64 {
-        let near = ByteRange::clamped(need.start(), self.tuning.join_bytes_max, file_len);
-        let own = self.index.starting_in(file, near).count();
-        if self.index.long_count() <= own {
-            return file_len;
-        }
-        let Some(quota) = self.turn_length().quota(self.turn_speed) else { return file_len };
-        let end = need.start().saturating_add(quota);
-        // Requests of the kernel lie within such units.
-        let part = end.checked_rem(self.tuning.read_bytes_max).unwrap_or(0);
-        end.saturating_sub(part).max(need.end()).min(file_len)
-    }
-
-    /// Records the time slice of a window that ends or is closed.
-    pub(super) fn note_turn(&mut self, id: StreamId, now: Timestamp) {
-        let Some(stream) = self.streams.get(&id) else { return };
-        let is_window = matches!(stream.kind, StreamKind::Window { .. });
-        if is_window && !stream.is_missing && stream.phase == Phase::Open && stream.turn.is_useful {
-            self.turn_speed.on_turn(stream.turn.speed(now, stream.pos));
-        }
-    }
-
-    /// Returns the order in which streams lose their permits, least useful first: preloads, then
-    /// idle streams, then those that bring the fewest bytes a second.
-    pub(super) fn usefulness(
-        &self,
-        stream: &PlannedStream,
-        length: &TurnLength,
-        now: Timestamp,
-    ) -> (bool, bool, u128, Timestamp) {
-        let is_reader = !stream.is_preload();
-        if idle_at(stream, length).is_some_and(|at| at <= now) {
-            return (is_reader, false, 0, stream.idle_since);
-        }
-        let speed = if stream.is_missing { 0 } else { stream.turn.speed(now, stream.pos) };
-        (is_reader, true, speed, self.yields_at(stream, length, Contender::Long))
-    }
-
-    /// Returns whether the last `len` bytes of a stream ended its time slice.
-    pub(super) fn ends_turn(&self, stream: &PlannedStream, len: u64) -> bool {
-        let bytes = stream.turn.bytes(stream.pos);
-        let limit = self.tuning.turn_bytes;
-        !stream.is_missing && bytes >= limit && bytes.saturating_sub(len) < limit
-    }
-}
-
-/// Returns from when on a stream without a read is idle; `None` if a read waits for it. A window of
-/// present data has some time for the next read of its reader.
-fn idle_at(stream: &PlannedStream, length: &TurnLength) -> Option<Timestamp> {
-    if !stream.reads.is_empty() {
-        return None;
-    }
-    let is_window = matches!(stream.kind, StreamKind::Window { .. });
-    if stream.is_missing || stream.phase != Phase::Open || !is_window {
-        return Some(Timestamp::ZERO);
-    }
-    Some(stream.idle_since.saturating_add(length.pause_max))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ enum PeersEvent {
 
 /// What came of a run.
 #[derive(Debug, Default)]
-struct Outcome {
+struct PeersOutcome {
     wait_max: Duration,
     lost: usize,
     /// The pieces that were fetched.
@@ -127,7 +127,7 @@ struct PeersRun {
     has_cures: bool,
     gap_max: Duration,
     piece_time: Duration,
-    outcome: Outcome,
+    outcome: PeersOutcome,
 }
 
 impl PeersRun {
@@ -160,12 +160,12 @@ impl PeersRun {
             has_cures,
             gap_max: Duration::from_millis(gap_max),
             piece_time: Duration::from_millis(random.range(20, 200)),
-            outcome: Outcome::default(),
+            outcome: PeersOutcome::default(),
             random,
         }
     }
 
-    fn run(mut self) -> Outcome {
+    fn run(mut self) -> PeersOutcome {
         self.at(self.now, PeersEvent::Open);
         let mut end = Timestamp::MAX;
         loop {

@@ -46,7 +46,7 @@ const EVENTS_MAX: usize = 2_000_000;
 
 /// A line to the server.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line {
+pub(super) struct SimLine {
     pub(super) round_trip: Duration,
     pub(super) bytes_per_second: u64,
 }
@@ -88,7 +88,7 @@ impl Waits {
 
 /// What came of a run.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Outcome {
+pub(super) struct CrowdOutcome {
     pub(super) order: Waits,
     pub(super) random: Waits,
     pub(super) film: Waits,
@@ -98,7 +98,7 @@ pub(super) struct Outcome {
     pub(super) bytes_fetched: u64,
 }
 
-impl Outcome {
+impl CrowdOutcome {
     /// Returns the bytes a second of the readers in order.
     pub(super) fn speed(&self) -> f64 {
         self.order.bytes as f64 / self.time.as_secs_f64()
@@ -110,12 +110,12 @@ struct CrowdReader {
     habit: Habit,
     at: u64,
     in_flight: usize,
-    /// Whether an [`Event::Act`] of it is scheduled.
+    /// Whether an [`CrowdEvent::Act`] of it is scheduled.
     is_busy: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum CrowdEvent {
     Act(usize),
     Opened(StreamId),
     Chunk(StreamId),
@@ -131,8 +131,8 @@ struct CrowdStream {
 
 /// A run of readers against one server.
 #[derive(Debug)]
-struct Crowd {
-    line: Line,
+struct CrowdRun {
+    line: SimLine,
     permits: usize,
     random: SimRandom,
     now: Timestamp,
@@ -142,13 +142,13 @@ struct Crowd {
     /// When the line has delivered all that it was given.
     line_free_at: Timestamp,
     waiting: BTreeMap<ReadId, (usize, Timestamp, u64)>,
-    events: BinaryHeap<Reverse<(Timestamp, usize, Event)>>,
+    events: BinaryHeap<Reverse<(Timestamp, usize, CrowdEvent)>>,
     event_count: usize,
-    outcome: Outcome,
+    outcome: CrowdOutcome,
 }
 
 /// Runs readers against a server with this many permits. Each of them has a file of its own.
-pub(super) fn run(line: Line, permits: usize, habits: &[Habit], seed: u64) -> Outcome {
+pub(super) fn run(line: SimLine, permits: usize, habits: &[Habit], seed: u64) -> CrowdOutcome {
     let tuning = tuning(permits);
     let cache = BlockCache::new(tuning.cache_bytes);
     let readers = habits.iter().map(|habit| CrowdReader {
@@ -157,7 +157,7 @@ pub(super) fn run(line: Line, permits: usize, habits: &[Habit], seed: u64) -> Ou
         in_flight: 0,
         is_busy: false,
     });
-    let mut crowd = Crowd {
+    let mut crowd = CrowdRun {
         line,
         permits,
         random: SimRandom::new(seed),
@@ -169,7 +169,7 @@ pub(super) fn run(line: Line, permits: usize, habits: &[Habit], seed: u64) -> Ou
         waiting: BTreeMap::new(),
         events: BinaryHeap::new(),
         event_count: 0,
-        outcome: Outcome::default(),
+        outcome: CrowdOutcome::default(),
     };
     for reader in 0..crowd.readers.len() {
         crowd.core.plan.on_open(handle(reader));
@@ -206,7 +206,7 @@ fn handle(reader: usize) -> HandleId {
     HandleId(reader as u64 + 1)
 }
 
-impl Crowd {
+impl CrowdRun {
     fn is_over(&self) -> bool {
         self.readers.iter().all(|reader| match reader.habit {
             Habit::Order { file_bytes } => reader.at == file_bytes && reader.in_flight == 0,
@@ -216,11 +216,11 @@ impl Crowd {
 
     fn act_at(&mut self, reader: usize, at: Timestamp) {
         if !std::mem::replace(&mut self.readers[reader].is_busy, true) {
-            self.at(at, Event::Act(reader));
+            self.at(at, CrowdEvent::Act(reader));
         }
     }
 
-    fn at(&mut self, at: Timestamp, event: Event) {
+    fn at(&mut self, at: Timestamp, event: CrowdEvent) {
         self.event_count += 1;
         assert!(self.event_count < EVENTS_MAX, "it goes in circles");
         self.events.push(Reverse((at, self.event_count, event)));
@@ -245,20 +245,20 @@ impl Crowd {
         assert!(self.streams.len() <= self.permits, "{:?}", self.streams);
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: CrowdEvent) {
         match event {
-            Event::Act(reader) => {
+            CrowdEvent::Act(reader) => {
                 self.readers[reader].is_busy = false;
                 self.act(reader);
             }
-            Event::Opened(id) => {
+            CrowdEvent::Opened(id) => {
                 if let Some(stream) = self.streams.get_mut(&id) {
                     stream.is_open = true;
                     self.core.plan.on_opened(self.now, id, stream.pos);
                 }
             }
-            Event::Chunk(id) => self.chunk(id),
-            Event::Closed(id) => {
+            CrowdEvent::Chunk(id) => self.chunk(id),
+            CrowdEvent::Closed(id) => {
                 if self.streams.remove(&id).is_some() {
                     self.core.plan.on_stream_end(self.now, id, StreamEnd::Closed);
                 }
@@ -332,14 +332,14 @@ impl Crowd {
                     let pos = range.start();
                     self.streams
                         .insert(stream, CrowdStream { pos, is_open: false, is_busy: false });
-                    self.at(self.now + self.line.round_trip, Event::Opened(stream));
+                    self.at(self.now + self.line.round_trip, CrowdEvent::Opened(stream));
                 }
                 Output::Close { stream } => {
                     // What is under way when a stream is closed passes the line for nothing.
                     let share = u32::try_from(self.permits).unwrap();
                     let wasted = self.line.round_trip / share;
                     self.line_free_at = self.line_free_at.max(self.now) + wasted;
-                    self.at(self.now + CLOSE_TIME, Event::Closed(stream));
+                    self.at(self.now + CLOSE_TIME, CrowdEvent::Closed(stream));
                 }
                 Output::AskProgress { .. } => {}
                 Output::AskHaves { .. } | Output::AskPeers { .. } | Output::AddPeers { .. } => {
@@ -365,7 +365,7 @@ impl Crowd {
             }
             let time = Duration::from_nanos(bytes * 1_000_000_000 / self.line.bytes_per_second);
             self.line_free_at = self.line_free_at.max(self.now) + time;
-            self.at(self.line_free_at, Event::Chunk(id));
+            self.at(self.line_free_at, CrowdEvent::Chunk(id));
         }
     }
 

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 
 use super::super::number;
 use super::super::random::SimRandom;
-use super::{FILE_BYTES, Habit, KIB, Line, Outcome, run};
+use super::{CrowdOutcome, FILE_BYTES, Habit, KIB, SimLine, run};
 
 /// The number of seeds of [`every_reader_gets_its_turn`].
 const SEEDS: u64 = 30;
@@ -25,9 +25,9 @@ const ORDER: Habit = Habit::Order { file_bytes: FILE_BYTES };
 
 const FILM: Habit = Habit::Film { interval: Duration::from_millis(20) };
 
-fn line(micros: u64) -> Line {
+fn line(micros: u64) -> SimLine {
     let bytes_per_second = if micros < 5000 { LOOPBACK_BPS } else { LINE_BPS };
-    Line { round_trip: Duration::from_micros(micros), bytes_per_second }
+    SimLine { round_trip: Duration::from_micros(micros), bytes_per_second }
 }
 
 fn ms(time: Duration) -> f64 {
@@ -40,7 +40,7 @@ fn check(micros: u64, rows: &[(&str, Vec<Habit>)], want: &Expect) {
     let base = run(line(micros), PERMITS, &[ORDER; PERMITS], 1).speed();
     for (name, habits) in rows {
         let outcome = run(line(micros), PERMITS, habits, 1);
-        let Outcome { order, random, film, opens, bytes_fetched, .. } = &outcome;
+        let CrowdOutcome { order, random, film, opens, bytes_fetched, .. } = &outcome;
         let speed = outcome.speed() / base;
         let per_file = *opens as f64 / (*bytes_fetched as f64 / FILE_BYTES as f64);
         write!(text, "{name}: {speed:.2} of four, {per_file:.1} streams a file").unwrap();

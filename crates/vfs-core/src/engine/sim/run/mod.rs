@@ -1,6 +1,7 @@
 //! One run of the simulation: events in virtual time, with checks after each.
 
 mod checks;
+mod direct;
 mod peers;
 
 use std::cmp::Reverse;
@@ -17,7 +18,7 @@ use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, SimReader, tuning};
 use crate::engine::core::{Core, Started};
 use crate::engine::plan::{
-    Demand, DirectEnd, Output, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
+    Demand, Output, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
 };
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
@@ -367,39 +368,6 @@ impl Run {
                 assert!(is_there || self.has_crashed, "{preload:?} has not come");
             }
             Err(error) => assert!(!preload.is_calm, "{error:?} for {preload:?} {:#?}", self.core),
-        }
-    }
-
-    /// Reads on the reader's thread, if the plan grants it.
-    fn read_directly(&mut self, reader: usize, range: ByteRange) -> bool {
-        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
-        let (id, facts) = (self.server.files[file].id, self.server.facts(file));
-        // Reads of lower priority do not use direct reads.
-        let is_urgent = self.readers[reader].priority == Priority::Foreground;
-        if !is_urgent || !self.core.on_direct(self.now, (handle, id), &facts, range) {
-            return false;
-        }
-        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
-        let is_known = is_there || self.has_crashed || facts.is_complete();
-        assert!(is_known, "{range:?} is not there");
-        self.directs.push(Some((reader, range)));
-        self.later(2, Event::Direct(self.directs.len() - 1));
-        true
-    }
-
-    fn direct_end(&mut self, place: usize) {
-        let (reader, range) = self.directs[place].take().unwrap();
-        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
-        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
-        let is_done = is_there && !self.server.is_down && (self.is_calm || !self.random.chance(10));
-        let end = if is_done { DirectEnd::Done } else { DirectEnd::Missed };
-        let id = self.server.files[file].id;
-        self.core.plan.on_direct_end(self.now, (handle, id), range, end);
-        if is_done {
-            self.summary.direct_reads += 1;
-        } else {
-            self.summary.direct_misses += 1;
-            self.read(reader, range);
         }
     }
 
