@@ -1,4 +1,4 @@
-//! LookNotes: signs that a program or a user wants to see the current state of the servers.
+//! Looks: signs that a program or a user wants to see the current state of the servers.
 //!
 //! A poller that asks a server rarely while nothing happens learns of them, and asks sooner.
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// LookNotes at a filesystem. Noting one costs a load while no poller awaits it.
+/// The looks at a filesystem. Noting one costs a load while no poller awaits it.
 #[derive(Debug, Default)]
 pub(crate) struct LookNotes {
     shared: Arc<LookState>,
@@ -15,7 +15,7 @@ pub(crate) struct LookNotes {
 
 #[derive(Debug)]
 struct LookState {
-    /// Whether a poller wants to learn of the next look. LookNotes after the first are not counted.
+    /// Whether a poller wants to learn of the next look. Looks after the first are not counted.
     is_awaited: AtomicBool,
     /// Changes with a look.
     told: watch::Sender<()>,
