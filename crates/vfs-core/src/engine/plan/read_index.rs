@@ -210,6 +210,11 @@ impl ReadIndex {
         self.long_count
     }
 
+    /// Returns the number of foreground reads without a stream.
+    pub(super) fn queued_count(&self) -> usize {
+        self.starts.len()
+    }
+
     /// Returns whether any read waits for a stream.
     pub(super) fn is_anybody_queued(&self) -> bool {
         !self.starts.is_empty() || self.next_turn(Queue::Preload, None).is_some()

@@ -9,8 +9,12 @@ use crate::{ByteRange, FileId, Timestamp};
 impl Plan {
     /// Returns the present length of time slices at present data.
     pub(super) fn turn_length(&self) -> TurnLength {
-        let waiting = self.index.long_count();
         let permits = self.permits.usable();
+        let crowd = permits.saturating_mul(self.tuning.crowd_reads_min);
+        if self.index.queued_count() > crowd {
+            return TurnLength::of_crowd(&self.tuning);
+        }
+        let waiting = self.index.long_count();
         TurnLength::new(&self.tuning, self.round_trip.time(), waiting, permits)
     }
 

@@ -50,6 +50,8 @@ pub(super) struct TurnLength {
     pub(super) brief_time: Duration,
     /// How long a stream may be without a read of its reader in order.
     pub(super) pause_max: Duration,
+    /// Whether so many reads wait that a stream yields as soon as it has no read.
+    is_crowd: bool,
 }
 
 /// A read that waits for the permit of a stream.
@@ -102,13 +104,14 @@ impl TurnLength {
         let time = time.max(time_min);
         let brief_time = time_min.max(tuning.brief_time_min).min(tuning.turn_time_here).min(time);
         let pause_max = times(1).max(tuning.pause_time_min).min(time);
-        Self { time, bytes: tuning.turn_bytes, time_min, brief_time, pause_max }
+        let bytes = tuning.turn_bytes;
+        Self { time, bytes, time_min, brief_time, pause_max, is_crowd: false }
     }
 
     /// Returns how many bytes a stream brings in three quarters of a time slice, so that it rather
-    /// comes to its end than be closed; `None` as long as that is unknown.
+    /// comes to its end than be closed; `None` as long as that is unknown, and for a crowd.
     pub(super) fn quota(&self, speed: TurnSpeed) -> Option<u64> {
-        let speed = speed.0?;
+        let speed = speed.0.filter(|_| !self.is_crowd)?;
         let bytes = |time: Duration| {
             let bytes = u128::from(speed).saturating_mul(time.as_micros()).checked_div(1_000_000);
             bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX)
@@ -116,6 +119,21 @@ impl TurnLength {
         let most = self.time.saturating_mul(3).checked_div(4).unwrap_or_default();
         let quota = bytes(most);
         Some(quota.min(self.bytes.max(bytes(self.time_min))))
+    }
+}
+
+impl TurnLength {
+    /// Returns the length while a crowd waits.
+    pub(super) fn of_crowd(tuning: &Tuning) -> Self {
+        let time = tuning.turn_time_here;
+        Self {
+            time,
+            bytes: u64::MAX,
+            time_min: time,
+            brief_time: time,
+            pause_max: Duration::ZERO,
+            is_crowd: true,
+        }
     }
 }
 
@@ -182,6 +200,18 @@ mod tests {
         check(100, 12, [800, 800, 250, 100]);
         // Another mount must not wait longer.
         check(10_000, 12, [1500, 1500, 250, 1500]);
+    }
+
+    #[test]
+    fn in_a_crowd_a_stream_yields_as_soon_as_it_has_no_read() {
+        let tuning = Tuning::new(4, 128 << 20);
+        let length = TurnLength::of_crowd(&tuning);
+        let turn = Turn::new(Timestamp::ZERO, 0);
+        assert_eq!(length.pause_max, Duration::ZERO);
+        assert_eq!(turn.ends_at(999 * MIB, &length), Timestamp::from_start(millis(250)));
+        let mut speed = TurnSpeed::default();
+        speed.on_turn(1000);
+        assert_eq!(length.quota(speed), None);
     }
 
     #[test]
