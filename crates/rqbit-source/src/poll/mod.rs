@@ -7,7 +7,7 @@
 //!          unfinished, the last in turn
 //! ```
 //!
-//! Not noticed without the stats of all torrents: a complete torrent that nobody reads was paused,
+//! Only the stats of all torrents show that a complete torrent without a reader was paused, was
 //! started, or has failed.
 
 mod schedule;

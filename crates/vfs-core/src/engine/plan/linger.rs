@@ -87,7 +87,7 @@ impl Plan {
         others.filter(|it| it.keeps_peers).for_each(|it| it.kept_at = now);
     }
 
-    /// Returns whether a later stream can linger in place of this one.
+    /// Returns whether a later stream of the torrent can linger, so that this one need not.
     fn has_successor(&self, id: StreamId, stream: &PlannedStream) -> bool {
         let mut later = self.streams.range(id..).filter(|(other, _)| **other > id);
         later.any(|(_, it)| it.file.torrent == stream.file.torrent && it.can_linger())

@@ -117,12 +117,9 @@ impl TurnLength {
             bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX)
         };
         let most = self.time.saturating_mul(3).checked_div(4).unwrap_or_default();
-        let quota = bytes(most);
-        Some(quota.min(self.bytes.max(bytes(self.time_min))))
+        Some(bytes(most).min(self.bytes.max(bytes(self.time_min))))
     }
-}
 
-impl TurnLength {
     /// Returns the length while a crowd waits.
     pub(super) fn of_crowd(tuning: &Tuning) -> Self {
         let time = tuning.turn_time_here;
