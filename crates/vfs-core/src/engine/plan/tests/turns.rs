@@ -28,6 +28,12 @@ fn check_after(tuning: Tuning, readers: u64, steps: Vec<PlanStep>, want: &Expect
 /// Two reads of a handle, which are answered by memory: a third is in order.
 const KNOWN: [PlanStep; 2] = [Hit(9, 90_000, 100), Hit(9, 90_100, 100)];
 
+/// Does what [`check_after`] does, after the reads of [`KNOWN`].
+#[track_caller]
+fn check_known(tuning: Tuning, readers: u64, steps: &[PlanStep], want: &Expect) {
+    check_after(tuning, readers, [&KNOWN[..], steps].concat(), want);
+}
+
 #[test]
 fn a_reader_in_order_keeps_its_stream_between_its_reads_for_a_time_slice() {
     let mut steps = KNOWN.to_vec();
@@ -66,12 +72,10 @@ fn a_reader_in_order_keeps_its_stream_between_its_reads_for_a_time_slice() {
 
 #[test]
 fn a_stream_without_reads_is_idle_after_a_pause() {
-    let mut steps = KNOWN.to_vec();
-    steps.extend([ReadBy(9, 90_200, 100), Wait(4), Wait(1)]);
-    check_after(
+    check_known(
         tuning(1),
         1,
-        steps,
+        &[ReadBy(9, 90_200, 100), Wait(4), Wait(1)],
         &expect![[r#"
         hit 90000+100: -
         hit 90100+100: -
@@ -101,18 +105,16 @@ fn a_brief_read_waits_for_a_part_of_a_time_slice() {
 
 #[test]
 fn many_bytes_end_a_time_slice() {
-    let mut steps = KNOWN.to_vec();
-    steps.extend([
-        ReadBy(9, 90_200, 100),
-        ReadBy(1, 10_300, 900),
-        Chunk(3, 10_300, 799),
-        Chunk(3, 11_099, 1),
-        Closed(3),
-    ]);
-    check_after(
+    check_known(
         Tuning { turn_bytes: 900, ..tuning(1) },
         1,
-        steps,
+        &[
+            ReadBy(9, 90_200, 100),
+            ReadBy(1, 10_300, 900),
+            Chunk(3, 10_300, 799),
+            Chunk(3, 11_099, 1),
+            Closed(3),
+        ],
         &expect![[r#"
             hit 90000+100: -
             hit 90100+100: -
@@ -127,18 +129,10 @@ fn many_bytes_end_a_time_slice() {
 
 #[test]
 fn a_time_slice_grows_with_the_round_trip() {
-    let mut steps = KNOWN.to_vec();
-    steps.extend([
-        RoundTrips(100),
-        ReadBy(1, 10_300, 100),
-        ReadBy(9, 90_200, 100),
-        Wait(799),
-        Wait(1),
-    ]);
-    check_after(
+    check_known(
         tuning(1),
         1,
-        steps,
+        &[RoundTrips(100), ReadBy(1, 10_300, 100), ReadBy(9, 90_200, 100), Wait(799), Wait(1)],
         &expect![[r#"
             hit 90000+100: -
             hit 90100+100: -
@@ -153,20 +147,18 @@ fn a_time_slice_grows_with_the_round_trip() {
 
 #[test]
 fn the_stream_that_brings_least_is_taken() {
-    let mut steps = KNOWN.to_vec();
-    steps.extend([
-        ReadBy(1, 10_300, 500),
-        ReadBy(2, 20_300, 500),
-        Chunk(3, 10_300, 200),
-        Chunk(6, 20_300, 100),
-        Wait(250),
-        ReadBy(9, 90_200, 100),
-        Closed(6),
-    ]);
-    check_after(
+    check_known(
         tuning(2),
         2,
-        steps,
+        &[
+            ReadBy(1, 10_300, 500),
+            ReadBy(2, 20_300, 500),
+            Chunk(3, 10_300, 200),
+            Chunk(6, 20_300, 100),
+            Wait(250),
+            ReadBy(9, 90_200, 100),
+            Closed(6),
+        ],
         &expect![[r#"
             hit 90000+100: -
             hit 90100+100: -
