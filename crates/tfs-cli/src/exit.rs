@@ -1,5 +1,5 @@
-//! Exit codes: a promise to scripts. Codes are added, never changed; `docs/exit-codes.md` has the
-//! same list, and a test compares the two.
+//! Exit codes: a promise to scripts. Codes are added, never changed;
+//! `docs/reference/exit-codes.md` has the same list, and a test compares the two.
 
 /// Success.
 pub(crate) const SUCCESS: u8 = 0;
@@ -113,11 +113,12 @@ mod tests {
 
     /// Returns the rows of the table in the documentation.
     fn in_docs() -> Vec<(u8, String)> {
-        let rows = include_str!("../../../docs/exit-codes.md").lines().filter_map(|line| {
-            let mut cells = line.strip_prefix("| ")?.split(" | ");
-            let code = cells.next()?.parse().ok()?;
-            Some((code, cells.next()?.to_owned()))
-        });
+        let rows =
+            include_str!("../../../docs/reference/exit-codes.md").lines().filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                let code = cells.next()?.parse().ok()?;
+                Some((code, cells.next()?.to_owned()))
+            });
         rows.collect()
     }
 

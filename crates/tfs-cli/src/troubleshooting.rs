@@ -1,4 +1,4 @@
-//! Checks that the messages quoted in `docs/troubleshooting.md` are those of tfs and the system.
+//! Checks that the messages quoted in `docs/reference/errors.md` are those of tfs and the system.
 //!
 //! Each heading that is a message is compared with the text of the error in code. Each error that a
 //! user may meet must be on the page with its exit code.
@@ -25,7 +25,7 @@ use crate::daemon::runs_already;
 use crate::report::describe;
 use crate::{config, exit, mount_helper, preload, reload, torrents};
 
-const PAGE: &str = include_str!("../../../docs/troubleshooting.md");
+const PAGE: &str = include_str!("../../../docs/reference/errors.md");
 
 /// The errno table of the mount. The page must contain all of it.
 const ERRNO_TABLE: &str = include_str!("../../fuse-adapter/src/errno.rs");
@@ -264,7 +264,7 @@ fn the_page_has_all_messages_and_no_other() {
 fn every_exit_code_of_a_fault_is_explained() {
     /// Codes that are not a fault, or a bug of tfs; the table says everything about them.
     const NO_ENTRY: [u8; 5] = [0, 2, 60, 61, 130];
-    let table = include_str!("../../../docs/exit-codes.md").lines();
+    let table = include_str!("../../../docs/reference/exit-codes.md").lines();
     let codes = table.filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok());
     let codes: Vec<u8> = codes.filter(|code| !NO_ENTRY.contains(code)).collect();
     assert!(codes.len() > 30, "{codes:?}");

@@ -1,5 +1,5 @@
 //! Documentation generated from the table of keys: a commented configuration file, and the tables
-//! of `docs/configuration.md`. Writing to a string cannot fail.
+//! of `docs/reference/configuration.md`. Writing to a string cannot fail.
 
 use std::fmt::Write as _;
 

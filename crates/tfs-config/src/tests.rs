@@ -364,7 +364,7 @@ fn the_sample_file_can_be_used_as_it_is_and_with_every_key() {
 
 #[test]
 fn every_key_is_in_the_documentation() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     let (start, end) = ("<!-- keys: written by a test -->\n", "<!-- end of keys -->");
     let (before, rest) = text.split_once(start).unwrap();

@@ -290,7 +290,7 @@ mod tests {
                 ("docs/dev/b.md", "```text\nNo sentence --Plan--> LostPlan\n```\n"),
                 ("docs/dev/b.md", "```rust\nLostPlan\n```\n`Lost`\n"),
                 ("CONTRIBUTING.md", "`Lost`\n"),
-                ("docs/reading.md", "`Lost`\n"),
+                ("docs/explain/reading.md", "`Lost`\n"),
             ],
             &expect![[r#"
                 docs/ARCHITECTURE.md: fine
@@ -308,7 +308,7 @@ mod tests {
                 docs/dev/b.md:2: there is no type `LostPlan`: put the name right
                 docs/dev/b.md:4: there is no type `Lost`: put the name right
                 CONTRIBUTING.md:1: there is no type `Lost`: put the name right
-                docs/reading.md: fine"#]],
+                docs/explain/reading.md: fine"#]],
         );
     }
 
@@ -341,13 +341,13 @@ mod tests {
                 ("docs/dev/plan.md", &full),
                 ("docs/dev/plan.md", &long),
                 ("docs/dev/figures/bench.md", &long),
-                ("docs/reading.md", &long),
+                ("docs/explain/reading.md", &long),
             ],
             &expect![[r#"
                 docs/dev/plan.md: fine
                 docs/dev/plan.md:151: 151 lines, 150 are allowed: cut what is said elsewhere, or move a subject to a page of its own
                 docs/dev/figures/bench.md: fine
-                docs/reading.md: fine"#]],
+                docs/explain/reading.md: fine"#]],
         );
     }
 }

@@ -17,7 +17,8 @@ pub const EMBEDDED_NAME: &str = "embedded";
 /// torrents in less.
 pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 
-/// The status of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` documents.
+/// The status of a mount. Serialized, it is `.tfs/status.json`, documented in
+/// `docs/reference/json.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// The version of this format.

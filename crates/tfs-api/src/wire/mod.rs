@@ -1,5 +1,5 @@
-//! Wire types of the control API, version 1. `docs/control-api.md` documents it for authors of
-//! other clients.
+//! Wire types of the control API, version 1. `docs/reference/control-api.md`
+//! documents it for authors of other clients.
 //!
 //! Fields and kinds are added, never changed or removed. A client uses defaults for fields that an
 //! older process does not send, and ignores unknown ones.

@@ -75,7 +75,7 @@ impl SoakLibrary {
         let is_file = matches!(torrent.files.as_slice(), [file] if file.path() == torrent.name);
         let folder = if is_file { Path::new("") } else { Path::new(&torrent.name) };
         let files = torrent.files.iter().map(|file| KnownFile {
-            // A name in `odd` looks like an escaped one, see docs/names.md.
+            // A name in `odd` looks like an escaped one, see docs/reference/names.md.
             path: folder.join(file.path().replace("%41", "%2541")),
             content: file.content,
             is_guest: is_guest(torrent),

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_check_is_documented() {
-        let page = include_str!("../../../../docs/troubleshooting.md");
+        let page = include_str!("../../../../docs/reference/errors.md");
         let of_server = ["torrents", "server", "permits", "streams", "local-paths", "clock"];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");

@@ -1,4 +1,4 @@
-//! Hostile names and their shown forms, as documented in `docs/names.md`.
+//! Hostile names and their shown forms, as documented in `docs/reference/names.md`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -56,7 +56,7 @@ fn hostile_names_become_what_the_documentation_says() {
         let (raw, shown) = (raw.join("<br>"), shown.join("<br>"));
         writeln!(table, "| {number} | {} | {raw} | {shown} |", case.what).unwrap();
     }
-    expect_file!["../../../../docs/names.md"].assert_eq(&table);
+    expect_file!["../../../../docs/reference/names.md"].assert_eq(&table);
 }
 
 /// Finds all files by their lengths.
