@@ -1,7 +1,10 @@
 //! Bloom filter of the trigrams (three-byte sequences) of texts, to exclude words quickly.
 
-/// Number of hash bits used: 32 KiB while a set is built, which is also its maximum size.
+/// Number of hash bits used: the maximum size of a set is 32 KiB.
 const HASH_BITS: u32 = 18;
+
+/// Maximum size of a set in words.
+const SET_WORDS_MAX: usize = 1 << (HASH_BITS - u64::BITS.ilog2());
 
 /// Bits in a set for each of its trigrams. With eight, one in eight absent trigrams is a false
 /// positive; all three of a word of five letters are in one of 500 cases.
@@ -15,9 +18,10 @@ pub(super) struct Trigrams {
 }
 
 impl Trigrams {
-    /// Builds the set. Costs a pass over the texts.
+    /// Builds the set. Costs a pass over the texts, and memory in proportion to them.
     pub(super) fn new(texts: &[&[u8]]) -> Self {
-        let mut all = Self { bits: vec![0; 1 << (HASH_BITS - u64::BITS.ilog2())].into() };
+        let trigrams_max = texts.iter().map(|text| text.len()).sum();
+        let mut all = Self { bits: vec![0; words_for(trigrams_max)].into() };
         for hash in texts.iter().flat_map(|text| hashes(text)) {
             let (word, bit) = all.place(hash);
             if let Some(word) = all.bits.get_mut(word) {
@@ -25,7 +29,7 @@ impl Trigrams {
             }
         }
         let count: usize = all.bits.iter().map(|word| word.count_ones() as usize).sum();
-        let words = (count * BITS_EACH).div_ceil(64).next_power_of_two().min(all.bits.len());
+        let words = words_for(count).min(all.bits.len());
         // The lower bits of the hashes select the word, so that folding yields a smaller set.
         let mut folded = vec![0; words];
         for part in all.bits.chunks(words) {
@@ -50,6 +54,11 @@ impl Trigrams {
         let word = (hash >> 6) as usize & (self.bits.len() - 1);
         (word, 1 << (hash & 63))
     }
+}
+
+/// Returns the size in words of a set with this many trigrams: a power of two.
+fn words_for(count: usize) -> usize {
+    count.saturating_mul(BITS_EACH).div_ceil(64).clamp(1, SET_WORDS_MAX).next_power_of_two()
 }
 
 /// Returns the hashes of the trigrams of a text; none for fewer than three bytes.
