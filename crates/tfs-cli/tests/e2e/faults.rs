@@ -105,7 +105,7 @@ fn suffer(dir: &Path, rqbits: &Rqbits, fault: &Fault) -> String {
 
     proxy.once(Target::Streams, fault.clone());
     let mut of_one = read(&folder, ONCE);
-    // The reader sees it, unless a read-ahead got it: the kernel then requests the page again.
+    // The reader sees it, unless an inline read got it: the read then takes the usual path.
     let is_final = matches!(fault, Fault::Status(400 | 403 | 405 | 416, _));
     if is_final && (of_one == "right" || of_one.ends_with("at once")) {
         "right, or an error at once".clone_into(&mut of_one);
