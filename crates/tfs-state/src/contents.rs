@@ -31,27 +31,31 @@ pub(super) struct Contents {
     numbers: BTreeMap<InfoHash, NumberRange>,
 }
 
-impl Contents {
-    /// Applies a record.
+/// The value of a record of details or progress, which are most of a log. Decoding needs no other
+/// record, so that several threads can do it.
+#[derive(Debug)]
+pub(super) enum DecodedRecord {
+    Details(TorrentDetails),
+    Progress(WireSummary),
+    /// The record is of another kind, see [`Contents::apply_small`].
+    Small,
+}
+
+impl DecodedRecord {
+    /// Decodes a record.
     ///
     /// # Errors
     /// [`BadRecord::Newer`], if the record has another format.
-    pub(super) fn apply(&mut self, record: &LogRecord<'_>) -> Result<(), BadRecord> {
+    pub(super) fn of(record: &LogRecord<'_>) -> Result<Self, BadRecord> {
         match record.kind {
             RecordKind::Torrent => {
-                let torrent = record.torrent()?;
                 let details = TorrentDetails::from(record.value::<WireDetails>()?);
-                if details.info_hash != torrent {
+                if details.info_hash != record.torrent()? {
                     return Err(BadRecord::Newer);
                 }
-                let known = self.details.get(&torrent).map(|known| known.metadata);
-                if known.is_none_or(|known| is_improvement(known, details.metadata)) {
-                    self.details.insert(torrent, details);
-                }
+                Ok(Self::Details(details))
             }
-            RecordKind::Progress => {
-                self.progress.insert(record.torrent()?, record.value()?);
-            }
+            RecordKind::Progress => record.value().map(Self::Progress),
             RecordKind::Server
             | RecordKind::Came
             | RecordKind::Went
@@ -59,7 +63,33 @@ impl Contents {
             | RecordKind::Verified
             | RecordKind::Discarded
             | RecordKind::Absences
-            | RecordKind::Numbers => self.apply_small(record)?,
+            | RecordKind::Numbers => Ok(Self::Small),
+        }
+    }
+}
+
+impl Contents {
+    /// Applies a record and its value.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if the record has another format.
+    pub(super) fn apply(
+        &mut self,
+        record: &LogRecord<'_>,
+        decoded: DecodedRecord,
+    ) -> Result<(), BadRecord> {
+        match decoded {
+            DecodedRecord::Details(details) => {
+                let torrent = details.info_hash;
+                let known = self.details.get(&torrent).map(|known| known.metadata);
+                if known.is_none_or(|known| is_improvement(known, details.metadata)) {
+                    self.details.insert(torrent, details);
+                }
+            }
+            DecodedRecord::Progress(summary) => {
+                self.progress.insert(record.torrent()?, summary);
+            }
+            DecodedRecord::Small => self.apply_small(record)?,
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ impl<R: BufRead> LogLines<R> {
             is_ended = feed.is_some();
             let part = buffer.get(..feed.unwrap_or(buffer.len())).unwrap_or(buffer);
             let room = (LINE_BYTES_MAX + 1).saturating_sub(self.line.len()).min(part.len());
-            self.line.extend(part.iter().take(room));
+            self.line.extend_from_slice(part.get(..room).unwrap_or(part));
             let used = part.len() + usize::from(is_ended);
             self.reader.consume(used);
             self.offset += used as u64;

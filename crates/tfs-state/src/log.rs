@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use vfs_core::{InfoHash, NumberRange, TorrentDetails};
 
-use super::contents::{Contents, Small};
+use super::contents::{Contents, DecodedRecord, Small};
 use super::file::temporary_of;
 use super::index::TorrentRecord;
 use super::log_file::{APPEND_BYTES, StateLogFile, head};
@@ -67,9 +67,9 @@ impl StateLog {
         let Some(mut file) = StateLogFile::open(&self.path())? else {
             return Ok((contents, damage));
         };
-        file.read_on(|found| {
-            if let Some(record) = &found.record {
-                return contents.apply(record);
+        file.read_on(DecodedRecord::of, |found, decoded| {
+            if let (Some(record), Some(decoded)) = (&found.record, decoded) {
+                return contents.apply(record, decoded?);
             }
             damage.line_count += 1;
             if damage.bytes.len() + found.bytes.len() < DAMAGED_BYTES_MAX {
@@ -108,7 +108,7 @@ impl StateLog {
             Some(file) => file,
             None => StateLogFile::open_or_create(&path)?,
         };
-        file.read_on(|_found| Ok(()))?;
+        file.read_on(|_record| (), |_found, _decoded| Ok(()))?;
         file.cut_rest()?;
         if file.end() == 0 {
             file.append(&self.head())?;
@@ -176,33 +176,41 @@ impl StateLog {
     ) -> io::Result<StateLogFile> {
         let mut contents = Contents::default();
         let mut with_details = Vec::new();
-        old.each(0, |found| {
-            let Some(record) = &found.record else { return Ok(()) };
-            if record.kind == RecordKind::Torrent
-                && old.places().is_last(record, found.place.offset)
-            {
-                with_details.push(record.torrent()?);
-            }
-            contents.apply_small(record)
-        })?;
+        old.each(
+            0,
+            |_record| (),
+            |found, _decoded| {
+                let Some(record) = &found.record else { return Ok(()) };
+                if record.kind == RecordKind::Torrent
+                    && old.places().is_last(record, found.place.offset)
+                {
+                    with_details.push(record.torrent()?);
+                }
+                contents.apply_small(record)
+            },
+        )?;
         let small = contents.into_small(now);
         let keeps = small.keeps(&with_details);
         let mut new = StateLogFile::create(temporary)?;
         let mut lines = self.head();
         put_small(&mut lines, &small);
         let mut appended = Ok(());
-        old.each(0, |found| {
-            let Some(record) = &found.record else { return Ok(()) };
-            if keeps.has(record) && old.places().is_last(record, found.place.offset) {
-                lines.extend_from_slice(found.bytes);
-                lines.push(b'\n');
-            }
-            if lines.len() >= APPEND_BYTES && appended.is_ok() {
-                appended = new.append(&lines);
-                lines.clear();
-            }
-            Ok(())
-        })?;
+        old.each(
+            0,
+            |_record| (),
+            |found, _decoded| {
+                let Some(record) = &found.record else { return Ok(()) };
+                if keeps.has(record) && old.places().is_last(record, found.place.offset) {
+                    lines.extend_from_slice(found.bytes);
+                    lines.push(b'\n');
+                }
+                if lines.len() >= APPEND_BYTES && appended.is_ok() {
+                    appended = new.append(&lines);
+                    lines.clear();
+                }
+                Ok(())
+            },
+        )?;
         appended?;
         new.append(&lines)?;
         new.file().sync_all()?;

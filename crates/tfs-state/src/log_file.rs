@@ -1,10 +1,12 @@
 //! One file of a log: reads its lines, and appends to it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use tfs_types::map_parallel;
 use vfs_core::{InfoHash, TorrentDetails};
 
 use super::lines::LogLines;
@@ -96,59 +98,56 @@ impl StateLogFile {
         &self.places
     }
 
-    /// Calls `each` for all lines from an offset on, and returns the end of the last complete one.
-    /// A line without a line feed is a partial record that a killed process left.
+    /// Calls `decode` for all records from an offset on, on several threads, and `each` in order for
+    /// all lines with the decoded values. Returns the end of the last complete line. A line without
+    /// a line feed is a partial record that a killed process left.
     ///
     /// # Errors
     /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log or one
     /// of its records.
-    pub(super) fn each(
+    pub(super) fn each<T: Send>(
         &self,
         from: u64,
-        mut each: impl FnMut(&LogLine<'_>) -> Result<(), BadRecord>,
+        decode: impl Fn(&LogRecord<'_>) -> T + Sync,
+        mut each: impl FnMut(&LogLine<'_>, Option<T>) -> Result<(), BadRecord>,
     ) -> io::Result<u64> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(from))?;
         let mut lines = LogLines::new(BufReader::with_capacity(APPEND_BYTES, file), from);
+        let mut part = LogPart::default();
         let mut end = from;
-        while let Some(line) = lines.next_line()? {
-            if !line.is_ended {
-                break;
+        loop {
+            part.read(&mut lines)?;
+            let read = map_parallel(part.lines.iter().collect(), |line| {
+                let line = part.line(line)?;
+                let decoded = line.record.as_ref().map(&decode);
+                Ok((line, decoded))
+            });
+            for read in read {
+                read.and_then(|(line, decoded)| each(&line, decoded)).map_err(refused)?;
             }
-            let len = line.bytes.len() as u64 + 1;
-            end = line.offset + len;
-            if line.offset == 0 && is_head(line.bytes).map_err(refused)? || line.bytes.is_empty() {
-                continue;
+            end = end.max(part.end);
+            if part.is_last {
+                return Ok(end);
             }
-            let record = match LogRecord::parse(line.bytes) {
-                Ok(record) => Some(record),
-                Err(BadRecord::Damaged) => None,
-                Err(newer) => return Err(refused(newer)),
-            };
-            let place = RecordLocation {
-                offset: line.offset,
-                len: u32::try_from(len).unwrap_or(u32::MAX),
-                crc: record.map_or(0, |record| record.crc),
-            };
-            each(&LogLine { bytes: line.bytes, record, place }).map_err(refused)?;
         }
-        Ok(end)
     }
 
     /// Reads the lines after those already read, and indexes their records.
     ///
     /// # Errors
     /// As [`each`](Self::each).
-    pub(super) fn read_on(
+    pub(super) fn read_on<T: Send>(
         &mut self,
-        mut each: impl FnMut(&LogLine<'_>) -> Result<(), BadRecord>,
+        decode: impl Fn(&LogRecord<'_>) -> T + Sync,
+        mut each: impl FnMut(&LogLine<'_>, Option<T>) -> Result<(), BadRecord>,
     ) -> io::Result<()> {
         let mut places = std::mem::take(&mut self.places);
-        let end = self.each(self.end, |found| {
+        let end = self.each(self.end, decode, |found, decoded| {
             if let Some(record) = &found.record {
                 places.record(record, found.place)?;
             }
-            each(found)
+            each(found, decoded)
         });
         self.places = places;
         self.end = end?;
@@ -201,6 +200,62 @@ impl StateLogFile {
         let record = LogRecord::parse(line.strip_suffix(b"\n")?).ok()?;
         let details = TorrentDetails::from(record.value::<WireDetails>().ok()?);
         (details.info_hash == torrent).then_some(details)
+    }
+}
+
+/// Consecutive lines of a log: some [`APPEND_BYTES`], or one longer line.
+#[derive(Debug, Default)]
+struct LogPart {
+    bytes: Vec<u8>,
+    /// The offset of each line in the file, and its range in `bytes`.
+    lines: Vec<(u64, Range<usize>)>,
+    /// The end of its last line, as an offset in the file.
+    end: u64,
+    /// Whether no complete lines follow.
+    is_last: bool,
+}
+
+impl LogPart {
+    /// Replaces it with the next lines.
+    ///
+    /// # Errors
+    /// Those of the reader, and [`ErrorKind::Unsupported`] if a later version wrote the log.
+    fn read(&mut self, lines: &mut LogLines<impl BufRead>) -> io::Result<()> {
+        self.bytes.clear();
+        self.lines.clear();
+        while self.bytes.len() < APPEND_BYTES {
+            let Some(line) = lines.next_line()?.filter(|line| line.is_ended) else {
+                self.is_last = true;
+                return Ok(());
+            };
+            self.end = line.offset + line.bytes.len() as u64 + 1;
+            if line.offset == 0 && is_head(line.bytes).map_err(refused)? || line.bytes.is_empty() {
+                continue;
+            }
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(line.bytes);
+            self.lines.push((line.offset, start..self.bytes.len()));
+        }
+        Ok(())
+    }
+
+    /// Parses one of its lines.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if a later version wrote it.
+    fn line(&self, (offset, range): &(u64, Range<usize>)) -> Result<LogLine<'_>, BadRecord> {
+        let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+        let record = match LogRecord::parse(bytes) {
+            Ok(record) => Some(record),
+            Err(BadRecord::Damaged) => None,
+            Err(BadRecord::Newer) => return Err(BadRecord::Newer),
+        };
+        let place = RecordLocation {
+            offset: *offset,
+            len: u32::try_from(bytes.len() + 1).unwrap_or(u32::MAX),
+            crc: record.map_or(0, |record| record.crc),
+        };
+        Ok(LogLine { bytes, record, place })
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use vfs_core::InfoHash;
 
-use super::contents::Contents;
+use super::contents::{Contents, DecodedRecord};
 use super::file::{read, set_aside};
 use super::index::StateIndex;
 use super::log::{StateLog, put_entry};
@@ -200,7 +200,8 @@ impl Import<'_> {
             return Ok(());
         }
         for line in self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let applied = LogRecord::parse(line).and_then(|record| self.contents.apply(&record));
+            let applied = LogRecord::parse(line)
+                .and_then(|record| self.contents.apply(&record, DecodedRecord::of(&record)?));
             applied.map_err(io::Error::other)?;
         }
         if self.failed.is_ok() {

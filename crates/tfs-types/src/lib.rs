@@ -1,8 +1,8 @@
-//! Value types that several crates of the workspace share.
+//! Value types and small functions that several crates of the workspace share.
 //!
 //! [`InfoHash`] and [`Bitfield`] are what `rqbit-client` receives and `vfs-core` uses. [`Backoff`],
 //! [`fnv1a`] and [`chain()`] serve every crate that retries, needs a permanent hash, or reports
-//! errors.
+//! errors; [`map_parallel`] those that build large trees.
 //!
 //! # Invariants
 //! The crate is pure: no I/O, no clock, no async code, no other crate of the workspace. Without the
@@ -13,9 +13,11 @@ mod bitfield;
 mod chain;
 mod fnv;
 mod info_hash;
+mod parallel;
 
 pub use backoff::Backoff;
 pub use bitfield::Bitfield;
 pub use chain::{chain, join_causes};
 pub use fnv::{FNV1A_BASIS, fnv1a, fnv1a_32, fnv1a_from};
 pub use info_hash::{InfoHash, ParseInfoHashError};
+pub use parallel::map_parallel;

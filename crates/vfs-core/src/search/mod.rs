@@ -24,6 +24,8 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tfs_types::map_parallel;
+
 pub use glob::GlobError;
 use names::TorrentNames;
 pub use query::{PATTERN_BYTES_MAX, PatternKind, Query, QueryError, WORDS_MAX};
@@ -100,15 +102,14 @@ impl SearchIndex {
         let old = self.current();
         let kept = old.torrents.iter().filter(|torrent| !removed.contains(&torrent.key()));
         let mut torrents: Vec<_> = kept.cloned().collect();
-        let new = added.into_iter().map(|(tree, name)| TorrentNames::new(tree, &name));
-        torrents.extend(new.map(Arc::new));
+        torrents.extend(names_of(added));
         self.set(old.number + 1, torrents);
     }
 
     /// Replaces torrents whose layouts have changed, with their paths from the root. Costs a pass
     /// over their names.
     pub(crate) fn replace(&self, replaced: Vec<(Arc<TorrentTree>, String)>) {
-        let new = replaced.into_iter().map(|(tree, name)| Arc::new(TorrentNames::new(tree, &name)));
+        let new = names_of(replaced).into_iter();
         let mut new: HashMap<_, _> = new.map(|torrent| (torrent.key(), torrent)).collect();
         let old = self.current();
         let torrents = old.torrents.iter();
@@ -159,6 +160,11 @@ impl SearchIndex {
     fn current(&self) -> Arc<Generation> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Folds the names of torrents, which are given with their paths from the root.
+fn names_of(torrents: Vec<(Arc<TorrentTree>, String)>) -> Vec<Arc<TorrentNames>> {
+    map_parallel(torrents, |(tree, name)| Arc::new(TorrentNames::new(tree, &name)))
 }
 
 impl TorrentNames {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tfs_types::map_parallel;
+
 use super::Vfs;
 use crate::tree::{
     Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree,
@@ -201,12 +203,12 @@ impl<S: TorrentSource> Vfs<S> {
     ) -> HashMap<InfoHash, TorrentTree> {
         let (folder, name) = self.folder_of(server);
         let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
-        let layouts = details.into_iter().map(|details| {
+        let layouts = map_parallel(details, |details| {
             let first_seen = first_seen(details.info_hash);
             let layout = TorrentTree::in_folder(&details, first_seen, folder, name.as_deref());
             (details.info_hash, layout)
         });
-        layouts.collect()
+        layouts.into_iter().collect()
     }
 
     /// Propagates written changes to reads, views, and the sink, whose lock the caller holds.
