@@ -241,21 +241,26 @@ impl InodeTable {
         }
     }
 
-    pub(super) fn forget(&mut self, ino: Ino, count: u64) {
-        let Some(counted) = self.lookup_count(ino) else { return };
-        // This caller has exclusive access to the table, so no lookup is counted meanwhile.
-        let known = counted.load(Ordering::Relaxed);
+    /// Subtracts from the lookup count of a number. Returns whether the number has to be
+    /// [dropped](Self::drop_if_unused): its torrent was removed, and the front end does not know it
+    /// any more.
+    pub(super) fn release(&self, ino: Ino, count: u64) -> bool {
+        let Some((numbers, idx)) = self.find(ino) else { return false };
+        let Some(counted) = numbers.lookup_count(idx) else { return false };
+        let subtract = |known: u64| Some(known.saturating_sub(count));
+        let (Ok(known) | Err(known)) =
+            counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
         if known < count {
             tracing::error!(ino = ino.0, known, count, "more lookups forgotten than made");
         }
-        counted.store(known.saturating_sub(count), Ordering::Relaxed);
         if known > 0 && known <= count {
             self.known_count.fetch_sub(1, Ordering::Relaxed);
         }
-        self.drop_if_unused(ino);
+        known <= count && !numbers.is_linked
     }
 
-    fn drop_if_unused(&mut self, ino: Ino) {
+    /// Removes a number whose torrent was removed, unless the front end knows it.
+    pub(super) fn drop_if_unused(&mut self, ino: Ino) {
         let Some((numbers, idx)) = self.find(ino) else { return };
         if numbers.is_linked || self.is_known(ino) {
             return;
@@ -357,7 +362,7 @@ mod tests {
         let other = table.attach(&tree(9, 5));
         assert!(other.iter().all(|ino| !numbers[2].contains(ino)));
         assert_eq!(table.attach(&trees[2]), numbers[2]);
-        table.forget(numbers[2][5], 3);
+        assert!(!table.release(numbers[2][5], 3));
         assert!(table.get(numbers[2][5]).is_some());
     }
 
@@ -388,12 +393,13 @@ mod tests {
         assert_eq!(table.known_count(), 1);
         table.detach(&inos);
         assert!(table.get(inos[0]).is_none());
-        table.forget(inos[1], 1);
+        assert!(!table.release(inos[1], 1));
         assert!(table.get(inos[1]).is_some());
         assert_eq!(table.known_count(), 1);
-        table.forget(inos[1], 1);
+        assert!(table.release(inos[1], 1));
+        table.drop_if_unused(inos[1]);
         assert!(table.get(inos[1]).is_none());
-        table.forget(inos[1], 1);
+        assert!(!table.release(inos[1], 1));
         assert_eq!(table.known_count(), 0);
         // Only the retired numbers remain.
         assert_eq!((table.places.len(), table.torrents.len()), (0, 0));

@@ -226,13 +226,16 @@ impl Tree {
         self.inodes.acquire(ino, count);
     }
 
-    /// Subtracts `count` from the lookup count of `ino`. A removed node that is no longer known is
-    /// dropped.
-    pub(crate) fn forget(&mut self, ino: Ino, count: u64) {
+    /// Subtracts `count` from the lookup count of `ino`. Returns whether the node has to be
+    /// [dropped](Self::drop_forgotten).
+    pub(crate) fn release(&self, ino: Ino, count: u64) -> bool {
         // The directories of servers are permanent.
-        if ino.0 >= NUMBER_MIN {
-            self.inodes.forget(ino, count);
-        }
+        ino.0 >= NUMBER_MIN && self.inodes.release(ino, count)
+    }
+
+    /// Drops a removed node that is no longer known.
+    pub(crate) fn drop_forgotten(&mut self, ino: Ino) {
+        self.inodes.drop_if_unused(ino);
     }
 
     /// Returns whether the tree has a torrent from this server; other servers do not count.

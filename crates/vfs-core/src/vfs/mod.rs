@@ -198,19 +198,15 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(Entry { attr, name_validity })
     }
 
-    /// Subtracts `count` from the lookup count of `ino`.
+    /// Subtracts `count` from the lookup count of `ino`. Blocks lookups only for a node of a removed
+    /// torrent: after a walk over a million files, an unmount forgets each of them.
     pub fn forget(&self, ino: Ino, count: u64) {
-        self.forget_all([(ino, count)]);
-    }
-
-    /// Subtracts from the lookup counts of several inodes at once.
-    pub fn forget_all(&self, forgotten: impl IntoIterator<Item = (Ino, u64)>) {
-        let mut tree = self.tree_mut();
-        for (ino, count) in forgotten {
-            match self.views.numbers.view(ino) {
-                Some(view) => self.views.forget(view, count),
-                None => tree.forget(ino, count),
-            }
+        if let Some(view) = self.views.numbers.view(ino) {
+            return self.views.forget(view, count);
+        }
+        let must_drop = self.tree().release(ino, count);
+        if must_drop {
+            self.tree_mut().drop_forgotten(ino);
         }
     }
 
