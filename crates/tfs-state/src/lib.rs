@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Only the end of a mount waits for writes. A failed write causes a warning.
-//! `docs/explain/state.md` documents the files.
+//! `docs/reference/state.md` documents the files.
 //!
 //! # Invariants
 //! The crate writes below the state directory and nowhere else. It sees no mount, no FUSE and no

@@ -10,7 +10,7 @@ use super::{CALL_MAX, READ_MAX};
 /// How many findings of each kind are kept: the first ones are enough for an analysis.
 const KEPT_MAX: usize = 20;
 
-/// Errors that a read may return, see docs/explain/reading.md.
+/// Errors that a read may return, see docs/reference/reads.md.
 const READ_ERRORS: [&str; 4] = ["read EIO", "read ETIMEDOUT", "read EAGAIN", "read ESTALE"];
 
 /// Errors of calls on removed files.

@@ -93,7 +93,7 @@ async fn a_state_of_0_1_0_that_was_used_again_is_taken_over_again() {
     copy_state(&state_dir).unwrap();
     let first = known(&state_dir, server_a()).await;
     let server_dir = place::server_dir(&state_dir, &server_a());
-    // The downgrade that docs/explain/state.md describes.
+    // The downgrade that docs/reference/state.md describes.
     fs::rename(server_dir.join("index-0.1.0.json"), server_dir.join("index.json")).unwrap();
     assert_eq!(known(&state_dir, server_a()).await, first);
     assert!(!server_dir.join("index.json").exists());
