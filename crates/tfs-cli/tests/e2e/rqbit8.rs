@@ -1,4 +1,4 @@
-//! rqbit 8.1.1: what works with it. `docs/dev/figures/reliability.md` lists the limits.
+//! rqbit 8.1.1: what works with it. `docs/reference/rqbit-versions.md` lists the limits.
 
 use std::fs::{self, File};
 use std::time::Duration;

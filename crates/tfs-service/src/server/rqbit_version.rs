@@ -1,7 +1,7 @@
 //! The versions of rqbit that tfs is tested with.
 
 /// The versions, major and minor, that the tests of tfs run: `tfs_testkit::swarm`.
-/// `docs/dev/figures/reliability.md` lists their differences.
+/// `docs/reference/rqbit-versions.md` lists their differences.
 const TESTED: [&str; 2] = ["8.1", "9.1"];
 
 /// Maximum length of a version that is printed: the server's text ends up on a terminal.
