@@ -13,6 +13,8 @@ mod daemon;
 #[cfg(feature = "embedded")]
 mod demo;
 mod doctor;
+#[cfg(test)]
+mod documentation;
 mod exit;
 mod failed;
 mod figures;

@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod hermetic;
 pub mod hostile;
 pub mod isolate;
+pub mod pages;
 pub mod random;
 #[cfg(feature = "released")]
 pub mod released;

@@ -32,6 +32,7 @@ mod mount_helper;
 mod mount_points;
 mod other_users;
 mod owner;
+mod pages;
 mod preload;
 mod process;
 mod released;

@@ -203,4 +203,33 @@ mod tests {
             assert!(lines.contains(&line), "{line}");
         }
     }
+
+    #[test]
+    fn every_metric_is_in_the_documentation() {
+        let fixture = Fixture::new();
+        fixture.apply();
+        let metrics = fixture.text("metrics");
+        let mut page = "# Metrics\n\n\
+            A mount has its metrics in `.tfs/metrics`.\n\
+            `monitoring.listen` serves those of all mounts of a process at `/metrics`, each with \
+            the label `mountpoint` ([control API](control-api.md#figures-over-tcp)).\n\
+            Counters begin with the mount.\n\
+            This page is generated from the program.\n\n\
+            ```yaml\n# prometheus.yml\nscrape_configs:\n  - job_name: tfs\n    \
+            static_configs:\n      - targets: [\"127.0.0.1:9131\"]\n```\n\n\
+            | metric | type | labels | meaning |\n|---|---|---|---|\n"
+            .to_owned();
+        let lines: Vec<_> = metrics.lines().collect();
+        for metric in lines.chunk_by(|_, next| !next.starts_with("# HELP ")) {
+            let [help, kind, sample, ..] = metric else { panic!("{metric:?}") };
+            let (name, help) = help["# HELP ".len()..].split_once(' ').unwrap();
+            let kind = kind.rsplit(' ').next().unwrap();
+            let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
+            let labels = labels.split(',').filter_map(|label| label.split_once('='));
+            let labels: Vec<_> = labels.map(|(label, _)| format!("`{label}`")).collect();
+            page += &format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "));
+        }
+        // UPDATE_EXPECT=1 rewrites the page.
+        expect_test::expect_file!["../../../../docs/reference/metrics.md"].assert_eq(&page);
+    }
 }
