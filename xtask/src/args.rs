@@ -37,6 +37,10 @@ pub(crate) enum Task {
     Structure(Vec<OsString>),
     /// Make the tarball.
     Dist(Dist),
+    /// Build the site of the documentation.
+    Docs,
+    /// Print how long the sentences of the pages are, and ten of them chosen by this seed.
+    Readability(Option<u64>),
 }
 
 impl Task {
@@ -67,6 +71,7 @@ impl Task {
     fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
         let (mut selection, mut scenarios) = (Selection::default(), Scenarios::default());
         let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
+        let mut seed = None;
         while let Some(arg) = args.next()? {
             match (command, arg) {
                 ("acceptance", Long("no-install")) => selection.no_install = true,
@@ -78,6 +83,7 @@ impl Task {
                 ("soak", Long("minutes")) => soak.minutes = args.value()?.parse()?,
                 ("soak", Long("seed")) => soak.seed = Some(args.value()?.parse()?),
                 ("structure", Long("at")) => dirs.push(args.value()?),
+                ("readability", Long("seed")) => seed = Some(args.value()?.parse()?),
                 ("dist", Long("binary")) => dist.binary = Some(args.value()?),
                 (_, arg) => return Err(arg.unexpected()),
             }
@@ -89,6 +95,8 @@ impl Task {
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),
             "structure" => Self::Structure(dirs),
+            "docs" => Self::Docs,
+            "readability" => Self::Readability(seed),
             _ => Self::Dist(dist),
         })
     }
@@ -143,6 +151,8 @@ mod tests {
                 "demo --keep",
                 "bench walk",
                 "structure --at a --at b",
+                "docs",
+                "readability --seed 7",
                 "acceptance 18 --no-install film",
             ],
             &expect![[r#"
@@ -154,6 +164,8 @@ mod tests {
                 demo --keep => Demo(["--keep"])
                 bench walk => Bench(["walk"])
                 structure --at a --at b => Structure(["a", "b"])
+                docs => Docs
+                readability --seed 7 => Readability(Some(7))
                 acceptance 18 --no-install film => Acceptance(Selection { names: ["18", "film"], no_install: true, list: false })"#]],
         );
     }

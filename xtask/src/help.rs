@@ -15,6 +15,8 @@ Commands:
   bench       Compare tfs with other filesystems and programs
   structure   Print size and structure of checkouts
   dist        Pack the binary with its manual, completions, units and documentation
+  docs        Build the site of the documentation, and check its links
+  readability Print how long the sentences of the pages for users are
 
 `cargo xtask COMMAND --help` describes a command.";
 
@@ -24,7 +26,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 10] = [
+const COMMANDS: [(&str, &str); 12] = [
     (
         "test",
         "\
@@ -141,5 +143,23 @@ The same commit gives the same bytes. To install the tarball:
 `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE`.
 
 `--binary FILE` packs an existing binary, which must run on this machine.",
+    ),
+    (
+        "docs",
+        "\
+Usage: cargo xtask docs
+
+Builds the site in target/site with mdbook (`cargo install mdbook`), from docs/SUMMARY.md and its
+pages. Links to files that are not in the site lead to the repository.
+Checks every link of the built site without a network: files and headings must exist.",
+    ),
+    (
+        "readability",
+        "\
+Usage: cargo xtask readability [--seed N]
+
+Prints words, sentences and the words of a mean sentence of each page for users, and ten sentences
+chosen at random. The seed is printed; the same seed chooses the same sentences.
+`cargo xtask tidy` fails for a page whose mean sentence is too long.",
     ),
 ];

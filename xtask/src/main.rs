@@ -14,8 +14,11 @@ mod bench;
 mod ci;
 mod demo;
 mod dist;
+mod docs;
 mod help;
 mod program;
+mod prose;
+mod readability;
 mod scenario;
 mod skips;
 mod soak;
@@ -57,6 +60,8 @@ fn main() -> ExitCode {
         Task::Scenario(scenarios) => scenario::run(&scenarios),
         Task::Soak(soak) => soak::run(&soak),
         Task::Structure(dirs) => structure::run(&dirs),
+        Task::Docs => docs::run(),
+        Task::Readability(seed) => readability::run(seed),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code;
-use super::prose::Prose;
+use crate::prose::Prose;
 use crate::tidy::{count_cycles, declaration};
 
 /// The files that one read goes through, as prefixes of paths: request, plan, stream, HTTP.

@@ -5,14 +5,12 @@
 
 mod code;
 mod figures;
-mod prose;
 
 use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use figures::{CrateSize, Figures};
-use prose::Prose;
 
-use crate::{Result, tidy, workspace};
+use crate::{Result, prose::Prose, tidy, workspace};
 
 /// Prints a table with a column for each directory; of this checkout if there is none.
 ///
@@ -107,6 +105,5 @@ fn testkit_lines(figures: &Figures) -> usize {
 }
 
 fn prose(prose: Prose) -> String {
-    let tenths = prose.mean_tenths();
-    format!("{} / {}.{}", prose.words, tenths / 10, tenths % 10)
+    format!("{} / {}", prose.words, prose.mean())
 }

@@ -81,7 +81,7 @@ fn headings(text: &str) -> Vec<String> {
 /// Resolves a path relative to a file to a path relative to the root.
 ///
 /// Returns `None` for a path that leaves the root.
-pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
+pub(crate) fn resolve(file: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = file.split('/').collect();
     parts.pop();
     for part in relative.split('/') {
@@ -94,6 +94,45 @@ pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
+}
+
+/// Returns the pages that a page links to, relative to the root, with the numbers of the lines.
+pub(super) fn pages_linked(source: &TidyFile<'_>) -> Vec<(usize, String)> {
+    let mut pages = Vec::new();
+    for (line, text) in prose(source) {
+        let text = without_code(text);
+        let paths = targets(&text).into_iter().filter_map(|it| resolve(source.path, it));
+        pages.extend(paths.map(|path| (line, path)));
+    }
+    pages
+}
+
+/// Returns a page with other targets of its links: `map` returns the new one, or `None` to keep it.
+pub(crate) fn map_targets(text: &str, map: impl Fn(&str) -> Option<String>) -> String {
+    let mut mapped = String::new();
+    let mut in_code = false;
+    for line in text.split_inclusive('\n') {
+        let is_fence = line.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        if in_code || is_fence {
+            mapped.push_str(line);
+            continue;
+        }
+        // Every second part is a code span, which may look like a link but for its text.
+        for (idx, part) in line.split('`').enumerate() {
+            mapped.push_str(if idx == 0 { "" } else { "`" });
+            let mut links = part.split("](");
+            mapped.push_str(links.next().unwrap_or_default());
+            for link in links {
+                let target = link.split(')').next().unwrap_or_default();
+                let other = (idx % 2 == 0).then(|| map(target)).flatten();
+                mapped.push_str("](");
+                mapped.push_str(other.as_deref().unwrap_or(target));
+                mapped.push_str(link.get(target.len()..).unwrap_or_default());
+            }
+        }
+    }
+    mapped
 }
 
 fn is_markdown(source: &TidyFile<'_>) -> bool {
@@ -130,7 +169,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{anchors, links};
+    use super::{anchors, links, map_targets};
 
     #[test]
     fn relative_links_resolve() {
@@ -156,6 +195,14 @@ mod tests {
                 docs/A.md:1: the link `LOST.md` leads nowhere: put its path right
                 docs/A.md: fine"#]],
         );
+    }
+
+    #[test]
+    fn targets_are_mapped_outside_code() {
+        let page = "[a](A.md#x) and [`b`](B.md) `[c](A.md)`\n```\n[d](A.md)\n```\n![e](e.svg)\n";
+        let mapped = map_targets(page, |target| target.strip_suffix(".md").map(str::to_owned));
+        let wanted = "[a](A.md#x) and [`b`](B) `[c](A.md)`\n```\n[d](A.md)\n```\n![e](e.svg)\n";
+        assert_eq!(mapped, wanted);
     }
 
     #[test]

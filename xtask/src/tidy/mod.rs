@@ -11,6 +11,7 @@ mod manifest;
 mod markdown;
 mod mentions;
 mod modules;
+mod pages;
 mod rust;
 #[cfg(test)]
 mod testing;
@@ -24,6 +25,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use crate::{Result, workspace};
 pub(crate) use cycles::count as count_cycles;
 pub(crate) use files::read_all;
+pub(crate) use markdown::{map_targets, resolve};
 pub(crate) use types::declaration;
 
 /// One file, as input of the rules.
@@ -83,6 +85,7 @@ pub(crate) fn run() -> Result<bool> {
     findings.extend(modules::all_are_compiled(&packages, &files));
     findings.extend(cycles::are_absent(&packages, &files));
     findings.extend(types::are_unique(&files));
+    findings.extend(pages::are_listed(&files));
     findings.extend(check_dependencies(&packages, &files)?);
     findings.sort();
     findings.dedup();
@@ -111,6 +114,7 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Violation> 
         findings.extend(text::machine_paths(&source));
         findings.extend(markdown::links(&source, &exists));
         findings.extend(markdown::anchors(&source, &text_of));
+        findings.extend(pages::readable(&source));
         findings.extend(mentions::exist(&source, &known));
         findings.extend(mentions::length(&source));
         findings.extend(mentions::pages(&source, &exists));
