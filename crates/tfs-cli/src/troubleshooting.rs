@@ -32,7 +32,7 @@ const ERRNO_TABLE: &str = include_str!("../../fuse-adapter/src/errno.rs");
 
 /// Returns the message of each heading of the page, with the exit code at the start of the text
 /// below it, if there is one.
-fn on_page() -> BTreeMap<String, Option<u8>> {
+pub(crate) fn on_page() -> BTreeMap<String, Option<u8>> {
     let mut messages = BTreeMap::new();
     let mut lines = PAGE.lines();
     while let Some(line) = lines.next() {

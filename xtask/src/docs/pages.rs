@@ -60,7 +60,19 @@ fn target_in_site(
         return Some(format!("{repository}/{kind}/HEAD/{file}{anchor}"));
     };
     let up = "../".repeat(place_of(path)?.matches('/').count());
-    Some(format!("{up}{place}{anchor}"))
+    Some(format!("{up}{}{anchor}", built(place)))
+}
+
+/// Returns the name for a link to a page: mdbook builds `index.html` of a README, but leaves links
+/// to it. The contents stand beside every page, so the first one will do for them.
+fn built(place: &str) -> String {
+    match place {
+        "SUMMARY.md" => "index.md".to_owned(),
+        place => match place.strip_suffix("README.md") {
+            Some(dir) => format!("{dir}index.md"),
+            None => place.to_owned(),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +100,7 @@ mod tests {
         let wanted = [
             "README.md: [a](guide/a.md#x) [b](https://h/r/blob/HEAD/LICENSE) [c](https://h/y)",
             "b.md: [a](guide/a.md) [s](#s)",
-            "guide/a.md: [r](../README.md) [d](https://h/r/tree/HEAD/contrib/docker) [e](../b.md)",
+            "guide/a.md: [r](../index.md) [d](https://h/r/tree/HEAD/contrib/docker) [e](../b.md)",
             "pictures/p.svg: <svg/>",
         ];
         assert_eq!(site, wanted);

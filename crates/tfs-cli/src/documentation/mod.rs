@@ -3,4 +3,5 @@
 
 mod command_line;
 mod commands;
+mod messages;
 mod shell;
