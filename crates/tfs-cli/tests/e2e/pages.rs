@@ -27,6 +27,19 @@ const MOUNTS: &str = "/mnt/";
 /// Stands for a player: it reads a file to its end, and fails if a read fails.
 const PLAYER: &str = "#!/bin/sh\nexec cat \"$1\" >\"$HOME/played\"\n";
 
+/// The socket of a mount on the pages.
+const SOCKET: &str = "/run/tfs/4711.sock";
+
+/// What a page needs beside the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// A mount at `/mnt/t`, which the reader has made before.
+    Mount,
+    /// A mount and curl.
+    MountAndCurl,
+}
+
 /// The world that the pages describe: two servers, a home, and a directory for mount points.
 struct PageWorld<'a> {
     dir: &'a Path,
@@ -59,7 +72,8 @@ impl<'a> PageWorld<'a> {
     fn here(&self, command: &str) -> String {
         let [first, second] = [self.rqbits.swarm.api_url(), self.rqbits.swarm.seeder_url()];
         let mounts = format!("{}/", self.dir.join("mnt").display());
-        command.replace(URLS[0], &first).replace(URLS[1], &second).replace(MOUNTS, &mounts)
+        let command = command.replace(URLS[0], &first).replace(URLS[1], &second);
+        command.replace(MOUNTS, &mounts).replace(SOCKET, "$XDG_RUNTIME_DIR/tfs/*.sock")
     }
 
     /// Runs a command of a page, and returns what it printed.
@@ -72,7 +86,8 @@ impl<'a> PageWorld<'a> {
         let output = shell.args(["-c", &self.here(command)]).output().unwrap();
         assert!(output.status.success(), "{place}: {command}: {}", describe(&output));
         let text = describe(&output);
-        text.split_once('\n').unwrap().1.to_owned()
+        let mounts = format!("{}/", self.dir.join("mnt").display());
+        text.split_once('\n').unwrap().1.replace(&mounts, MOUNTS)
     }
 }
 
@@ -118,10 +133,18 @@ fn is_output(wanted: &[&str], found: &[&str]) -> bool {
 
 /// Runs all marked blocks of a page, one after the other.
 #[track_caller]
-fn check(test: &str, path: &str) {
+fn check(test: &str, path: &str, needs: Needs) {
+    let has_curl = || Command::new("curl").arg("--version").output().is_ok();
+    if needs == Needs::MountAndCurl && !has_curl() {
+        tfs_testkit::skip::test(test, "curl is not installed");
+        return;
+    }
     isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
         let page = user_pages().into_iter().find(|page| page.path == path).unwrap();
         let world = PageWorld::new(dir);
+        if needs != Needs::Nothing {
+            world.run(path, "tfs mount /mnt/t");
+        }
         for block in page.blocks().into_iter().filter(|block| block.is_run) {
             let place = format!("{path}:{}", block.line);
             for part in format!("\n{}", block.text).split("\n$ ").skip(1) {
@@ -135,22 +158,50 @@ fn check(test: &str, path: &str) {
                 );
             }
         }
+        if needs != Needs::Nothing {
+            world.run(path, "tfs unmount /mnt/t");
+        }
     });
 }
 
 #[test]
 fn readme() {
-    check(tfs_testkit::test_name!(), "README.md");
+    check(tfs_testkit::test_name!(), "README.md", Needs::Nothing);
 }
 
 #[test]
 fn quick_start() {
-    check(tfs_testkit::test_name!(), "docs/guide/quick-start.md");
+    check(tfs_testkit::test_name!(), "docs/guide/quick-start.md", Needs::Nothing);
 }
 
 #[test]
 fn several_servers() {
-    check(tfs_testkit::test_name!(), "docs/guide/several-servers.md");
+    check(tfs_testkit::test_name!(), "docs/guide/several-servers.md", Needs::Nothing);
+}
+
+#[test]
+fn media_servers() {
+    check(tfs_testkit::test_name!(), "docs/guide/media-servers.md", Needs::Mount);
+}
+
+#[test]
+fn configuration() {
+    check(tfs_testkit::test_name!(), "docs/reference/configuration.md", Needs::Nothing);
+}
+
+#[test]
+fn tree() {
+    check(tfs_testkit::test_name!(), "docs/reference/tree.md", Needs::Mount);
+}
+
+#[test]
+fn json() {
+    check(tfs_testkit::test_name!(), "docs/reference/json.md", Needs::Mount);
+}
+
+#[test]
+fn control_api() {
+    check(tfs_testkit::test_name!(), "docs/reference/control-api.md", Needs::MountAndCurl);
 }
 
 #[test]
