@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, tidy, workspace};
+use crate::{Result, docs, tidy, workspace};
 
 /// One check.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,8 @@ enum What {
     Cargo(&'static [&'static str]),
     /// Runs tidy in this process.
     Tidy,
+    /// Builds the site of the documentation in this process, if mdbook is installed.
+    Site,
     /// Runs git with these arguments, if this is a checkout of git.
     Git(&'static [&'static str]),
     /// Runs cargo with a subcommand that may not be installed; the name of the subcommand comes
@@ -40,7 +42,7 @@ enum StepOutcome {
 }
 
 /// The steps, the cheapest first, so that a formatting error is reported within seconds.
-const STEPS: [CiStep; 6] = [
+const STEPS: [CiStep; 7] = [
     CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
     CiStep {
         name: "spaces",
@@ -59,6 +61,7 @@ const STEPS: [CiStep; 6] = [
         ]),
     },
     CiStep { name: "tidy", what: What::Tidy },
+    CiStep { name: "site", what: What::Site },
     CiStep {
         name: "deny",
         what: What::Optional(&["deny", "--offline", "check", "licenses", "bans", "sources"]),
@@ -118,6 +121,13 @@ impl CiStep {
     fn run(self) -> Result<StepOutcome> {
         let passed = match self.what {
             What::Tidy => tidy::run()?,
+            What::Site => {
+                if !docs::has_mdbook() {
+                    println!("mdbook is not installed: left out");
+                    return Ok(StepOutcome::NotInstalled);
+                }
+                docs::run()?
+            }
             What::Git(args) => {
                 if !workspace::root().join(".git").exists() {
                     println!("not a checkout of git: left out");

@@ -48,8 +48,8 @@ Usage: cargo xtask tidy
 
 Checks what neither rustfmt nor clippy checks: docs of modules, sizes of files, long lines, banned
 words, type names declared twice, forbidden dependencies, files that no target compiles, manifests,
-paths of one machine, links and headings in Markdown, and whether the types, tests and paths that
-developers' pages mention exist.
+paths of one machine, links, headings and contents in Markdown, long sentences in pages for users,
+and whether the types, tests and paths that developers' pages mention exist.
 Each violation is printed as `file:line: what is wrong, and what to do`.",
     ),
     (
@@ -57,9 +57,9 @@ Each violation is printed as `file:line: what is wrong, and what to do`.",
         "\
 Usage: cargo xtask ci
 
-Runs fmt, spaces (git diff --check), tidy, deny (if cargo-deny is installed), clippy and doc. The
-cheapest check is first; the first failure ends the run. Tests are a command of their own:
-`cargo xtask test`.",
+Runs fmt, spaces (git diff --check), tidy, site (if mdbook is installed), deny (if cargo-deny is
+installed), clippy and doc. The cheapest check is first; the first failure ends the run. Tests are
+a command of their own: `cargo xtask test`.",
     ),
     (
         "acceptance",

@@ -24,8 +24,7 @@ const SITE: &str = "site";
 /// # Errors
 /// If mdbook is not installed or fails, or a file cannot be read or written.
 pub(crate) fn run() -> Result<bool> {
-    let has_mdbook = Command::new("mdbook").arg("--version").stdout(Stdio::null()).status().is_ok();
-    if !has_mdbook {
+    if !has_mdbook() {
         return Err("mdbook is not installed: cargo install mdbook".into());
     }
     let root = workspace::root();
@@ -54,6 +53,11 @@ pub(crate) fn run() -> Result<bool> {
     }
     println!("{}: {} pages, {} lost links", site.display(), built.len(), lost.len());
     Ok(lost.is_empty())
+}
+
+/// Returns whether the program that builds the site is installed.
+pub(crate) fn has_mdbook() -> bool {
+    Command::new("mdbook").arg("--version").stdout(Stdio::null()).status().is_ok()
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
