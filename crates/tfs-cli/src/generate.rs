@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use eyre::WrapErr as _;
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
-use crate::{exit, output};
+use crate::{completion, exit, output};
 
 /// The start of each page. It turns off justification and hyphenation, so that an example can be
 /// typed as printed.
@@ -16,9 +16,7 @@ const AS_TYPED: &[u8] = b".ad l\n.nh\n";
 
 /// Prints completions for a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> eyre::Result<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tfs", &mut text);
-    output::bytes(&text)?;
+    output::bytes(&completion::registration(args.shell)?)?;
     Ok(exit::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ mod add_hint;
 mod args;
 mod background;
 mod cache;
+mod completion;
 mod config;
 mod daemon;
 #[cfg(feature = "embedded")]
@@ -58,6 +59,10 @@ fn main() -> ExitCode {
     // The command can run with an allocator that keeps too much memory.
     _ = tfs_sys::memory::bound_free_memory();
     let command_line: Vec<_> = env::args_os().collect();
+    if let Some(shell) = completion::asking_shell() {
+        completion::run(&shell, &command_line);
+        return ExitCode::from(exit::SUCCESS);
+    }
     if mount_helper::is_called(&command_line) {
         return ExitCode::from(mount_helper::exit_code(run_as_mount_helper(&command_line)));
     }

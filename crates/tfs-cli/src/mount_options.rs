@@ -63,6 +63,18 @@ pub(crate) fn arguments_of(
     options.filter_map(move |option| argument(&cli, &option).transpose())
 }
 
+/// Returns the options that have a meaning for tfs; those with a value end with `=`.
+pub(crate) fn names() -> Vec<String> {
+    let cli = Cli::command();
+    let mount = cli.find_subcommand("mount");
+    let flags = mount.into_iter().flat_map(Command::get_arguments).filter_map(Arg::get_long);
+    let options = flags.filter_map(|flag| {
+        let end = if takes_value(&cli, flag)? { "=" } else { "" };
+        Some(format!("{}{end}", flag.replace('-', "_")))
+    });
+    options.collect()
+}
+
 /// Splits a list of options at its commas, except between quotes or after a backslash.
 fn split(list: &[u8]) -> Vec<OsString> {
     let mut options = vec![Vec::new()];

@@ -117,7 +117,7 @@ impl Column {
 }
 
 /// Returns the state in the words of torrent clients.
-pub(super) fn state(row: &TorrentRow) -> &'static str {
+pub(crate) fn state(row: &TorrentRow) -> &'static str {
     match row.state {
         "live" if row.finished => "seeding",
         "live" => "downloading",

@@ -10,7 +10,7 @@ use tfs_service::{Query, TorrentRow};
 use super::columns::{remaining, state};
 
 /// The states of the table, and those of JSON.
-const STATES: [&str; 11] = [
+pub(crate) const STATES: [&str; 11] = [
     "seeding",
     "downloading",
     "checking",

@@ -5,5 +5,5 @@ mod filter;
 
 #[cfg(test)]
 pub(crate) use self::columns::tests::row;
-pub(crate) use self::columns::{Column, table};
-pub(crate) use self::filter::{Filter, NamePattern, SortKey, is_listed};
+pub(crate) use self::columns::{Column, state, table};
+pub(crate) use self::filter::{Filter, NamePattern, STATES, SortKey, is_listed};
