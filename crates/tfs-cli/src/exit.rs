@@ -93,23 +93,26 @@ pub(crate) const DOCTOR_FAULT: u8 = 61;
 /// Interrupted by a signal, or the output of a preload was closed.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
+/// Returns each code with its meaning in ascending order, from the comments in this file.
+pub(crate) fn documented() -> Vec<(u8, String)> {
+    let mut meaning = "";
+    let mut codes = Vec::new();
+    for line in include_str!("exit.rs").lines() {
+        if let Some(text) = line.strip_prefix("/// ") {
+            meaning = text;
+        } else if let Some(code) = line.strip_prefix("pub(crate) const ") {
+            let number = code.split_once("= ").and_then(|(_, value)| value.split_once(';'));
+            let number = number.and_then(|(number, _)| number.parse().ok());
+            codes.extend(number.map(|number| (number, meaning.to_owned())));
+        }
+    }
+    codes.sort();
+    codes
+}
+
 #[cfg(test)]
 mod tests {
-    /// Returns each code with its meaning, from the comments in this file.
-    fn in_code() -> Vec<(u8, String)> {
-        let mut meaning = String::new();
-        let mut codes = Vec::new();
-        for line in include_str!("exit.rs").lines() {
-            if let Some(text) = line.strip_prefix("/// ") {
-                text.clone_into(&mut meaning);
-            } else if let Some(code) = line.strip_prefix("pub(crate) const ") {
-                let number = code.split("= ").nth(1).unwrap().split(';').next().unwrap();
-                codes.push((number.parse().unwrap(), std::mem::take(&mut meaning)));
-            }
-        }
-        codes.sort();
-        codes
-    }
+    use super::documented;
 
     /// Returns the rows of the table in the documentation.
     fn in_docs() -> Vec<(u8, String)> {
@@ -124,9 +127,9 @@ mod tests {
 
     #[test]
     fn every_code_is_documented_in_the_same_words() {
-        assert_eq!(in_docs(), in_code());
-        let mut codes: Vec<_> = in_code().into_iter().map(|(code, _)| code).collect();
+        assert_eq!(in_docs(), documented());
+        let mut codes: Vec<_> = documented().into_iter().map(|(code, _)| code).collect();
         codes.dedup();
-        assert_eq!(codes.len(), in_code().len());
+        assert_eq!(codes.len(), documented().len());
     }
 }

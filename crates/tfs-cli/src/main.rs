@@ -22,6 +22,7 @@ mod figures;
 mod generate;
 mod list;
 mod logging;
+mod manual;
 mod mount;
 mod mount_helper;
 mod mount_options;

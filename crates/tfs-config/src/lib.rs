@@ -37,7 +37,7 @@ pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
 pub use kind::ValueKind;
-pub use load::Sources;
+pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded};
 pub use model::{
     CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,

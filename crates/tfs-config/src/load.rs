@@ -16,6 +16,17 @@ use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, SettingsError,
 /// The configuration file of the system.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
 
+/// The configuration files that need not be named, the lower layer first, as documentation names
+/// them.
+pub const FILES: [(&str, &str); 3] = [
+    (SYSTEM_FILE, "The configuration of the machine."),
+    (
+        "$XDG_CONFIG_HOME/tfs/config.toml",
+        "The configuration of the user, by default `~/.config/tfs/config.toml`.",
+    ),
+    (FILE_HERE, "The configuration in the current directory."),
+];
+
 /// Overrides the path of the system's file. Not a setting: tests use it to be independent of the
 /// machine.
 const SYSTEM_FILE_VARIABLE: &str = "_TFS_SYSTEM_CONFIG";
