@@ -10,7 +10,9 @@ use lexopt::{
     Error, Parser, ValueExt as _,
 };
 
-use crate::{acceptance::Selection, dist::Dist, help, scenario::Scenarios, soak::Soak};
+use crate::{
+    acceptance::Selection, dist::Dist, help, pictures::Pictures, scenario::Scenarios, soak::Soak,
+};
 
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) enum Task {
     Bench(Vec<OsString>),
     /// Print the structure of the checkouts in these directories.
     Structure(Vec<OsString>),
+    /// Draw the picture of a terminal.
+    Pictures(Pictures),
     /// Make the tarball.
     Dist(Dist),
     /// Build the site of the documentation.
@@ -70,6 +74,7 @@ impl Task {
     /// Parses the arguments of a command that does not hand them on.
     fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
         let (mut selection, mut scenarios) = (Selection::default(), Scenarios::default());
+        let mut pictures = Pictures::default();
         let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
         let mut seed = None;
         while let Some(arg) = args.next()? {
@@ -84,6 +89,7 @@ impl Task {
                 ("soak", Long("seed")) => soak.seed = Some(args.value()?.parse()?),
                 ("structure", Long("at")) => dirs.push(args.value()?),
                 ("readability", Long("seed")) => seed = Some(args.value()?.parse()?),
+                ("pictures", Long("binary")) => pictures.binary = Some(args.value()?),
                 ("dist", Long("binary")) => dist.binary = Some(args.value()?),
                 (_, arg) => return Err(arg.unexpected()),
             }
@@ -97,6 +103,7 @@ impl Task {
             "structure" => Self::Structure(dirs),
             "docs" => Self::Docs,
             "readability" => Self::Readability(seed),
+            "pictures" => Self::Pictures(pictures),
             _ => Self::Dist(dist),
         })
     }
@@ -211,6 +218,17 @@ mod tests {
                 dist --binary => error: missing argument for option '--binary'
                 dist --binary a b => error: unexpected argument "b"
                 dist tfs => error: unexpected argument "tfs""#]],
+        );
+    }
+
+    #[test]
+    fn pictures_may_show_a_binary_of_elsewhere() {
+        check(
+            &["pictures", "pictures --binary a/tfs", "pictures a"],
+            &expect![[r#"
+                pictures => Pictures(Pictures { binary: None })
+                pictures --binary a/tfs => Pictures(Pictures { binary: Some("a/tfs") })
+                pictures a => error: unexpected argument "a""#]],
         );
     }
 

@@ -14,6 +14,7 @@ Commands:
   soak        Read at random through faults for minutes
   bench       Compare tfs with other filesystems and programs
   structure   Print size and structure of checkouts
+  pictures    Draw the picture of a terminal for README.md
   dist        Pack the binary with its manual, completions, units and documentation
   docs        Build the site of the documentation, and check its links
   readability Print how long the sentences of the pages for users are
@@ -26,7 +27,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     (
         "test",
         "\
@@ -131,6 +132,16 @@ Usage: cargo xtask structure [--at DIR]...
 Prints lines, files, types, functions, module cycles and words of documentation as a table in
 Markdown, with a column for each DIR (default: this checkout). To compare two commits:
 `git worktree add DIR COMMIT`, then `cargo xtask structure --at DIR --at .`.",
+    ),
+    (
+        "pictures",
+        "\
+Usage: cargo xtask pictures [--binary FILE]
+
+Runs the demonstration with real rqbits on loopback, mounts its server, and draws what the commands
+of a short session print: docs/pictures/terminal.svg. Needs /dev/fuse, and `script` of bsdutils.
+
+`--binary FILE` runs an existing binary; by default tfs is built with the profile of the tests.",
     ),
     (
         "dist",

@@ -2,7 +2,8 @@
 //!
 //! It runs cargo, reads the files of the checkout and prints its findings. It depends on no crate
 //! of the workspace, so that it works while they do not compile. Only `acceptance` installs
-//! programs. In the checkout it writes only the page named by `bench --markdown`.
+//! programs. In the checkout it writes only the page named by `bench --markdown`, and
+//! the picture of `pictures`.
 //!
 //! Exit codes: 0 success, 1 a check or a test failed, 2 invalid command line.
 
@@ -16,6 +17,7 @@ mod demo;
 mod dist;
 mod docs;
 mod help;
+mod pictures;
 mod program;
 mod prose;
 mod readability;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
+        Task::Pictures(pictures) => pictures::run(&pictures),
         Task::Dist(dist) => dist::run(&dist),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Scenario(scenarios) => scenario::run(&scenarios),
