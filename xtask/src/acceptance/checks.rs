@@ -74,21 +74,40 @@ pub(super) const CHECKS: [ForeignCheck; 14] = [
     ForeignCheck {
         name: "completions",
         issue: 18,
-        about: "each shell parses its completions without a message",
-        programs: &[debian("bash", "bash"), debian("zsh", "zsh"), debian("fish", "fish")],
-        mounts: false,
+        about: "bash, zsh and fish insert torrents of a server, and the mounts of the user",
+        programs: &[
+            debian("bash", "bash"),
+            debian("zsh", "zsh"),
+            debian("fish", "fish"),
+            debian("tmux", "tmux"),
+        ],
+        mounts: true,
         script: "for shell in bash zsh fish; do\n\
                  \x20   \"$TFS\" completions $shell >tfs.$shell\n\
                  \x20   quietly $shell -n tfs.$shell\n\
+                 done\n\
+                 cargo_test tfs-cli cli completion\n\
+                 demo\n\
+                 export _TFS_COMPLETE_MILLIS=20000\n\
+                 for shell in bash zsh fish; do\n\
+                 \x20   completes $shell \"tfs unmount ${MOUNT%nt}\" \"tfs unmount $MOUNT\"\n\
+                 \x20   completes $shell 'tfs search ext' 'tfs search extras'\n\
                  done",
     },
     ForeignCheck {
         name: "manual",
         issue: 18,
-        about: "mandoc finds no error in the manual pages",
-        programs: &[debian("mandoc", "mandoc")],
+        about: "mandoc, groff and man format the manual pages at 80 columns without a message",
+        programs: &[debian("mandoc", "mandoc"), debian("groff", "groff"), debian("man", "man-db")],
         mounts: false,
-        script: "\"$TFS\" man --dir man && mandoc -T lint -W error man/*",
+        script: "\"$TFS\" man --dir share/man1\n\
+                 quietly mandoc -T lint share/man*/*\n\
+                 for page in share/man*/*; do\n\
+                 \x20   quietly groff -man -Tutf8 -ww -z $page\n\
+                 \x20   MANWIDTH=80 man --warnings -l $page 2>messages >page\n\
+                 \x20   [[ ! -s messages ]] || { cat messages; exit 1; }\n\
+                 \x20   if grep -n '.\\{81,\\}' page; then exit 1; fi\n\
+                 done",
     },
     ForeignCheck {
         name: "units",

@@ -58,3 +58,32 @@ cargo_test() {
     (cd "$ROOT" && cargo test --locked --all-features -p "$1" --test "$2" -- "$3")
     [[ ! -s skipped ]] || { cat skipped; return 1; }
 }
+
+# Types a line and the Tab key in a real shell: SHELL LINE WANTED
+completes() {
+    local shell=$1 line=$2 wanted=$3 command
+    local -a tmux=(tmux -u -f /dev/null -S "$PWD/tmux")
+    case $shell in
+        bash) command="bash --norc --noprofile -i"; set -- "source tfs.bash" ;;
+        zsh) command="zsh -f -i"; set -- "autoload -U compinit; compinit -u -D; source tfs.zsh" ;;
+        fish) command="fish --no-config -i"; set -- "source tfs.fish" ;;
+    esac
+    PATH=$(dirname "$TFS"):$PATH TFS_SERVER=$SERVER LC_ALL=C.UTF-8 \
+        "${tmux[@]}" new-session -d -x 150 -y 30 "$command"
+    "${tmux[@]}" send-keys -l -- "$1; clear; echo ready"
+    "${tmux[@]}" send-keys Enter
+    until_done 30 shows '^ready'
+    "${tmux[@]}" send-keys -l -- "$line"
+    "${tmux[@]}" send-keys Tab
+    # The shell reads this when it has completed.
+    "${tmux[@]}" send-keys -l -- '%%'
+    until_done 30 shows '%%'
+    "${tmux[@]}" capture-pane -p | grep '%%'
+    "${tmux[@]}" capture-pane -p | grep -qF -- "$wanted %%"
+    "${tmux[@]}" kill-server
+}
+
+# Returns whether the terminal of `completes` shows a line with this pattern.
+shows() {
+    tmux -S "$PWD/tmux" capture-pane -p | grep -q -- "$1"
+}
