@@ -58,6 +58,6 @@ pub use kernel_handle::KernelHandle;
 pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{FuseMount, MountError, SessionError, check_fuse, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
-pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT};
+pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT, SecurityContext};
 pub use reads::MountCounters;
 pub use unmount::{Holder, Unmount, UnmountError, unmount};

@@ -13,6 +13,9 @@ const SUBTYPE: &str = "tfs";
 /// line.
 const FS_NAME_BYTES_MAX: usize = 255;
 
+/// Maximum length of a label in bytes. Labels of policies are far shorter.
+const CONTEXT_BYTES_MAX: usize = 255;
+
 /// Kernel read-ahead window in KiB. The core reads ahead for sequential readers itself, so this
 /// window only covers the path between kernel and core. What it adds is requested even if no
 /// program needs it. With 1 MiB, reading the first MiB in steps of 64 KiB makes the kernel request
@@ -54,6 +57,9 @@ pub struct MountOptions {
     pub forwards_looks: bool,
     /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
+    /// SELinux label of all files, as of `mount -o context=`. Only root can set it. Without SELinux
+    /// in the kernel it is left out, as `mount(8)` does.
+    pub context: Option<SecurityContext>,
     /// Kernel read-ahead window in KiB. Only root can set it; otherwise the kernel's default is
     /// used.
     pub read_ahead_kb: u32,
@@ -72,12 +78,14 @@ impl MountOptions {
             may_pass_through: true,
             forwards_looks: false,
             missing_errno: MissingErrno::default(),
+            context: None,
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }
 
-    /// Returns the data for `mount(2)`, for the device open as `device_fd`.
-    pub(crate) fn kernel_data(&self, device_fd: i32) -> String {
+    /// Returns the data for `mount(2)`, for the device open as `device_fd`. `has_labels` is whether
+    /// the kernel knows labels; else it refuses the option.
+    pub(crate) fn kernel_data(&self, device_fd: i32, has_labels: bool) -> String {
         // S_IFDIR in octal. The kernel checks only the file type.
         let mut data = format!(
             "fd={device_fd},rootmode=40000,user_id={},group_id={},default_permissions",
@@ -89,6 +97,10 @@ impl MountOptions {
         }
         data.push_str(",subtype=");
         data.push_str(SUBTYPE);
+        if let Some(SecurityContext(context)) = self.context.as_ref().filter(|_| has_labels) {
+            // In quotes, since categories of a label are separated by commas.
+            let _ = write!(data, ",context=\"{context}\"");
+        }
         data
     }
 
@@ -99,6 +111,24 @@ impl MountOptions {
             "ro,nosuid,nodev,noexec,default_permissions{allow_other},fsname={},subtype={SUBTYPE}",
             self.fs_name,
         )
+    }
+}
+
+/// A label of SELinux, such as `system_u:object_r:fusefs_t:s0`: 1 to 255 printable ASCII characters
+/// without quotes, backslashes and spaces, so that it cannot end an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityContext(String);
+
+impl SecurityContext {
+    /// Returns the label, or `None` for a text that cannot be one. Whether the policy of the system
+    /// has it shows when mounting.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let is_allowed =
+            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+        let is_label =
+            (1..=CONTEXT_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_allowed);
+        is_label.then(|| Self(text.to_owned()))
     }
 }
 
@@ -188,19 +218,39 @@ mod tests {
         let mut options = MountOptions::new(FsName::new("http://h:1/"));
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         let ids = format!("rootmode=40000,user_id={uid},group_id={gid}");
-        assert_eq!(options.kernel_data(7), format!("fd=7,{ids},default_permissions,subtype=tfs"));
+        assert_eq!(
+            options.kernel_data(7, false),
+            format!("fd=7,{ids},default_permissions,subtype=tfs")
+        );
         assert_eq!(
             options.fusermount_data(),
             "ro,nosuid,nodev,noexec,default_permissions,fsname=http://h:1/,subtype=tfs"
         );
         options.allow_other = true;
         assert_eq!(
-            options.kernel_data(7),
+            options.kernel_data(7, false),
             format!("fd=7,{ids},default_permissions,allow_other,subtype=tfs")
         );
         assert_eq!(
             options.fusermount_data(),
             "ro,nosuid,nodev,noexec,default_permissions,allow_other,fsname=http://h:1/,subtype=tfs"
         );
+        options.context = SecurityContext::new("system_u:object_r:fusefs_t:s0:c1,c2");
+        assert_eq!(
+            options.kernel_data(7, true),
+            format!(
+                "fd=7,{ids},default_permissions,allow_other,subtype=tfs,\
+                 context=\"system_u:object_r:fusefs_t:s0:c1,c2\""
+            )
+        );
+        assert!(!options.kernel_data(7, false).contains("context"));
+    }
+
+    #[test]
+    fn a_label_cannot_end_its_option() {
+        assert!(SecurityContext::new("a:b_c:d-0:c0.c1023").is_some());
+        for text in ["", "a b", "a\"", "a'", "a\\", "a\n", "a\0", "\u{e9}", &"a".repeat(256)] {
+            assert_eq!(SecurityContext::new(text), None, "{text}");
+        }
     }
 }

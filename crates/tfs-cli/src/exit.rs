@@ -90,6 +90,8 @@ pub(crate) const PRELOAD_FAILED: u8 = 56;
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
+/// A mount does not show the data of its servers, or not all of it.
+pub(crate) const UNHEALTHY: u8 = 62;
 /// Interrupted by a signal, or the output of a preload was closed.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 

@@ -20,6 +20,7 @@ mod exit;
 mod failed;
 mod figures;
 mod generate;
+mod healthy;
 mod list;
 mod logging;
 mod manual;
@@ -125,6 +126,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
         Command::Status(args) => status::run(args, &loaded),
+        Command::Healthy(args) => healthy::run(args),
         Command::Search(args) => search::run(args, &loaded),
         Command::Cache(args) => cache::run(args),
         Command::Refresh(args) => refresh::run(args),

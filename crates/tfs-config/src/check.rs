@@ -82,7 +82,7 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
 fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let settings = &loaded.settings;
     let (key, part) = ("cache.memory_bytes", settings.cache.memory_bytes);
-    if part.is_some_and(|part| part > settings.read.memory_bytes) {
+    if part.zip(settings.read.memory_bytes).is_some_and(|(part, whole)| part > whole) {
         let message = format!("`{key}` is more than `read.memory`");
         let problem = Problem::at(loaded.place(key), message);
         problems.push(problem.hint("it is a share of `read.memory`: raise that, or lower this"));

@@ -156,7 +156,7 @@ const SERVER: [Key; 6] = [
     ),
 ];
 
-const MOUNT: [Key; 8] = [
+const MOUNT: [Key; 9] = [
     key(
         "mount.path",
         ValueKind::Path,
@@ -214,6 +214,14 @@ const MOUNT: [Key; 8] = [
         Some("--umask"),
         "Permission bits to remove from files (0444) and directories (0555).",
     ),
+    key(
+        "mount.context",
+        ValueKind::Label,
+        Unset { means: "that of the policy", example: "\"system_u:object_r:fusefs_t:s0\"" },
+        Some("--context"),
+        "The SELinux label of all files. Only root can set it, and systems without SELinux ignore \
+         it.",
+    ),
 ];
 
 const READ: [Key; 7] = [
@@ -259,7 +267,10 @@ const READ: [Key; 7] = [
     key(
         "read.memory",
         ValueKind::Size { min: MEMORY_BYTES_MIN },
-        Is("\"128MiB\""),
+        Unset {
+            means: "128MiB, or a quarter of the memory limit of the cgroup if that is less",
+            example: "\"64MiB\"",
+        },
         Some("--memory"),
         "Maximum memory of the buffers and the cache of a mount together.",
     ),

@@ -40,6 +40,8 @@ pub enum ValueKind {
     Name,
     /// A user name: any text without a colon or control characters (RFC 7617).
     User,
+    /// A label of SELinux: printable ASCII characters without quotes, backslashes and spaces.
+    Label,
     /// An absolute path.
     Path,
     /// The URL of a server.
@@ -82,6 +84,7 @@ impl ValueKind {
             Self::Days => "a time, as in `\"7d\"`".to_owned(),
             Self::Name => "a name".to_owned(),
             Self::User => "a user name".to_owned(),
+            Self::Label => "a label of SELinux".to_owned(),
             Self::Path => "an absolute path".to_owned(),
             Self::Url => "an http or https address".to_owned(),
             Self::Listen => "an address and a port".to_owned(),
@@ -129,6 +132,7 @@ impl ValueKind {
             | Self::Days
             | Self::Name
             | Self::User
+            | Self::Label
             | Self::Path
             | Self::Url
             | Self::Listen
@@ -191,6 +195,8 @@ impl ValueKind {
                 return Err("it must be text without colons".to_owned());
             }
             Self::User => {}
+            Self::Label if !is_label(text) => return Err(self.wanted()),
+            Self::Label => {}
             Self::Path if text.is_empty() || text.contains('\0') => return Err(self.wanted()),
             Self::Path => match written {
                 ValueOrigin::InFile if !Path::new(text).is_absolute() => {
@@ -241,6 +247,11 @@ impl ValueKind {
 fn whole(number: &Num) -> Option<u64> {
     let signed = number.to_i128().and_then(|number| u64::try_from(number).ok());
     signed.or_else(|| number.to_u128().and_then(|number| u64::try_from(number).ok()))
+}
+
+fn is_label(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 fn has_controls(text: &str) -> bool {

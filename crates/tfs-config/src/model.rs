@@ -56,6 +56,7 @@ pub struct MountSection {
     pub gid: Option<u32>,
     #[serde(deserialize_with = "de_mask")]
     pub umask: u16,
+    pub context: Option<String>,
 }
 
 /// How the torrents of several servers are arranged.
@@ -81,8 +82,8 @@ pub struct ReadSection {
     pub timeout_max: Duration,
     #[serde(rename = "readahead", deserialize_with = "de_size")]
     pub readahead_bytes: u64,
-    #[serde(rename = "memory", deserialize_with = "de_size")]
-    pub memory_bytes: u64,
+    #[serde(rename = "memory", default, deserialize_with = "de_size_if_set")]
+    pub memory_bytes: Option<u64>,
     pub passthrough: PassthroughMode,
 }
 

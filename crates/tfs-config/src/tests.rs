@@ -56,7 +56,7 @@ fn a_higher_layer_wins_and_each_value_knows_its_place() {
     let variables = [("TFS_READ__TIMEOUT", "20s"), ("TFS_READ__MEMORY", "64MiB"), ("HOME", "/x")];
     let loaded = load(file, &variables, &[("read.timeout", "30s")]).unwrap();
     assert_eq!(loaded.settings.read.timeout, Duration::from_secs(30));
-    assert_eq!(loaded.settings.read.memory_bytes, 64 << 20);
+    assert_eq!(loaded.settings.read.memory_bytes, Some(64 << 20));
     assert_eq!(loaded.settings.read.readahead_bytes, 1 << 20);
     assert_eq!(loaded.settings.logging.level, LogLevel::Info);
     let place = |name| loaded.place(name).to_string();

@@ -8,6 +8,7 @@
 //! HTTP. It has no policy and prints nothing.
 
 mod blocking;
+pub mod cgroup;
 pub mod clock;
 mod detached;
 pub mod memory;

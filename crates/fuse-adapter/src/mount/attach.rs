@@ -19,6 +19,9 @@ const DEVICE: &str = "/dev/fuse";
 /// Filesystem type for `mount(2)`. The mount tables append the subtype.
 const FS_TYPE: &str = "fuse";
 
+/// Where a kernel with SELinux shows it.
+const SELINUX_DIR: &str = "/sys/fs/selinux";
+
 /// Flags of all mounts: torrents are untrusted data, and the mount is read-only.
 const FLAGS: MountFlags =
     MountFlags::RDONLY.union(MountFlags::NOSUID).union(MountFlags::NODEV).union(MountFlags::NOEXEC);
@@ -27,6 +30,10 @@ const FLAGS: MountFlags =
 pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
     if geteuid().is_root() {
         return attach_as_root(path, options);
+    }
+    // fusermount3 has no such option.
+    if options.context.is_some() {
+        return Err(MountError::ContextRefused);
     }
     // fusermount3 opens the device itself, but its message for a missing device is unclear.
     if let Err(MountError::NoFuseDevice) = std::fs::metadata(DEVICE).map_err(device_error) {
@@ -55,8 +62,8 @@ pub fn check_fuse() -> Result<(), MountError> {
 fn attach_as_root(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
     let failed = |source| MountError::Mount { path: path.to_owned(), source };
     let device = File::options().read(true).write(true).open(DEVICE).map_err(device_error)?;
-    let data =
-        CString::new(options.kernel_data(device.as_raw_fd())).map_err(|nul| failed(nul.into()))?;
+    let data = options.kernel_data(device.as_raw_fd(), Path::new(SELINUX_DIR).is_dir());
+    let data = CString::new(data).map_err(|nul| failed(nul.into()))?;
     let source = options.fs_name.as_str();
     rustix::mount::mount(source, path, FS_TYPE, FLAGS, data.as_c_str())
         .map_err(|errno| failed(errno.into()))?;

@@ -25,6 +25,9 @@ pub enum MountError {
     /// `allow_other` is not permitted for users other than root.
     #[error("mount with allow_other: /etc/fuse.conf does not have user_allow_other")]
     AllowOtherRefused,
+    /// A security label is not permitted for users other than root.
+    #[error("mount with a security context: only root can set it")]
+    ContextRefused,
     /// fusermount3 refused for another reason.
     #[error("mount on {}: {message}", path.display())]
     Fusermount {

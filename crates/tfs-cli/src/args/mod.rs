@@ -17,8 +17,8 @@ use tfs_config::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
-    CacheArgs, CacheCommand, ClearArgs, MountedArgs, PRELOAD_HELP, PreloadArgs, RefreshArgs,
-    SearchArgs, StatusArgs,
+    CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PRELOAD_HELP, PreloadArgs,
+    RefreshArgs, SearchArgs, StatusArgs,
 };
 use self::setting::{ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
@@ -92,6 +92,9 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show mounts, their servers and caches, and open files.
     Status(StatusArgs),
+    /// Check mounts: the exit code is 0 if all is well.
+    #[command(after_help = HEALTHY_HELP)]
+    Healthy(HealthyArgs),
     /// Search the files of all torrents.
     Search(SearchArgs),
     /// Show or clear the cache of a mount.
@@ -124,6 +127,11 @@ pub(crate) enum Command {
     /// Print the manual page, or write one for each command.
     Man(ManArgs),
 }
+
+const HEALTHY_HELP: &str = "\
+Prints a line for each mount: \"ok\" or the problem. Exit codes: 0 for healthy, 62
+for a problem, 43 for a process that does not answer, 40 without a mount.
+It asks the process behind the mount, so it never hangs.";
 
 const DAEMON_HELP: &str = "\
 Each [[mount]] starts, fails and is retried on its own. Ctrl-C and SIGTERM unmount
@@ -302,6 +310,7 @@ impl Cli {
             Command::Daemon
             | Command::Unmount(_)
             | Command::Status(_)
+            | Command::Healthy(_)
             | Command::Cache(_)
             | Command::Refresh(_)
             | Command::Preload(_)

@@ -43,6 +43,9 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "MASK", help = help("mount.umask"),
         value_parser = setting("mount.umask"))]
     umask: Option<String>,
+    #[arg(long, value_name = "LABEL", help = help("mount.context"),
+        value_parser = setting("mount.context"))]
+    context: Option<String>,
     /// Accepted for compatibility; mounts are always read-only.
     #[arg(long)]
     read_only: bool,
@@ -154,6 +157,7 @@ impl MountArgs {
         set(flags, "mount.uid", self.uid.as_ref());
         set(flags, "mount.gid", self.gid.as_ref());
         set(flags, "mount.umask", self.umask.as_ref());
+        set(flags, "mount.context", self.context.as_ref());
         set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
         set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "metadata.show_control", self.show_control.then_some(&on));

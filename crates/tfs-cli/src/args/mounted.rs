@@ -42,6 +42,12 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct HealthyArgs {
+    /// The mount point [default: all mounts of this user].
+    pub(crate) mountpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,

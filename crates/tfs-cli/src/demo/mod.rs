@@ -111,6 +111,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         layout: RootLayout::default(),
         allow_other: false,
         allow_non_empty: false,
+        context: None,
         show_control: false,
         inode32: false,
         may_pass_through: false,

@@ -68,6 +68,9 @@ pub(super) fn mount(error: &MountError) -> ErrorReport {
             PREFIX,
             "as root, add the line user_allow_other to /etc/fuse.conf, or omit --allow-other",
         ),
+        MountError::ContextRefused => {
+            hinted(exit::MOUNT_FAILED, PREFIX, "run tfs as root, or leave out context")
+        }
         MountError::Fusermount { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
             hinted(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
         }

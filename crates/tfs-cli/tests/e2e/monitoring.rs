@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use tfs_testkit::isolate;
 use tfs_testkit::rqbit::{FakeRqbit, LargeLibrary};
 use tfs_testkit::until::until;
 
-use crate::support::Mounted;
+use crate::support::{Mounted, tfs};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -111,5 +112,68 @@ fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
         );
         assert_eq!(fs::read_dir(&mounted.path).unwrap().count(), SHAPE.torrent_count as usize);
         mounted.unmount();
+    });
+}
+
+/// Runs `tfs healthy` with these arguments, and returns the exit code and both outputs.
+fn healthy(dir: &Path, arguments: &[&Path]) -> (i32, String) {
+    let output = tfs(dir).arg("healthy").args(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn healthy_is_an_exit_code() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let library = FakeRqbit::start(SHAPE).unwrap();
+        let mounted = Mounted::with(dir, &library.url(), &["--poll-interval", "100ms"]);
+        let path = mounted.path.clone();
+        let ok = format!("{}: ok\n", path.display());
+        assert_eq!(healthy(dir, &[&path]), (0, ok.clone()));
+        assert_eq!(healthy(dir, &[dir]).0, 40);
+        // Other tests have mounts at the same time.
+        let (_, all) = healthy(dir, &[]);
+        assert!(all.contains(&ok), "{all}");
+
+        drop(library);
+        let (code, text) = until("the server is known to be down", || {
+            let answer = healthy(dir, &[&path]);
+            (answer.0 != 0).then_some(answer)
+        });
+        assert_eq!(code, 62, "{text}");
+        let problem = format!("{}: the server ", path.display());
+        assert!(text.starts_with(&problem), "{text}");
+        let (code, all) = healthy(dir, &[]);
+        assert!(code == 62 && all.contains(&problem), "{code} {all}");
+
+        mounted.crash();
+        assert_eq!(healthy(dir, &[&path]).0, 43);
+        let (code, all) = healthy(dir, &[]);
+        let dead = format!("{}: its process does not answer\n", path.display());
+        assert!(code == 62 && all.contains(&dead), "{code} {all}");
+    });
+}
+
+#[test]
+fn a_security_label_needs_root_and_selinux() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let library = FakeRqbit::start(SHAPE).unwrap();
+        let flags = ["-o", "context=\"system_u:object_r:fusefs_t:s0:c1,c2\""];
+        if geteuid().is_root() && !Path::new("/sys/fs/selinux").exists() {
+            // Left out, as by mount(8): the kernel would refuse it.
+            Mounted::with(dir, &library.url(), &flags).unmount();
+        }
+        if !geteuid().is_root() {
+            let path = dir.join("t");
+            fs::create_dir(&path).unwrap();
+            let mut mount = tfs(dir);
+            let mount = mount.args(["mount", "--server", &library.url()]).args(flags).arg(path);
+            let output = mount.output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(34), "{text}");
+            assert!(text.contains("only root can set it"), "{text}");
+        }
     });
 }

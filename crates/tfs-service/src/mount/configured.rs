@@ -1,9 +1,11 @@
 //! Converts the settings of a configuration into those of a mount.
 
+use fuse_adapter::SecurityContext;
 use tfs_config::{
     ChosenServer, Loaded, MetadataSection, MissingData, MissingError, MountLayout, MountSection,
     PassthroughMode, Problem, Settings,
 };
+use tfs_sys::cgroup::memory_limit_bytes;
 use vfs_core::RootLayout;
 
 use super::start::FIRST_LOOK_TIME_MAX;
@@ -37,6 +39,7 @@ impl MountSettings {
             mountpoint: mount.path.clone(),
             allow_other: mount.allow_other,
             allow_non_empty: mount.allow_non_empty,
+            context: mount.context.as_deref().and_then(SecurityContext::new),
             servers,
             layout: match mount.layout {
                 MountLayout::Union => RootLayout::Union,
@@ -49,7 +52,7 @@ impl MountSettings {
                     MissingData::Wait => MissingPolicy::Wait,
                     MissingData::Fail => MissingPolicy::Fail,
                 },
-                memory_bytes_max: bytes(read.memory_bytes),
+                memory_bytes_max: read.memory_bytes.map_or_else(default_memory, bytes),
                 cache_bytes_max: cache.memory_bytes.map(bytes),
             },
             missing_errno: match read.missing_errno {
@@ -78,6 +81,18 @@ impl MountSettings {
             },
         }
     }
+}
+
+/// Returns the memory of a mount without a setting, in bytes: the default of the core, or a quarter
+/// of what the control group allows. The rest is for names, and for whatever else runs there.
+fn default_memory() -> usize {
+    memory_within(memory_limit_bytes())
+}
+
+fn memory_within(limit_bytes: Option<u64>) -> usize {
+    let default = ReadPolicy::default().memory_bytes_max;
+    let share = limit_bytes.and_then(|limit| usize::try_from(limit / 4).ok());
+    share.map_or(default, |share| share.min(default))
 }
 
 fn attr_options(metadata: &MetadataSection, mount: &MountSection) -> AttrOptions {
@@ -122,6 +137,16 @@ mod tests {
         let loaded = sources.load().unwrap();
         let [mount] = loaded.settings.mounts.as_slice() else { panic!("one mount") };
         MountSettings::of(&loaded, mount).unwrap()
+    }
+
+    #[test]
+    fn a_memory_limit_of_the_system_lowers_the_default() {
+        for (limit_mib, want_mib) in
+            [(None, 128), (Some(64 << 10), 128), (Some(256), 64), (Some(100), 25)]
+        {
+            let limit = limit_mib.map(|mib: u64| mib << 20);
+            assert_eq!(memory_within(limit), want_mib << 20, "{limit_mib:?}");
+        }
     }
 
     #[test]

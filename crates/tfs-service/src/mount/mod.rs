@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fuse_adapter::{
-    FsName, FuseMount, MissingErrno, MountOptions, check_mountpoint, wait_for_answer,
+    FsName, FuseMount, MissingErrno, MountOptions, SecurityContext, check_mountpoint,
+    wait_for_answer,
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
@@ -60,6 +61,8 @@ pub struct MountSettings {
     pub allow_other: bool,
     /// Whether the mount point may be a directory that is not empty.
     pub allow_non_empty: bool,
+    /// The SELinux label of all files. Only root can set it.
+    pub context: Option<SecurityContext>,
     /// Deadlines and limits of reads.
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
@@ -468,6 +471,7 @@ async fn mount(
     let mut options = MountOptions::new(FsName::new(&urls.join(",")));
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
+    options.context = settings.context.clone();
     options.read_ahead_kb = settings.read_ahead_kb;
     options.may_pass_through = settings.may_pass_through;
     options.missing_errno = settings.missing_errno;
