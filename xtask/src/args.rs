@@ -39,12 +39,16 @@ pub(crate) enum Task {
     Structure(Vec<OsString>),
     /// Draw the picture of a terminal.
     Pictures(Pictures),
-    /// Make the tarball.
-    Dist(Dist),
     /// Build the site of the documentation.
     Docs,
     /// Print how long the sentences of the pages are, and ten of them chosen by this seed.
     Readability(Option<u64>),
+    /// Check the package outside the workspace.
+    Embed,
+    /// Make what users download.
+    Dist(Dist),
+    /// Print the text of the release with this tag.
+    Notes(Option<String>),
 }
 
 impl Task {
@@ -77,6 +81,7 @@ impl Task {
         let mut pictures = Pictures::default();
         let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
         let mut seed = None;
+        let mut tag = None;
         while let Some(arg) = args.next()? {
             match (command, arg) {
                 ("acceptance", Long("no-install")) => selection.no_install = true,
@@ -91,12 +96,19 @@ impl Task {
                 ("readability", Long("seed")) => seed = Some(args.value()?.parse()?),
                 ("pictures", Long("binary")) => pictures.binary = Some(args.value()?),
                 ("dist", Long("binary")) => dist.binary = Some(args.value()?),
+                ("dist", Long("target")) => dist.target = Some(args.value()?.string()?),
+                ("dist", Long("deb-version")) => {
+                    dist.deb_version = Some(args.value()?.string()?);
+                }
+                ("notes", Value(text)) if tag.is_none() => tag = Some(text.string()?),
+                ("dist", Value(part)) => dist.add(&part.string()?)?,
                 (_, arg) => return Err(arg.unexpected()),
             }
         }
         Ok(match command {
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
+            "embed" => Self::Embed,
             "acceptance" => Self::Acceptance(selection),
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),
@@ -104,6 +116,7 @@ impl Task {
             "docs" => Self::Docs,
             "readability" => Self::Readability(seed),
             "pictures" => Self::Pictures(pictures),
+            "notes" => Self::Notes(tag),
             _ => Self::Dist(dist),
         })
     }
@@ -209,15 +222,23 @@ mod tests {
     }
 
     #[test]
-    fn a_tarball_may_have_a_binary_of_elsewhere() {
+    fn parts_of_a_release_are_selected_by_name() {
         check(
-            &["dist", "dist --binary a/tfs", "dist --binary", "dist --binary a b", "dist tfs"],
+            &[
+                "dist",
+                "dist tarball deb --binary a/tfs",
+                "dist static --target aarch64-unknown-linux-musl",
+                "dist deb --deb-version 9",
+                "dist --binary",
+                "dist tfs",
+            ],
             &expect![[r#"
-                dist => Dist(Dist { binary: None })
-                dist --binary a/tfs => Dist(Dist { binary: Some("a/tfs") })
+                dist => Dist(Dist { parts: {}, binary: None, target: None, deb_version: None })
+                dist tarball deb --binary a/tfs => Dist(Dist { parts: {Tarball, Deb}, binary: Some("a/tfs"), target: None, deb_version: None })
+                dist static --target aarch64-unknown-linux-musl => Dist(Dist { parts: {Static}, binary: None, target: Some("aarch64-unknown-linux-musl"), deb_version: None })
+                dist deb --deb-version 9 => Dist(Dist { parts: {Deb}, binary: None, target: None, deb_version: Some("9") })
                 dist --binary => error: missing argument for option '--binary'
-                dist --binary a b => error: unexpected argument "b"
-                dist tfs => error: unexpected argument "tfs""#]],
+                dist tfs => error: there is no part `tfs`; the parts are tarball, deb, rpm, static, sbom"#]],
         );
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, docs, tidy, workspace};
+use crate::{Result, docs, embed, tidy, workspace};
 
 /// One check.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ enum What {
     Tidy,
     /// Builds the site of the documentation in this process, if mdbook is installed.
     Site,
+    /// Checks the package outside the workspace in this process.
+    Embed,
     /// Runs git with these arguments, if this is a checkout of git.
     Git(&'static [&'static str]),
     /// Runs cargo with a subcommand that may not be installed; the name of the subcommand comes
@@ -42,7 +44,7 @@ enum StepOutcome {
 }
 
 /// The steps, the cheapest first, so that a formatting error is reported within seconds.
-const STEPS: [CiStep; 7] = [
+const STEPS: [CiStep; 8] = [
     CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
     CiStep {
         name: "spaces",
@@ -96,6 +98,7 @@ const STEPS: [CiStep; 7] = [
             "--locked",
         ]),
     },
+    CiStep { name: "embed", what: What::Embed },
 ];
 
 /// Runs the steps up to the first failure. Returns whether all passed.
@@ -128,6 +131,7 @@ impl CiStep {
                 }
                 docs::run()?
             }
+            What::Embed => embed::run()?,
             What::Git(args) => {
                 if !workspace::root().join(".git").exists() {
                     println!("not a checkout of git: left out");

@@ -8,6 +8,7 @@ Commands:
   test        Run all tests of the workspace and print the totals
   tidy        Check the rules that neither rustfmt nor clippy checks
   ci          Run all checks that must pass before a merge, except the tests
+  embed       Compile the package outside the workspace
   acceptance  Run the checks that need other programs, such as mpv and promtool
   demo        Run the demonstration of tfs, built for release
   scenario    Measure tfs against real rqbits and print the figures
@@ -15,9 +16,10 @@ Commands:
   bench       Compare tfs with other filesystems and programs
   structure   Print size and structure of checkouts
   pictures    Draw the picture of a terminal for README.md
-  dist        Pack the binary with its manual, completions, units and documentation
   docs        Build the site of the documentation, and check its links
   readability Print how long the sentences of the pages for users are
+  dist        Make tarballs, packages, checksums and the list of components
+  notes       Print the changelog of a release
 
 `cargo xtask COMMAND --help` describes a command.";
 
@@ -27,7 +29,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 15] = [
     (
         "test",
         "\
@@ -59,8 +61,17 @@ Each violation is printed as `file:line: what is wrong, and what to do`.",
 Usage: cargo xtask ci
 
 Runs fmt, spaces (git diff --check), tidy, site (if mdbook is installed), deny (if cargo-deny is
-installed), clippy and doc. The cheapest check is first; the first failure ends the run. Tests are
-a command of their own: `cargo xtask test`.",
+installed), clippy, doc, and embed: the package contrib/embed outside the workspace, against the
+crates as packaged for crates.io. The cheapest check is first; the first failure ends the run. Tests
+are a command of their own: `cargo xtask test`.",
+    ),
+    (
+        "embed",
+        "\
+Usage: cargo xtask embed
+
+Packages the crates as for crates.io, and compiles contrib/embed, which is not in the workspace,
+against the packages. `cargo xtask ci` does it too.",
     ),
     (
         "acceptance",
@@ -146,14 +157,29 @@ of a short session print: docs/pictures/terminal.svg. Needs /dev/fuse, and `scri
     (
         "dist",
         "\
-Usage: cargo xtask dist [--binary FILE]
+Usage: cargo xtask dist [PART]... [--binary FILE] [--target TRIPLE] [--deb-version VERSION]
 
-Builds for release without symbols, and packs the binary with completions, manual pages, systemd
-units and the documentation: target/dist/tfs-VERSION-TARGET.tar.gz, with SHA256SUMS beside it.
-The same commit gives the same bytes. To install the tarball:
-`tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE`.
+Makes what users download, in target/dist, by default all parts:
+  tarball  a prefix with binary, completions, manual pages, units and documentation
+  deb      a package for Debian and Ubuntu, by cargo-deb
+  rpm      a package for Fedora, openSUSE and the like, by cargo-generate-rpm
+  static   tarballs with static binaries (musl) for x86_64 and aarch64, by zig
+  sbom     the components of the binary as CycloneDX, by cargo-cyclonedx
+SHA256SUMS has the checksums of all of them. The same commit gives the same tarballs.
+If a program is missing, the command that installs it is printed, and nothing is built.
 
-`--binary FILE` packs an existing binary, which must run on this machine.",
+`--binary FILE` packs an existing binary, which must run on this machine.
+`--target TRIPLE` restricts `static` to one target.
+`--deb-version VERSION` gives the .deb another version, to try an upgrade.",
+    ),
+    (
+        "notes",
+        "\
+Usage: cargo xtask notes [TAG]
+
+Prints the section of the workspace's version in CHANGELOG.md, as the text of a release.
+Fails if TAG is not `v` and that version, if the section has no date, or if something is still
+unreleased.",
     ),
     (
         "docs",

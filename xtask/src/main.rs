@@ -16,7 +16,9 @@ mod ci;
 mod demo;
 mod dist;
 mod docs;
+mod embed;
 mod help;
+mod notes;
 mod pictures;
 mod program;
 mod prose;
@@ -55,10 +57,12 @@ fn main() -> ExitCode {
         Task::Test(extra) => test::run(&extra),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
+        Task::Embed => embed::run(),
         Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
         Task::Pictures(pictures) => pictures::run(&pictures),
         Task::Dist(dist) => dist::run(&dist),
+        Task::Notes(tag) => notes::run(tag.as_deref()),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Scenario(scenarios) => scenario::run(&scenarios),
         Task::Soak(soak) => soak::run(&soak),

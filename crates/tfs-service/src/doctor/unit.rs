@@ -83,7 +83,7 @@ fn unit(
         "\
 [Unit]
 Description={description}
-Documentation=https://github.com/tfs-project/tfs
+Documentation=man:tfs(1)
 {after}
 [Service]
 Type=notify

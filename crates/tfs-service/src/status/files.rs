@@ -186,8 +186,11 @@ mod tests {
             [
                 "# HELP tfs_info What this mount is; always 1.",
                 "# TYPE tfs_info gauge",
-                "tfs_info{version=\"0.1.0\",mountpoint=\"/mnt/a \
-                 \\\"b\\\"\",server=\"http://h:1/\"} 1",
+                concat!(
+                    "tfs_info{version=\"",
+                    env!("CARGO_PKG_VERSION"),
+                    "\",mountpoint=\"/mnt/a \\\"b\\\"\",server=\"http://h:1/\"} 1",
+                ),
             ]
         );
         for metric in lines.chunks(3) {

@@ -1,4 +1,4 @@
-//! A tarball for users who do not build: the stripped binary and all files that belong to it.
+//! The tarball: the stripped binary and all files that belong to it.
 //!
 //! Its layout is that of a prefix:
 //! `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE` installs it. The same
@@ -6,15 +6,11 @@
 //! time is the commit's, or `SOURCE_DATE_EPOCH`.
 
 use std::{
-    env,
-    ffi::OsString,
-    fs, io,
+    env, fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
-
-use serde_json::Value;
 
 use crate::{
     Result,
@@ -22,13 +18,14 @@ use crate::{
 };
 
 /// Files of the checkout, with their paths in the tarball.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
     ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
     ("contrib/systemd/user/tfs@.service", "lib/systemd/user/tfs@.service"),
     ("contrib/docker/Dockerfile", "share/doc/tfs/docker/Dockerfile"),
     ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
+    ("contrib/docker/compose-embedded.yaml", "share/doc/tfs/docker/compose-embedded.yaml"),
     ("README.md", "share/doc/tfs/README.md"),
     ("CHANGELOG.md", "share/doc/tfs/CHANGELOG.md"),
     ("CONTRIBUTING.md", "share/doc/tfs/CONTRIBUTING.md"),
@@ -51,70 +48,15 @@ const COMPLETIONS: [(&str, &str); 5] = [
 /// The names under which mount(8) runs the binary.
 const MOUNT_HELPERS: [&str; 2] = ["sbin/mount.fuse.tfs", "sbin/mount.tfs"];
 
-/// The arguments of `cargo xtask dist`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Dist {
-    /// An existing binary.
-    pub(crate) binary: Option<OsString>,
-}
-
-/// Creates the tarball and its checksum below the target directory.
+/// Installs everything below `stage`, which is emptied first. `runner` prints the completions and
+/// the manual pages: the same program as `binary`, which may be for another machine.
 ///
 /// # Errors
-/// If cargo, the binary, git, tar or sha256sum fails.
-pub(crate) fn run(dist: &Dist) -> Result<bool> {
-    let metadata: Value = serde_json::from_str(&output_of(workspace::cargo().args([
-        "metadata",
-        "--locked",
-        "--no-deps",
-        "--format-version",
-        "1",
-    ]))?)?;
-    let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
-    let target_dir = text(&metadata, "target_directory").ok_or("cargo names no target")?;
-    let target_dir = Path::new(&target_dir);
-    let packages = metadata.get("packages").and_then(Value::as_array);
-    let version = packages
-        .and_then(|all| all.iter().find(|it| text(it, "name").is_some_and(|it| it == "tfs-cli")))
-        .and_then(|package| text(package, "version"))
-        .ok_or("cargo names no version of tfs-cli")?;
-    let binary = match &dist.binary {
-        Some(binary) => PathBuf::from(binary),
-        None => build(target_dir)?,
-    };
-    let name = format!("tfs-{version}-{}", host()?);
-    let dir = target_dir.join("dist");
-    let stage = dir.join(&name);
+/// If a file cannot be copied, or the program fails.
+pub(super) fn fill(stage: &Path, root: &Path, binary: &Path, runner: &Path) -> Result<()> {
     if stage.exists() {
-        fs::remove_dir_all(&stage)?;
+        fs::remove_dir_all(stage)?;
     }
-    fill(&stage, &workspace::root(), &binary)?;
-    let tarball = pack(&dir, &name)?;
-    println!("{}", dir.join(tarball).display());
-    Ok(true)
-}
-
-/// Builds the binary without symbols, which are half of its size.
-fn build(target_dir: &Path) -> Result<PathBuf> {
-    let status = workspace::cargo()
-        .args(["rustc", "--release", "--locked", "-p", "tfs-cli", "--bin", "tfs"])
-        // For the last crate only, so that nothing else is compiled again.
-        .args(["--", "-C", "strip=symbols"])
-        .status()
-        .map_err(|error| format!("cannot start cargo: {error}"))?;
-    if status.success() { Ok(target_dir.join("release/tfs")) } else { Err("no binary".into()) }
-}
-
-/// Returns the target triple of the build.
-fn host() -> Result<String> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let text = output_of(Command::new(rustc).arg("-vV"))?;
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.ok_or("rustc names no host")?.to_owned())
-}
-
-/// Installs everything below `stage`.
-fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
     install(binary, &stage.join("bin/tfs"))?;
     for helper in MOUNT_HELPERS {
         let link = make_parent(stage.join(helper))?;
@@ -126,10 +68,10 @@ fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
     let (docs, to) = DOCS;
     install_all(&root.join(docs), &stage.join(to))?;
     for (shell, to) in COMPLETIONS {
-        let text = output_of(Command::new(binary).args(["completions", shell]))?;
+        let text = output_of(Command::new(runner).args(["completions", shell]))?;
         fs::write(make_parent(stage.join(to))?, text)?;
     }
-    output_of(Command::new(binary).args(["man", "--dir"]).arg(stage.join("share/man/man1")))?;
+    output_of(Command::new(runner).args(["man", "--dir"]).arg(stage.join("share/man/man1")))?;
     Ok(())
 }
 
@@ -160,8 +102,28 @@ fn make_parent(path: PathBuf) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Packs `dir/name`, writes the checksum, and returns the name of the tarball.
-fn pack(dir: &Path, name: &str) -> Result<String> {
+/// Packs `dir/name`, and returns the name of the tarball.
+///
+/// # Errors
+/// If tar, gzip or git fails.
+pub(super) fn pack(dir: &Path, name: &str) -> Result<String> {
+    let tarball = format!("{name}.tar.gz");
+    output_of(
+        Command::new("tar")
+            .current_dir(dir)
+            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX,u+rw"])
+            .arg(format!("--mtime=@{}", source_time()?))
+            // Without the time and the name, which gzip writes by default.
+            .args(["--use-compress-program=gzip -9n", "-cf", &tarball, name]),
+    )?;
+    Ok(tarball)
+}
+
+/// Returns the time of the contents, in seconds since 1970.
+///
+/// # Errors
+/// If git fails.
+pub(super) fn source_time() -> Result<String> {
     let time = match env::var("SOURCE_DATE_EPOCH") {
         Ok(time) => time,
         Err(_) => {
@@ -169,18 +131,7 @@ fn pack(dir: &Path, name: &str) -> Result<String> {
             output_of(Command::new("git").current_dir(workspace::root()).args(git))?
         }
     };
-    let tarball = format!("{name}.tar.gz");
-    output_of(
-        Command::new("tar")
-            .current_dir(dir)
-            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX,u+rw"])
-            .arg(format!("--mtime=@{}", time.trim()))
-            // Without the time and the name, which gzip writes by default.
-            .args(["--use-compress-program=gzip -9n", "-cf", &tarball, name]),
-    )?;
-    let sums = output_of(Command::new("sha256sum").current_dir(dir).arg(&tarball))?;
-    fs::write(dir.join("SHA256SUMS"), sums)?;
-    Ok(tarball)
+    Ok(time.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -208,11 +159,11 @@ mod tests {
 
     #[test]
     fn the_image_is_built_with_the_pinned_compiler() {
-        let toolchain = include_str!("../../rust-toolchain.toml");
+        let toolchain = include_str!("../../../rust-toolchain.toml");
         let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = "));
         let pinned = channel.unwrap().trim_matches('"').rsplit_once('.').unwrap().0;
-        let image = format!("FROM docker.io/library/rust:{pinned}-slim-bookworm AS build\n");
-        assert!(include_str!("../../contrib/docker/Dockerfile").contains(&image), "{image}");
+        let image = format!("FROM docker.io/library/rust:{pinned}-slim-bookworm AS compiler\n");
+        assert!(include_str!("../../../contrib/docker/Dockerfile").contains(&image), "{image}");
     }
 
     #[test]
@@ -222,15 +173,12 @@ mod tests {
         let root = dir.join("checkout");
         checkout(&root);
         let stage = dir.join("tfs-1");
-        let mut sums = Vec::new();
-        for _ in 0..2 {
-            drop(fs::remove_dir_all(&stage));
-            fill(&stage, &root, &root.join("tfs")).unwrap();
-            let tarball = pack(dir, "tfs-1").unwrap();
-            assert_eq!(tarball, "tfs-1.tar.gz");
-            sums.push(fs::read_to_string(dir.join("SHA256SUMS")).unwrap());
-        }
-        assert_eq!(sums[0], sums[1]);
+        let tarballs = [(), ()].map(|()| {
+            fill(&stage, &root, &root.join("tfs"), &root.join("tfs")).unwrap();
+            assert_eq!(pack(dir, "tfs-1").unwrap(), "tfs-1.tar.gz");
+            fs::read(dir.join("tfs-1.tar.gz")).unwrap()
+        });
+        assert!(tarballs[0] == tarballs[1]);
         let list = ["-tvf", "tfs-1.tar.gz"];
         let list = output_of(Command::new("tar").current_dir(dir).args(list)).unwrap();
         let lines = list.lines().filter(|line| !line.ends_with('/')).map(|line| {
@@ -253,6 +201,7 @@ mod tests {
             -rw-r--r-- share/doc/tfs/completions/tfs.elv
             -rw-r--r-- share/doc/tfs/completions/tfs.ps1
             -rw-r--r-- share/doc/tfs/docker/Dockerfile
+            -rw-r--r-- share/doc/tfs/docker/compose-embedded.yaml
             -rw-r--r-- share/doc/tfs/docker/compose.yaml
             -rw-r--r-- share/doc/tfs/docs/a.md
             -rw-r--r-- share/doc/tfs/docs/dev/adr/b.md
