@@ -98,9 +98,9 @@ impl StateLogFile {
         &self.places
     }
 
-    /// Calls `decode` for all records from an offset on, on several threads, and `each` in order for
-    /// all lines with the decoded values. Returns the end of the last complete line. A line without
-    /// a line feed is a partial record that a killed process left.
+    /// Calls `decode` for all records from an offset on, on several threads, and `each` for all
+    /// lines in order, with the decoded values. Returns the end of the last complete line. A line
+    /// without a line feed is a partial record that a killed process left.
     ///
     /// # Errors
     /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log or one

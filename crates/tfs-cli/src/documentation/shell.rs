@@ -95,8 +95,8 @@ fn tokens(line: &str, commands: &mut Vec<Vec<String>>) -> Vec<ShellToken> {
 #[test]
 fn commands_of_a_text() {
     let text = "tfs list 'a b' # x\n\
-                sudo sh -c 'tfs doctor --systemd /mnt/t > /etc/a'\n\
-                mpv \"$(tfs search a)\" | A=b tfs list && tfs \\\n  status; docker exec c tfs man\n";
+            sudo sh -c 'tfs doctor --systemd /mnt/t > /etc/a'\n\
+            mpv \"$(tfs search a)\" | A=b tfs list && tfs \\\n  status; docker exec c tfs man\n";
     let lines: Vec<String> = commands(text).iter().map(|words| words.join(",")).collect();
     let wanted = [
         "tfs,list,a b",

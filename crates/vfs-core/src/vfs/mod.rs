@@ -198,8 +198,8 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(Entry { attr, name_validity })
     }
 
-    /// Subtracts `count` from the lookup count of `ino`. Blocks lookups only for a node of a removed
-    /// torrent: after a walk over a million files, an unmount forgets each of them.
+    /// Subtracts `count` from the lookup count of `ino`. Lookups go on meanwhile, except for a node
+    /// of a torrent that was removed: an unmount after a walk forgets each of a million files.
     pub fn forget(&self, ino: Ino, count: u64) {
         if let Some(view) = self.views.numbers.view(ino) {
             return self.views.forget(view, count);
