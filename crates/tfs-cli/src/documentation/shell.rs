@@ -65,7 +65,7 @@ fn tokens(line: &str, commands: &mut Vec<Vec<String>>) -> Vec<ShellToken> {
             (None | Some('"'), '$') if rest.as_str().starts_with('(') => {
                 let text = rest.as_str();
                 let end = text.find(')').unwrap_or(text.len());
-                collect(&text[1..end], commands);
+                collect(text.get(1..end).unwrap_or_default(), commands);
                 rest = text.get(end + 1..).unwrap_or_default().chars();
                 word.get_or_insert_default().push_str("OUTPUT");
             }
@@ -95,8 +95,9 @@ fn tokens(line: &str, commands: &mut Vec<Vec<String>>) -> Vec<ShellToken> {
 #[test]
 fn commands_of_a_text() {
     let text = "tfs list 'a b' # x\n\
-            sudo sh -c 'tfs doctor --systemd /mnt/t > /etc/a'\n\
-            mpv \"$(tfs search a)\" | A=b tfs list && tfs \\\n  status; docker exec c tfs man\n";
+                sudo sh -c 'tfs doctor --systemd /mnt/t > /etc/a'\n\
+                mpv \"$(tfs search a)\" | A=b tfs list && tfs \\\n  status; \
+                docker exec c tfs man\n";
     let lines: Vec<String> = commands(text).iter().map(|words| words.join(",")).collect();
     let wanted = [
         "tfs,list,a b",

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(
             lines[..3],
             [
-                "# HELP tfs_info What this mount is; always 1.",
+                "# HELP tfs_info The mount, as labels; always 1.",
                 "# TYPE tfs_info gauge",
                 concat!(
                     "tfs_info{version=\"",
@@ -225,12 +225,22 @@ mod tests {
         let lines: Vec<_> = metrics.lines().collect();
         for metric in lines.chunk_by(|_, next| !next.starts_with("# HELP ")) {
             let [help, kind, sample, ..] = metric else { panic!("{metric:?}") };
-            let (name, help) = help["# HELP ".len()..].split_once(' ').unwrap();
+            let (name, help) = help.trim_start_matches("# HELP ").split_once(' ').unwrap();
             let kind = kind.rsplit(' ').next().unwrap();
             let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
             let labels = labels.split(',').filter_map(|label| label.split_once('='));
             let labels: Vec<_> = labels.map(|(label, _)| format!("`{label}`")).collect();
-            page += &format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "));
+            page.extend([
+                "| `",
+                name,
+                "` | ",
+                kind,
+                " | ",
+                &labels.join(", "),
+                " | ",
+                help,
+                " |\n",
+            ]);
         }
         // UPDATE_EXPECT=1 rewrites the page.
         expect_test::expect_file!["../../../../docs/reference/metrics.md"].assert_eq(&page);

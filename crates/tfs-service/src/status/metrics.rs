@@ -76,7 +76,7 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
     let mut add = |kind, name, labels: &str, help, value| {
         samples.push(MetricSample { kind, name, labels: labels.to_owned(), help, value });
     };
-    add(MetricKind::Gauge, "info", &info, "What this mount is; always 1.", 1);
+    add(MetricKind::Gauge, "info", &info, "The mount, as labels; always 1.", 1);
     let started = u64::try_from(status.started_at).unwrap_or(0);
     for (name, help, value) in [
         ("healthy", "Whether nothing is wrong.", u64::from(status.trouble.is_none())),
@@ -85,19 +85,19 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
         ("torrents", "Torrents that are shown.", tree.torrents as u64),
         ("files", "Files that are shown.", tree.files as u64),
         ("total_bytes", "The lengths of all files together.", tree.total_bytes),
-        ("have_bytes", "What is downloaded of that.", tree.have_bytes),
+        ("have_bytes", "Downloaded bytes of them.", tree.have_bytes),
         ("open_files", "Files that are open.", reads.open_files as u64),
         ("reads_waiting", "Reads that wait.", reads.waiting as u64),
         ("streams_open", "Streams that are open.", reads.streams_open as u64),
-        ("streams_max", "The most streams that may be open.", reads.streams_max as u64),
+        ("streams_max", "Maximum number of open streams.", reads.streams_max as u64),
         ("buffered_bytes", "Bytes in the buffers of streams.", memory.buffered_bytes),
         ("cached_bytes", "Bytes in the cache.", memory.cached_bytes),
-        ("memory_limit_bytes", "The most that buffers and cache may be.", memory.limit_bytes),
-        ("search_bytes", "Memory that searches need.", memory.search_bytes as u64),
+        ("memory_limit_bytes", "Maximum of buffers and cache together.", memory.limit_bytes),
+        ("search_bytes", "Size of the search index.", memory.search_bytes as u64),
         ("preloads_running", "Files that are being preloaded.", preloads.running),
-        ("preloads_waiting", "Files that are to be preloaded later.", preloads.waiting),
-        ("preload_bytes", "Bytes that are wanted of both.", preloads.total_bytes),
-        ("preload_there_bytes", "What is on the server of that.", preloads.there_bytes),
+        ("preloads_waiting", "Files that wait to be preloaded.", preloads.waiting),
+        ("preload_bytes", "Bytes wanted by preloads.", preloads.total_bytes),
+        ("preload_there_bytes", "Those that the server has.", preloads.there_bytes),
     ] {
         add(MetricKind::Gauge, name, labels, help, value);
     }
@@ -112,11 +112,11 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
         ("read_hits_total", "Reads that were answered from memory at once.", reads.hits),
         ("read_failures_total", "Reads that ended with an error.", reads.failures),
         ("streams_opened_total", "Streams that were opened.", reads.streams_opened),
-        ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
+        ("stream_retries_total", "Streams that were retried.", reads.retries),
         ("fetched_bytes_total", "Bytes received from the server.", reads.bytes_fetched),
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
         ("direct_reads_total", "Reads without a change of threads.", reads.direct_reads),
-        ("direct_misses_total", "Vain tries of such a read.", reads.direct_misses),
+        ("direct_misses_total", "Failed attempts of that.", reads.direct_misses),
         ("local_reads_total", "Reads that this machine's disk answered.", reads.local_reads),
         (
             "local_bytes_total",
@@ -135,7 +135,7 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
 fn of_process(status: &StatusReport) -> [(&'static str, &'static str, Option<u64>); 4] {
     let StatusReport { memory, process, .. } = status;
     [
-        ("resident_memory_bytes", "What the process has in memory.", memory.resident_bytes),
+        ("resident_memory_bytes", "Resident memory of the process.", memory.resident_bytes),
         ("tasks", "Tasks of the process.", Some(process.tasks as u64)),
         ("threads", "Threads of the process.", process.threads),
         ("open_fds", "Open file descriptors of the process.", process.descriptors),
@@ -152,17 +152,25 @@ fn add_server(
     let is_open = server.breaker == BreakerStatus::Open;
     for (name, help, value) in [
         ("server_reachable", "Whether the server answers.", u64::from(server.reachable)),
-        ("breaker_open", "Whether reads do not ask the server.", u64::from(is_open)),
+        (
+            "breaker_open",
+            "Whether reads fail at once, after failures of the server.",
+            u64::from(is_open),
+        ),
         ("server_streams_open", "Streams open on the server.", server.streams_open as u64),
-        ("server_streams_max", "The most of them.", server.streams_max as u64),
+        (
+            "server_streams_max",
+            "Maximum number of streams open on the server.",
+            server.streams_max as u64,
+        ),
         (
             "server_torrents_left_out",
-            "Torrents that are not shown, since their details could not be had.",
+            "Torrents that are not shown, since their details could not be loaded.",
             server.discovery.left_out.count as u64,
         ),
         (
             "server_torrents_missing",
-            "Torrents that are shown and not listed since a restart of the server.",
+            "Torrents that are shown, but not listed since a restart of the server.",
             server.discovery.missing.count as u64,
         ),
         (
