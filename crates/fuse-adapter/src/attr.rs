@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use fuser::{FileAttr, FileType, INodeNo};
 use vfs_core::{Attr, FsStats, NodeKind};
 
-use crate::AttrOptions;
+use crate::{AttrOptions, DiskUsage};
 
 /// Value of `st_blksize`. Programs read this much even for a few bytes: with 1 MiB, a Python read
 /// of 10 bytes requests 2 MiB.
@@ -97,31 +97,33 @@ pub(crate) fn file_type(kind: NodeKind) -> FileType {
     }
 }
 
-/// Result of `statfs`. The size is that of all torrents, "used" counts downloaded bytes, and no
-/// space is available because the mount is read-only.
+/// Result of `statfs`. The size is that of all torrents. What is used and available follows from
+/// [`DiskUsage`]. No inode counts as used: a monitor would raise an alarm if all were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StatFs {
     pub(crate) block_bytes: u32,
     pub(crate) blocks: u64,
+    /// Both free and available: the kernel shows users and root the same.
     pub(crate) free_blocks: u64,
-    pub(crate) available_blocks: u64,
     pub(crate) inodes: u64,
     pub(crate) free_inodes: u64,
     pub(crate) name_bytes_max: u32,
 }
 
 impl StatFs {
-    pub(crate) fn new(stats: &FsStats) -> Self {
+    pub(crate) fn new(stats: &FsStats, usage: DiskUsage) -> Self {
         let block_bytes = u64::from(BLOCK_BYTES);
         let blocks = stats.total_bytes.div_ceil(block_bytes);
-        let used_blocks = stats.have_bytes.div_ceil(block_bytes);
+        let used_blocks = match usage {
+            DiskUsage::None => 0,
+            DiskUsage::Downloaded => stats.have_bytes.div_ceil(block_bytes),
+        };
         Self {
             block_bytes: BLOCK_BYTES,
             blocks,
             free_blocks: blocks.saturating_sub(used_blocks),
-            available_blocks: 0,
             inodes: stats.inode_count,
-            free_inodes: 0,
+            free_inodes: stats.inode_count,
             name_bytes_max: u32::try_from(vfs_core::NAME_BYTES_MAX).unwrap_or(u32::MAX),
         }
     }
@@ -177,12 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn statfs_counts_what_is_downloaded_as_used() {
+    fn statfs_counts_as_used_what_is_downloaded_or_nothing() {
+        let used = |stats: &FsStats, usage| {
+            let StatFs { blocks, free_blocks, inodes, free_inodes, .. } = StatFs::new(stats, usage);
+            (blocks, free_blocks, inodes, free_inodes)
+        };
         let stats = FsStats { total_bytes: 40_961, have_bytes: 4097, inode_count: 7 };
-        let StatFs { blocks, free_blocks, available_blocks, inodes, .. } = StatFs::new(&stats);
-        assert_eq!((blocks, free_blocks, available_blocks, inodes), (11, 9, 0, 7));
+        assert_eq!(used(&stats, DiskUsage::None), (11, 11, 7, 7));
+        assert_eq!(used(&stats, DiskUsage::Downloaded), (11, 9, 7, 7));
         // The server may report more downloaded bytes than the torrent has.
         let odd = FsStats { total_bytes: 1, have_bytes: 1 << 40, inode_count: 1 };
-        assert_eq!(StatFs::new(&odd).free_blocks, 0);
+        assert_eq!(used(&odd, DiskUsage::Downloaded), (1, 0, 1, 1));
     }
 }

@@ -33,6 +33,19 @@ pub struct AttrOptions {
     /// programs then copy zeros for data that is not downloaded. By default files have no holes,
     /// and such a program reads the whole file.
     pub shows_holes: bool,
+    /// What `statfs` shows as used.
+    pub disk_usage: DiskUsage,
+}
+
+/// What `statfs` shows as used. A monitor raises an alarm for a filesystem whose available part is
+/// small, so what is shown must not depend on how complete the torrents are, unless a user wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiskUsage {
+    /// Nothing: the filesystem itself uses no disk.
+    #[default]
+    None,
+    /// What is downloaded. What is missing is available.
+    Downloaded,
 }
 
 impl Default for AttrOptions {
@@ -46,6 +59,7 @@ impl Default for AttrOptions {
             attr_ttl: TTL,
             entry_ttl: TTL,
             shows_holes: false,
+            disk_usage: DiskUsage::None,
         }
     }
 }

@@ -50,7 +50,7 @@ mod request;
 mod ttl;
 mod unmount;
 
-pub use attr_options::AttrOptions;
+pub use attr_options::{AttrOptions, DiskUsage};
 pub use cache_clear::{KernelCaches, KernelCleared};
 pub use callers::Caller;
 pub use fusermount::fusermount_path;

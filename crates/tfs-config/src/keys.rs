@@ -55,6 +55,9 @@ const STREAMS_MAX: u64 = 256;
 /// Less memory is not enough for one stream.
 const MEMORY_BYTES_MIN: u64 = 1 << 20;
 
+/// A limit below makes streams wait for so long that they count as stalled.
+const BANDWIDTH_BYTES_MIN: u64 = 64 << 10;
+
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 const fn key(
@@ -224,7 +227,7 @@ const MOUNT: [Key; 9] = [
     ),
 ];
 
-const READ: [Key; 7] = [
+const READ: [Key; 8] = [
     key(
         "read.missing",
         ValueKind::Choice(&["wait", "fail"]),
@@ -275,6 +278,14 @@ const READ: [Key; 7] = [
         "Maximum memory of the buffers and the cache of a mount together.",
     ),
     key(
+        "read.bandwidth",
+        ValueKind::Rate { min: BANDWIDTH_BYTES_MIN },
+        Is("\"off\""),
+        Some("--bwlimit"),
+        "Maximum speed of all HTTP reads of a mount together. Readers come before preloads. Reads \
+         from this machine's disk are not limited.",
+    ),
+    key(
         "read.passthrough",
         ValueKind::Choice(&["auto", "off"]),
         Is("\"auto\""),
@@ -284,7 +295,7 @@ const READ: [Key; 7] = [
     ),
 ];
 
-const METADATA: [Key; 9] = [
+const METADATA: [Key; 10] = [
     key(
         "metadata.poll_interval",
         ValueKind::Time,
@@ -355,6 +366,15 @@ const METADATA: [Key; 9] = [
         Some("--inode32"),
         "Use inode numbers below 2^32, for 32-bit programs that fail with `EOVERFLOW` on larger \
          ones. The numbers survive a remount as long as the state directory is kept.",
+    ),
+    key(
+        "metadata.disk_usage",
+        ValueKind::Choice(&["none", "downloaded"]),
+        Is("\"none\""),
+        Some("--disk-usage"),
+        "What `df` shows as used. `none`: nothing, since the mount itself uses no disk, so alarms \
+         about full disks do not fire. `downloaded`: what is downloaded; what is missing is \
+         available.",
     ),
 ];
 

@@ -30,6 +30,11 @@ pub enum ValueKind {
         /// The minimum in bytes.
         min: u64,
     },
+    /// Bytes in a second, such as `"20MiB"`, or `"off"` for no limit.
+    Rate {
+        /// The minimum in bytes, except for no limit.
+        min: u64,
+    },
     /// A duration with a unit, such as `"90s"`.
     Time,
     /// A duration with a unit, or `"0s"` for none at all.
@@ -79,6 +84,9 @@ impl ValueKind {
             Self::Number { min, max } => format!("a number from {min} to {max}"),
             Self::Mask => "octal digits, as in `\"022\"`".to_owned(),
             Self::Size { .. } => "a size, as in `\"64MiB\"`".to_owned(),
+            Self::Rate { .. } => {
+                "a size for each second, as in `\"20MiB\"`, or `\"off\"`".to_owned()
+            }
             Self::Time => "a time, as in `\"90s\"`".to_owned(),
             Self::TimeOrNone => "a time, or `\"0s\"`".to_owned(),
             Self::Days => "a time, as in `\"7d\"`".to_owned(),
@@ -127,6 +135,7 @@ impl ValueKind {
             },
             Self::Mask
             | Self::Size { .. }
+            | Self::Rate { .. }
             | Self::Time
             | Self::TimeOrNone
             | Self::Days
@@ -154,7 +163,7 @@ impl ValueKind {
                 _ => Err(self.wanted()),
             },
             // A size without a unit is in bytes; a time without a unit is ambiguous.
-            (Self::Size { .. }, Value::Num(_, number)) => {
+            (Self::Size { .. } | Self::Rate { .. }, Value::Num(_, number)) => {
                 let bytes = whole(number).ok_or_else(|| self.wanted())?;
                 self.check_text(&bytes.to_string(), written)
             }
@@ -190,6 +199,13 @@ impl ValueKind {
                     return Err(format!("it must be at least {}", bytesize::ByteSize::b(min)));
                 }
             }
+            Self::Rate { min } => match units::rate(text)? {
+                Some(rate) if rate.get() < min => {
+                    let min = bytesize::ByteSize::b(min);
+                    return Err(format!("it must be at least {min}, or off for no limit"));
+                }
+                Some(_) | None => {}
+            },
             Self::Name => check_name(text)?,
             Self::User if text.is_empty() || text.contains(':') || has_controls(text) => {
                 return Err("it must be text without colons".to_owned());

@@ -40,9 +40,9 @@ pub use kind::ValueKind;
 pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded};
 pub use model::{
-    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
-    MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection, ReadSection,
-    ServerSection, Settings,
+    CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData,
+    MissingError, MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection,
+    ReadSection, ServerSection, Settings,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

@@ -1,6 +1,7 @@
 //! The validated settings that the program uses.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rqbit_client::BaseUrl;
 use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
-use super::units::{de_long_time, de_mask, de_size, de_size_if_set, de_text, de_time};
+use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
 
 /// All settings. The table of [`keys`](super::keys) documents each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -84,6 +85,8 @@ pub struct ReadSection {
     pub readahead_bytes: u64,
     #[serde(rename = "memory", default, deserialize_with = "de_size_if_set")]
     pub memory_bytes: Option<u64>,
+    #[serde(rename = "bandwidth", deserialize_with = "de_rate")]
+    pub bytes_per_second_max: Option<NonZeroU64>,
     pub passthrough: PassthroughMode,
 }
 
@@ -139,6 +142,17 @@ pub struct MetadataSection {
     pub show_control: bool,
     pub holes: bool,
     pub inode32: bool,
+    pub disk_usage: DiskUsageMode,
+}
+
+/// What `df` shows as used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskUsageMode {
+    /// Nothing: the mount itself uses no disk.
+    None,
+    /// What is downloaded; what is missing is available.
+    Downloaded,
 }
 
 /// Settings of the memory and of caches.

@@ -1,5 +1,6 @@
 //! Parses durations and sizes with units.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -47,6 +48,19 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
 }
 
+/// Parses bytes in a second, such as `20MiB`, `20MiB/s` or `1GB`; `off` and 0 are no limit.
+///
+/// # Errors
+/// A message for users, if it is invalid.
+pub(super) fn rate(text: &str) -> Result<Option<NonZeroU64>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let bytes = text.strip_suffix("/s").unwrap_or(text).parse();
+    let bytes = bytes.map(|size: ByteSize| NonZeroU64::new(size.as_u64()));
+    bytes.map_err(|_rate| "it must be a size, such as 20MiB, or off for no limit".to_owned())
+}
+
 /// Parses an octal mask such as `022`.
 ///
 /// # Errors
@@ -72,6 +86,10 @@ pub(super) fn de_long_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duratio
 
 pub(super) fn de_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     size(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+pub(super) fn de_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU64>, D::Error> {
+    rate(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 pub(super) fn de_size_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {

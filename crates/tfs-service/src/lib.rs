@@ -36,8 +36,8 @@ pub use add::{
 pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use fuse_adapter::{
-    AttrOptions, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
-    SessionError, Unmount, UnmountError, check_mountpoint, unmount,
+    AttrOptions, DiskUsage, Holder, MissingErrno, MountError, MountpointError,
+    READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
 #[cfg(feature = "embedded")]

@@ -34,6 +34,7 @@ pub(crate) use self::listings::Listings;
 use self::read::PendingRead;
 use self::refused::refuse;
 pub(crate) use self::searches::SearchQueue;
+use crate::DiskUsage;
 use crate::attr::{Ownership, StatFs};
 use crate::callers::Callers;
 use crate::passthrough::PassthroughFiles;
@@ -66,6 +67,8 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) searches: SearchQueue,
     /// Whether missing ranges are reported as holes.
     pub(crate) shows_holes: bool,
+    /// What `statfs` shows as used.
+    pub(crate) disk_usage: DiskUsage,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
     pub(crate) passthrough: Arc<PassthroughFiles>,
@@ -222,12 +225,12 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
         respond(
             self.guard("statfs", ino, reply),
-            |_| Ok(StatFs::new(&self.vfs.stats())),
+            |_| Ok(StatFs::new(&self.vfs.stats(), self.disk_usage)),
             |reply, stats| {
                 reply.statfs(
                     stats.blocks,
                     stats.free_blocks,
-                    stats.available_blocks,
+                    stats.free_blocks,
                     stats.inodes,
                     stats.free_inodes,
                     stats.block_bytes,

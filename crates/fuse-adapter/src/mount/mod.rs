@@ -91,6 +91,7 @@ pub fn mount<S: TorrentSource>(
         },
         searches: SearchQueue::new(),
         shows_holes: options.appearance.shows_holes,
+        disk_usage: options.appearance.disk_usage,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
         passthrough: Arc::clone(&passthrough),

@@ -73,6 +73,9 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "SIZE", help = help("read.memory"),
         value_parser = setting("read.memory"))]
     memory: Option<String>,
+    #[arg(long, value_name = "RATE", help = help("read.bandwidth"),
+        value_parser = setting("read.bandwidth"))]
+    bwlimit: Option<String>,
     #[arg(long, value_name = "TIME", help = help("metadata.poll_interval"),
         value_parser = setting("metadata.poll_interval"))]
     poll_interval: Option<String>,
@@ -88,6 +91,9 @@ pub(crate) struct MountArgs {
     holes: bool,
     #[arg(long, help = help("metadata.inode32"))]
     inode32: bool,
+    #[arg(long, value_name = "WHAT", help = help("metadata.disk_usage"),
+        value_parser = setting("metadata.disk_usage"))]
+    disk_usage: Option<String>,
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(short, long)]
     pub(crate) foreground: bool,
@@ -171,6 +177,8 @@ impl MountArgs {
         set(flags, "read.missing_errno", self.missing_errno.as_ref());
         set(flags, "read.passthrough", self.passthrough.as_ref());
         set(flags, "read.memory", self.memory.as_ref());
+        set(flags, "read.bandwidth", self.bwlimit.as_ref());
+        set(flags, "metadata.disk_usage", self.disk_usage.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod add;
+mod bandwidth;
 mod budget;
 mod content;
 mod control;
@@ -16,6 +17,7 @@ mod daemon;
 mod deadlines;
 mod demo;
 mod discovery;
+mod disk_usage;
 mod doctor;
 mod down;
 mod elsewhere;

@@ -2,15 +2,17 @@
 
 use fuse_adapter::SecurityContext;
 use tfs_config::{
-    ChosenServer, Loaded, MetadataSection, MissingData, MissingError, MountLayout, MountSection,
-    PassthroughMode, Problem, Settings,
+    ChosenServer, DiskUsageMode, Loaded, MetadataSection, MissingData, MissingError, MountLayout,
+    MountSection, PassthroughMode, Problem, Settings,
 };
 use tfs_sys::cgroup::memory_limit_bytes;
 use vfs_core::RootLayout;
 
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
-use crate::{AttrOptions, MissingErrno, MissingPolicy, PollIntervals, PreloadSettings, ReadPolicy};
+use crate::{
+    AttrOptions, DiskUsage, MissingErrno, MissingPolicy, PollIntervals, PreloadSettings, ReadPolicy,
+};
 
 /// Bytes in a KiB.
 const KIB: u64 = 1024;
@@ -54,6 +56,7 @@ impl MountSettings {
                 },
                 memory_bytes_max: read.memory_bytes.map_or_else(default_memory, bytes),
                 cache_bytes_max: cache.memory_bytes.map(bytes),
+                bytes_per_second_max: read.bytes_per_second_max,
             },
             missing_errno: match read.missing_errno {
                 MissingError::Eio => MissingErrno::Eio,
@@ -102,6 +105,10 @@ fn attr_options(metadata: &MetadataSection, mount: &MountSection) -> AttrOptions
         gid: mount.gid.unwrap_or(default.gid),
         umask: mount.umask,
         shows_holes: metadata.holes,
+        disk_usage: match metadata.disk_usage {
+            DiskUsageMode::None => DiskUsage::None,
+            DiskUsageMode::Downloaded => DiskUsage::Downloaded,
+        },
         attr_ttl: metadata.attr_timeout,
         entry_ttl: metadata.dir_cache_time,
         ..default

@@ -34,12 +34,19 @@ impl<S: TorrentSource> Engine<S> {
             // The local disk has it.
             return None;
         }
+        let limit = self.shared.limit.as_deref();
+        if limit.is_some_and(|limit| !limit.is_idle()) {
+            return None;
+        }
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (target.handle, file.id);
         let is_granted =
             self.shared.apply_quietly(|core, now| core.on_direct(now, who, &facts, range));
         if !is_granted {
             return None;
+        }
+        if let Some(limit) = limit {
+            limit.charge(range.len());
         }
         let mut permit = InlinePermit { shared: &*self.shared, target, end: DirectEnd::Missed };
         let answer = self.source().read_inline(file.id, file.len, range, READ_NOW_TIME_MAX);

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::bandwidth::{BandwidthLimit, StreamUse};
 use super::core::Core;
 use super::monitor::{Machine, Monitor, Monitored};
 use super::plan::{BitfieldStatus, Demand, Output, ReadId, StreamEnd, StreamId};
@@ -44,6 +45,8 @@ pub(super) struct EngineDriver<S> {
     pub(super) source: Arc<S>,
     /// The budget of streams; `None` if the source's limit is not shared.
     budget: Option<Arc<dyn StreamBudget>>,
+    /// The bandwidth limit of the filesystem, if there is one.
+    pub(super) limit: Option<Arc<BandwidthLimit>>,
     /// Protects plan and memory. Streams without demand wait for it, and callers that need a
     /// bitfield.
     monitor: Monitor<DriverState>,
@@ -76,7 +79,11 @@ impl Machine for DriverState {
 }
 
 impl<S: TorrentSource> EngineDriver<S> {
-    pub(super) fn new(source: Arc<S>, mut core: Core) -> Arc<Self> {
+    pub(super) fn new(
+        source: Arc<S>,
+        mut core: Core,
+        limit: Option<Arc<BandwidthLimit>>,
+    ) -> Arc<Self> {
         let budget = source.budget();
         if budget.is_some() {
             core.plan.share_permits();
@@ -91,6 +98,7 @@ impl<S: TorrentSource> EngineDriver<S> {
         let shared = Arc::new(Self {
             source,
             budget: budget.clone(),
+            limit,
             monitor: Monitor::new(state),
             start: OnceLock::new(),
         });
@@ -465,6 +473,8 @@ async fn run_stream<S: TorrentSource>(
     };
     shared.apply(|core, now| core.plan.on_opened(now, id, stream.position()));
     let (mut chunk, mut offset) = (Bytes::new(), range.start());
+    // How many bytes of the chunk have passed the bandwidth limit.
+    let mut passed = 0;
     loop {
         let look = || match shared.read(|core| core.plan.demand(id)) {
             Demand::Nothing => None,
@@ -486,7 +496,20 @@ async fn run_stream<S: TorrentSource>(
                 continue;
             }
         }
-        let part = chunk.split_to(wanted.min(chunk.len()));
+        let mut part_len = wanted.min(chunk.len());
+        if let Some(limit) = &shared.limit {
+            if passed == 0 {
+                let is_preload = shared.read(|core| core.plan.is_preload(id));
+                let of = if is_preload { StreamUse::Preload } else { StreamUse::Reader };
+                let len = limit.pass(of, part_len as u64).await;
+                passed = usize::try_from(len).unwrap_or(usize::MAX);
+                // The demand may have changed in the meantime.
+                continue;
+            }
+            part_len = part_len.min(passed);
+            passed -= part_len;
+        }
+        let part = chunk.split_to(part_len);
         shared.apply(|core, now| core.on_chunk(now, id, offset, &part));
         offset = offset.saturating_add(part.len() as u64);
     }

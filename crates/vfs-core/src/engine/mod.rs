@@ -27,6 +27,7 @@
 //!
 //! The memory of a delivered answer belongs to the reader and is not counted.
 
+mod bandwidth;
 mod core;
 mod counters;
 mod direct;
@@ -44,6 +45,7 @@ mod store;
 mod sync;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use self::bandwidth::BandwidthLimit;
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters, ServerCounters};
 use self::driver::EngineDriver;
@@ -102,6 +105,9 @@ pub struct ReadPolicy {
     /// The maximum of the cache in bytes; `None` for all memory that the buffers do not need. A
     /// larger value counts as that.
     pub cache_bytes_max: Option<usize>,
+    /// The maximum of bytes that all servers together send in a second; `None` for no limit. Bytes
+    /// from the local disk do not count. Readers come before preloads.
+    pub bytes_per_second_max: Option<NonZeroU64>,
 }
 
 impl Default for ReadPolicy {
@@ -115,6 +121,7 @@ impl Default for ReadPolicy {
             missing: MissingPolicy::Wait,
             memory_bytes_max: 128 << 20,
             cache_bytes_max: None,
+            bytes_per_second_max: None,
         }
     }
 }
@@ -183,10 +190,15 @@ impl ReadTarget {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    fn new(source: Arc<S>, tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
+    fn new(
+        source: Arc<S>,
+        tuning: Tuning,
+        missing: MissingPolicy,
+        (cache, limit): (BlockCache, Option<Arc<BandwidthLimit>>),
+    ) -> Self {
         let core = Core::new(tuning, missing, cache);
         Self {
-            shared: EngineDriver::new(source, core),
+            shared: EngineDriver::new(source, core, limit),
             locals: Arc::default(),
             read_bytes_max: tuning.read_bytes_max,
             direct_bytes_max: tuning.direct_bytes_max,

@@ -1,7 +1,7 @@
 //! The read engine over the fake: the requests that reads cause, and their results.
 
 use std::collections::HashSet;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -396,4 +396,46 @@ async fn a_read_that_waits_gets_its_bytes_although_all_was_cleared() {
     FakeSource::content(file_id(1, 1), FILE_LEN).check(0, &bytes).unwrap();
     f.vfs.release(full);
     f.all_closed().await;
+}
+
+/// Reads all of a file in blocks, and returns the virtual time that it took.
+async fn time_of(vfs: Arc<Vfs<FakeSource>>, handle: HandleId, file: u32, len: u64) -> Duration {
+    let start = Instant::now();
+    for offset in (0..len).step_by(BLOCK_LEN as usize) {
+        let bytes = vfs.read(handle, offset, BLOCK_LEN).await.unwrap();
+        FakeSource::content(file_id(1, file), FILE_LEN).check(offset, &bytes).unwrap();
+    }
+    start.elapsed()
+}
+
+const BLOCK_LEN: u32 = 128 * 1024;
+
+/// Bytes in a second.
+const LIMIT: u64 = 64 * 1024;
+
+#[tokio::test(start_paused = true)]
+async fn a_bandwidth_limit_is_shared_by_all_readers_and_fails_none() {
+    let bytes_per_second_max = NonZeroU64::new(LIMIT);
+    // Shorter than a block takes with two readers.
+    let timeout = Duration::from_secs(3);
+    let f = fixture(ReadPolicy { timeout, bytes_per_second_max, ..ReadPolicy::default() });
+    let len = 2 * MIB;
+    let start = Instant::now();
+    let readers = [("half", 0), ("full", 1)]
+        .map(|(name, file)| tokio::spawn(time_of(Arc::clone(&f.vfs), f.open(name), file, len)));
+    let mut times = Vec::new();
+    for reader in readers {
+        times.push(reader.await.unwrap().as_secs_f64());
+    }
+    // Read-ahead received more than the readers got.
+    let received = f.vfs.counters().total.bytes_fetched;
+    assert!(received >= 2 * len, "{received}");
+    let rate = received as f64 / start.elapsed().as_secs_f64();
+    assert!((0.97..1.03).contains(&(rate / LIMIT as f64)), "{rate} bytes in a second");
+    assert!((0.9..1.1).contains(&(times[0] / times[1])), "{times:?}");
+    // What memory has costs nothing.
+    let again = f.open("half");
+    let start = Instant::now();
+    f.check(again, 0, MIB, BLOCK_LEN).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }

@@ -254,6 +254,11 @@ impl Plan {
         }
     }
 
+    /// Returns whether a stream is for a preload.
+    pub(super) fn is_preload(&self, id: StreamId) -> bool {
+        self.streams.get(&id).is_some_and(PlannedStream::is_preload)
+    }
+
     /// Returns the files that are being read.
     pub(super) fn files(&self) -> Vec<FileId> {
         self.files.keys().copied().collect()

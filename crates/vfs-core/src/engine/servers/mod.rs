@@ -33,6 +33,7 @@ use tokio::time::Instant;
 
 use self::failover::FailoverRead;
 use self::selector::ServerSelector;
+use super::bandwidth::BandwidthLimit;
 use super::plan::{Activity, Availability, Tuning, WaitPolicy};
 use super::store::BlockCache;
 use super::{
@@ -73,10 +74,12 @@ impl<S: TorrentSource> MultiEngine<S> {
             tuning = tuning.with_cache_bytes_max(bytes_max);
         }
         let cache = BlockCache::new(tuning.cache_bytes);
+        let limit = policy.bytes_per_second_max.map(|bytes| Arc::new(BandwidthLimit::new(bytes)));
         let engines = (0..).map(ServerId).zip(sources).zip(&streams_max);
         let engines = engines.map(|((server, source), streams)| {
             let tuning = tuning.of_server(*streams);
-            Engine::new(Arc::clone(source), tuning, policy.missing, cache.of_server(server))
+            let shared = (cache.of_server(server), limit.clone());
+            Engine::new(Arc::clone(source), tuning, policy.missing, shared)
         });
         Self {
             engines: engines.collect(),
