@@ -122,11 +122,12 @@ impl BaseUrl {
     /// Returns the value of the `Host` header. The default port is omitted.
     pub(crate) fn authority(&self) -> String {
         let default_port = if self.is_https { 443 } else { 80 };
-        if self.port == default_port {
-            self.host.to_string()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        if self.port == default_port { self.host.to_string() } else { self.authority_with_port() }
+    }
+
+    /// Returns host and port, as `CONNECT` needs them.
+    pub(crate) fn authority_with_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 }
 

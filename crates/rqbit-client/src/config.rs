@@ -1,8 +1,8 @@
-//! Configuration of a client: address, credentials, time-outs, trusted roots.
+//! Configuration of a client: address, credentials, time-outs, access.
 
 use std::time::Duration;
 
-use crate::{BaseUrl, Credentials};
+use crate::{Access, BaseUrl, Credentials};
 
 /// A server on the same continent completes TCP and TLS handshakes within one second; ten leave
 /// room for a lost packet and a server that is swapping.
@@ -58,81 +58,18 @@ pub struct ClientConfig {
     pub credentials: Option<Credentials>,
     /// The deadlines of every call.
     pub timeouts: Timeouts,
-    /// Trusted in addition to the roots of the system.
-    #[cfg(feature = "tls")]
-    pub extra_roots: RootCertificates,
+    /// What is needed to reach a server that is behind something.
+    pub access: Access,
 }
 
 impl ClientConfig {
-    /// Creates a configuration with the default [`Timeouts`], no credentials and no extra roots.
+    /// Creates a configuration with the default [`Timeouts`], no credentials and no [`Access`].
     pub fn new(base_url: BaseUrl) -> Self {
         Self {
             base_url,
             credentials: None,
             timeouts: Timeouts::default(),
-            #[cfg(feature = "tls")]
-            extra_roots: RootCertificates::default(),
+            access: Access::default(),
         }
     }
-}
-
-/// Root certificates, trusted for `https`.
-#[cfg(feature = "tls")]
-#[derive(Clone, Debug, Default)]
-pub struct RootCertificates {
-    certificates: Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>,
-}
-
-/// Why a certificate cannot be trusted.
-#[cfg(feature = "tls")]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RootCertificatesError {
-    /// The text is not PEM.
-    #[error("parse the root certificates: not valid PEM")]
-    Pem,
-    /// The PEM text contains no certificate.
-    #[error("parse the root certificates: the file has none")]
-    Empty,
-    /// The bytes are not an X.509 certificate.
-    #[error("parse the root certificate: not a valid X.509 certificate")]
-    Certificate,
-}
-
-#[cfg(feature = "tls")]
-impl RootCertificates {
-    /// Adds every certificate of a PEM text; other PEM sections are skipped.
-    ///
-    /// # Errors
-    ///
-    /// Any [`RootCertificatesError`]; then none is added.
-    pub fn add_pem(&mut self, pem: &[u8]) -> Result<(), RootCertificatesError> {
-        use tokio_rustls::rustls::pki_types::CertificateDer;
-        use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-
-        let certificates = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_error| RootCertificatesError::Pem)?;
-        if certificates.is_empty() {
-            return Err(RootCertificatesError::Empty);
-        }
-        certificates.iter().try_for_each(check_root)?;
-        self.certificates.extend(certificates);
-        Ok(())
-    }
-
-    /// Returns the certificates.
-    pub(crate) fn iter(
-        &self,
-    ) -> impl Iterator<Item = &tokio_rustls::rustls::pki_types::CertificateDer<'static>> {
-        self.certificates.iter()
-    }
-}
-
-/// Checks that rustls can use the certificate as a root.
-#[cfg(feature = "tls")]
-fn check_root(
-    certificate: &tokio_rustls::rustls::pki_types::CertificateDer<'static>,
-) -> Result<(), RootCertificatesError> {
-    let mut store = tokio_rustls::rustls::RootCertStore::empty();
-    store.add(certificate.clone()).map_err(|_error| RootCertificatesError::Certificate)
 }

@@ -24,7 +24,7 @@
 //!   on tokio's pool for blocking work. [`Client::read_direct`] has its own connections, and blocks
 //!   the calling thread.
 //! - It retries only a `GET` on a kept-alive connection that died while idle.
-//! - It uses no proxy: variables such as `http_proxy` are ignored.
+//! - It uses a proxy only if [`Access`] has one: variables such as `http_proxy` are ignored.
 //! - It contains no filesystem code.
 //!
 //! # Example
@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+mod access;
 mod base_url;
 mod client;
 mod config;
@@ -67,16 +68,19 @@ pub mod wire;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+pub use crate::access::{Access, ExtraHeader, ExtraHeaderError, Proxy, ProxyParseError};
+#[cfg(feature = "tls")]
+pub use crate::access::{
+    ClientIdentity, ClientIdentityError, RootCertificates, RootCertificatesError,
+};
 pub use crate::base_url::{BaseUrl, BaseUrlError};
 pub use crate::client::{AddOptions, AddSource, Client};
 pub use crate::config::{ClientConfig, Timeouts};
-#[cfg(feature = "tls")]
-pub use crate::config::{RootCertificates, RootCertificatesError};
 pub use crate::credentials::{Credentials, CredentialsError};
 pub use crate::direct::{DirectError, FilePosition};
 pub use crate::error::{
-    Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
-    TlsError,
+    Endpoint, Error, ErrorContext, ErrorKind, ProxyFailure, RangeAnswer, Result, ServerError,
+    TimeoutPhase, TlsError,
 };
 pub use crate::list_print::{ListChanges, ListPrint};
 pub use crate::range::{ContentRange, RequestedRange};

@@ -1,6 +1,6 @@
 //! Maps errors of the client to errors of the core.
 
-use rqbit_client::{Error, ErrorKind, TimeoutPhase};
+use rqbit_client::{Error, ErrorKind, ProxyFailure, TimeoutPhase};
 use vfs_core::{SourceError, SourceErrorKind};
 
 /// Converts an error. The client's text becomes the context: it names the call and the server.
@@ -35,7 +35,9 @@ fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
                 SourceErrorKind::TimedOut
             }
         },
-        ErrorKind::Unauthorized => SourceErrorKind::Denied,
+        ErrorKind::Unauthorized | ErrorKind::LoginPage { .. } => SourceErrorKind::Denied,
+        ErrorKind::Proxy { failure: ProxyFailure::Unauthorized, .. } => SourceErrorKind::Denied,
+        ErrorKind::Proxy { .. } => SourceErrorKind::Unreachable,
         ErrorKind::Status(answer) if answer.status == 403 => SourceErrorKind::Denied,
         ErrorKind::NotFound(_) => SourceErrorKind::NotFound,
         ErrorKind::Status(answer) if answer.status == 404 => SourceErrorKind::NotFound,
@@ -91,7 +93,13 @@ mod tests {
             ErrorKind::Timeout { phase: TimeoutPhase::Connect },
             ErrorKind::Timeout { phase: TimeoutPhase::Chunk },
             ErrorKind::LongBody,
+            ErrorKind::LoginPage { location: "https://auth/".to_owned() },
         ]);
+        let failures = [ProxyFailure::Refused, ProxyFailure::Unauthorized];
+        kinds.extend(
+            failures
+                .map(|failure| ErrorKind::Proxy { proxy: "http://proxy:3128".to_owned(), failure }),
+        );
         let lines = kinds.iter().map(|kind| {
             let end = if is_retryable(kind) { "retryable" } else { "final" };
             format!("{kind}: {}, {end}\n", kind_of(kind))

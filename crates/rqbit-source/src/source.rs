@@ -69,7 +69,7 @@ impl RqbitSource {
     /// [`on_this_machine`](Self::on_this_machine) must have been called.
     #[must_use]
     pub fn with_local_paths(self, paths: LocalPaths, torrent_ttl: Duration) -> Self {
-        let is_own = self.client.base_url().is_loopback();
+        let is_own = self.may_be_loopback();
         let local = LocalFiles::new(paths, torrent_ttl).presuming(is_own);
         Self { local: Arc::new(local), ..self }
     }
@@ -137,6 +137,11 @@ impl RqbitSource {
         Some(self.local_file(file, wanted).await.map(drop))
     }
 
+    /// Returns whether the server's address is one of loopback, and not that of a proxy's machine.
+    fn may_be_loopback(&self) -> bool {
+        self.client.base_url().is_loopback() && self.client.is_on_this_machine() != Some(false)
+    }
+
     /// Returns the client of the server.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -165,7 +170,7 @@ impl TorrentSource for RqbitSource {
     }
 
     fn is_on_this_machine(&self) -> bool {
-        let is_presumed = || self.client.base_url().is_loopback() || self.local.is_presumed_own();
+        let is_presumed = || self.may_be_loopback() || self.local.is_presumed_own();
         self.client.is_on_this_machine().unwrap_or_else(is_presumed)
     }
 
@@ -361,8 +366,10 @@ fn is_no_metadata(kind: &ErrorKind) -> bool {
         | ErrorKind::Closed
         | ErrorKind::Initializing
         | ErrorKind::ShortBody { .. }
+        | ErrorKind::Proxy { .. }
         | ErrorKind::Tls(_)
         | ErrorKind::Unauthorized
+        | ErrorKind::LoginPage { .. }
         | ErrorKind::NotFound(_)
         | ErrorKind::NotRqbit { .. }
         | ErrorKind::MalformedJson { .. }

@@ -22,6 +22,7 @@ use tfs_service::check_mountpoint;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::hidden_arguments::HiddenArguments;
 use crate::output;
 use crate::report::UserError;
 use crate::signals::Signals;
@@ -134,7 +135,9 @@ fn this_command() -> Command {
     let mut words = env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(words.next().unwrap_or_else(|| "tfs".into()));
-    command.args(words).env(CHILD_VARIABLE, process::id().to_string());
+    let hidden = HiddenArguments::of(words);
+    command.args(hidden.arguments).envs(hidden.variables);
+    command.env(CHILD_VARIABLE, process::id().to_string());
     command
 }
 

@@ -28,11 +28,11 @@ pub(crate) const MOUNTPOINT_DENIED: u8 = 15;
 pub(crate) const SERVER_UNREACHABLE: u8 = 20;
 /// The server is not rqbit.
 pub(crate) const SERVER_NOT_RQBIT: u8 = 21;
-/// The server requires other credentials.
+/// The server, or a proxy, requires other credentials or a login.
 pub(crate) const SERVER_UNAUTHORIZED: u8 = 22;
 /// The server answered with an error, or too late.
 pub(crate) const SERVER_FAILED: u8 = 23;
-/// The TLS handshake failed.
+/// The TLS handshake failed, or the server requires another client certificate.
 pub(crate) const SERVER_TLS: u8 = 24;
 /// The server, or a proxy in front of it, forbids access.
 pub(crate) const SERVER_FORBIDDEN: u8 = 25;

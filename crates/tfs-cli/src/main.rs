@@ -21,6 +21,7 @@ mod failed;
 mod figures;
 mod generate;
 mod healthy;
+mod hidden_arguments;
 mod list;
 mod logging;
 mod manual;

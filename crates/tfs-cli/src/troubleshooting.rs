@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
-use rqbit_client::{ErrorKind, ServerError, TlsError};
+use rqbit_client::{ErrorKind, ProxyFailure, ServerError, TlsError};
 use tfs_api::wire::{FailureBody, FailureKind};
 use tfs_api::{ControlError, FindError};
 use tfs_config::Sources;
@@ -204,12 +204,20 @@ fn messages_of_tfs() -> BTreeMap<String, Option<u8>> {
     // Only a client creates these errors, so this code joins their two halves. Tests of the command
     // check the whole text.
     let not_rqbit = ErrorKind::NotRqbit { reason: "it does not name itself rqbit" };
+    let login_page = ErrorKind::LoginPage { location: "URL".to_owned() };
+    let proxy = |failure| ErrorKind::Proxy { proxy: "URL".to_owned(), failure };
     for (verb, kind, code) in [
         ("reach", ErrorKind::Refused, exit::SERVER_UNREACHABLE),
         ("reach", ErrorKind::Resolve, exit::SERVER_UNREACHABLE),
         ("use", not_rqbit, exit::SERVER_NOT_RQBIT),
         ("use", ErrorKind::Unauthorized, exit::SERVER_UNAUTHORIZED),
         ("reach", ErrorKind::Tls(TlsError::Certificate), exit::SERVER_TLS),
+        ("use", ErrorKind::Tls(TlsError::ClientCertificateMissing), exit::SERVER_TLS),
+        ("use", ErrorKind::Tls(TlsError::ClientCertificateRefused), exit::SERVER_TLS),
+        ("use", login_page, exit::SERVER_UNAUTHORIZED),
+        ("reach", proxy(ProxyFailure::Refused), exit::SERVER_UNREACHABLE),
+        ("reach", proxy(ProxyFailure::Status { status: 403 }), exit::SERVER_UNREACHABLE),
+        ("reach", proxy(ProxyFailure::Unauthorized), exit::SERVER_UNAUTHORIZED),
     ] {
         all.insert(format!("cannot {verb} rqbit at URL: {kind}"), Some(code));
     }

@@ -112,7 +112,7 @@ pub const SECTIONS: [Section; 8] = [
     },
 ];
 
-const SERVER: [Key; 6] = [
+const SERVER: [Key; 11] = [
     key(
         "server.name",
         ValueKind::Name,
@@ -140,6 +140,47 @@ const SERVER: [Key; 6] = [
         Unset { means: "`TFS_PASSWORD`", example: "\"/run/secrets/rqbit\"" },
         Some("--password-file"),
         "A file whose first line is the password.",
+    ),
+    key(
+        "server.ca_file",
+        ValueKind::Path,
+        Unset { means: "the system's roots only", example: "\"/etc/ssl/home-ca.pem\"" },
+        Some("--ca-file"),
+        "A PEM file with certificates to trust in addition to the system's, for a server with a \
+         private certificate authority. Read at start and by `tfs config reload`.",
+    ),
+    key(
+        "server.client_cert",
+        ValueKind::Path,
+        Unset { means: "none", example: "\"/etc/tfs/client.pem\"" },
+        Some("--client-cert"),
+        "A PEM file with the certificate for a server that requires one of its clients, and its \
+         chain. Read at start and by `tfs config reload`.",
+    ),
+    key(
+        "server.client_key",
+        ValueKind::Path,
+        Unset { means: "in the file of the certificate", example: "\"/etc/tfs/client.key\"" },
+        Some("--client-key"),
+        "A PEM file with the private key of `client_cert`, without a passphrase.",
+    ),
+    key(
+        "server.headers",
+        ValueKind::Headers,
+        Unset { means: "none", example: "[\"X-Token: file:/run/secrets/token\"]" },
+        Some("--header"),
+        "Headers to send with every request, such as the service token of an identity provider. A \
+         value may be `file:PATH` (its first line) or `env:NAME`, read at start and by \
+         `tfs config reload`. Values are never shown or logged. The flag may be repeated.",
+    ),
+    key(
+        "server.proxy",
+        ValueKind::Proxy,
+        Unset { means: "none", example: "\"http://proxy:3128\"" },
+        Some("--proxy"),
+        "The HTTP proxy for all connections to the server. With a password: `file:PATH` or \
+         `env:NAME` of an address such as `http://user:password@proxy:3128`. Variables such as \
+         `http_proxy` are not used.",
     ),
     key(
         "server.max_streams",

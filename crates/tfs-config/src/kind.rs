@@ -6,10 +6,14 @@ use std::path::{Path, absolute};
 use figment::value::{Num, Value};
 use rqbit_client::{BaseUrl, BaseUrlError};
 
-use super::units;
+use super::{secret_source, units};
 
 /// Maximum length of a server name: it is a file name in the state directory.
 const NAME_BYTES_MAX: usize = 64;
+
+/// Maximum number of extra headers. With a server's usual limit of 8 KiB for all headers of a
+/// request, more do not fit.
+const HEADERS_MAX: usize = 32;
 
 /// The kind of a key's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,10 @@ pub enum ValueKind {
     Patterns,
     /// `"auto"`, `"off"`, or pairs of paths.
     LocalPaths,
+    /// A list of request headers, whose values may be secret.
+    Headers,
+    /// The address of a proxy, which may have a password.
+    Proxy,
 }
 
 /// Where a value comes from, which decides the meaning of a relative path.
@@ -106,6 +114,8 @@ impl ValueKind {
             }
             Self::Names => "a list of names".to_owned(),
             Self::Patterns => "a list of patterns".to_owned(),
+            Self::Headers => "a list of headers, as in `[\"Name: value\"]`".to_owned(),
+            Self::Proxy => "an http address".to_owned(),
             Self::LocalPaths => {
                 "`\"auto\"`, `\"off\"` or a list of pairs `[\"FROM\", \"TO\"]`".to_owned()
             }
@@ -128,7 +138,7 @@ impl ValueKind {
                 let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
                 super::toml_value::value_of(value.get_ref())
             }
-            Self::Names | Self::Patterns => Ok(Value::from(vec![text])),
+            Self::Names | Self::Patterns | Self::Headers => Ok(Value::from(vec![text])),
             Self::LocalPaths if text.starts_with('/') => match text.split_once('=') {
                 Some((from, to)) => Ok(Value::from(vec![vec![from, to]])),
                 None => Err(self.wanted()),
@@ -146,6 +156,7 @@ impl ValueKind {
             | Self::Url
             | Self::Listen
             | Self::Choice(_)
+            | Self::Proxy
             | Self::LocalPaths => Ok(Value::from(text)),
         }
     }
@@ -176,6 +187,16 @@ impl ValueKind {
             (Self::Names | Self::Patterns, Value::Array(_, items)) => {
                 items.iter().try_for_each(|item| self.check_item(item))?;
                 Ok(value)
+            }
+            (Self::Headers, Value::Array(_, headers)) => {
+                if headers.len() > HEADERS_MAX {
+                    return Err(format!("there may be at most {HEADERS_MAX} headers"));
+                }
+                let headers = headers.iter().map(|header| {
+                    let text = header.as_str().ok_or_else(|| self.wanted())?;
+                    secret_source::check_header(text, written).map(Value::from)
+                });
+                Ok(Value::from(headers.collect::<Result<Vec<_>, String>>()?))
             }
             (Self::LocalPaths, Value::Array(_, pairs)) => {
                 pairs.iter().try_for_each(check_pair)?;
@@ -226,6 +247,7 @@ impl ValueKind {
                 }
             },
             Self::Url => check_url(text)?,
+            Self::Proxy => return secret_source::check_proxy(text, written).map(Value::from),
             Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
                 "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
             })?,
@@ -240,6 +262,7 @@ impl ValueKind {
             | Self::Number { .. }
             | Self::Names
             | Self::Patterns
+            | Self::Headers
             | Self::LocalPaths => return Err(self.wanted()),
         }
         Ok(Value::from(text))

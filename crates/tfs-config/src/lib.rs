@@ -12,6 +12,8 @@
 //! The crate parses no arguments and prints nothing. It sees no mount, no FUSE and no network: it
 //! reads the configuration files and the password files, and nothing else.
 
+#[cfg(test)]
+mod access_tests;
 mod check;
 mod document;
 mod environment;
@@ -24,7 +26,9 @@ mod loaded;
 mod model;
 mod provenance;
 mod secret;
+mod secret_source;
 mod server;
+mod server_access;
 mod server_selection;
 mod shown;
 mod suggest;
@@ -38,7 +42,7 @@ pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
 pub use kind::ValueKind;
 pub use load::{FILES, Sources};
-pub use loaded::{Flag, Loaded};
+pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData,
     MissingError, MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection,

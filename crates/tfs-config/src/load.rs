@@ -11,6 +11,7 @@ use super::environment::{self, Environment};
 use super::files::{self, ConfigFile, ConfigFileRole, ConfigFileState};
 use super::keys::{SECTIONS, find_key};
 use super::layer::Layer;
+use super::secret_source::Variables;
 use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, SettingsError, check};
 
 /// The configuration file of the system.
@@ -123,6 +124,7 @@ impl Sources {
             files,
             environment: short,
             warnings,
+            variables: Variables(self.variables),
             servers: self.servers,
             flags,
             figment,

@@ -1,19 +1,71 @@
 //! The loaded settings, with the source of each value.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use figment::Figment;
+use figment::value::Value;
 
+use super::keys::find_key;
+use super::kind::ValueOrigin;
 use super::layer::Layer;
-use super::{ConfigFile, ConfigFileState, Environment, Origin, Provenance, ServerArg, Settings};
+use super::secret_source::{Variables, shown_header, shown_proxy};
+use super::{
+    ConfigFile, ConfigFileState, Environment, Origin, Provenance, ServerArg, Settings, ValueKind,
+};
 
 /// A key that the command line sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Flag {
     /// The full name of the key, such as `read.timeout`.
     pub key: &'static str,
     /// The value as text, without validation.
     pub value: String,
+}
+
+impl fmt::Debug for Flag {
+    /// Does not show the value, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flag({})", self.key)
+    }
+}
+
+/// Returns flags as words of a command line, which mean the same in any directory.
+///
+/// # Errors
+/// A message for users, if a value is invalid, or may be a secret that others could read there.
+pub fn words_of(flags: &[Flag]) -> Result<Vec<String>, String> {
+    flags.iter().map(word_of).collect()
+}
+
+fn word_of(Flag { key, value }: &Flag) -> Result<String, String> {
+    let key = find_key(key).expect("flags name keys of the table");
+    let name = key.flag_name();
+    if key.kind == ValueKind::Switch {
+        return Ok(name);
+    }
+    let checked = key.kind.parse(value);
+    let checked = checked.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
+    let checked = checked.map_err(|reason| format!("{name}: {reason}"))?;
+    let secret = format!("the value of {name} would be readable for all users");
+    let text = match (key.kind, &checked) {
+        (ValueKind::Headers, Value::Array(_, items)) => {
+            let text = items.first().and_then(Value::as_str).unwrap_or_default();
+            if shown_header(text) != text {
+                return Err(secret);
+            }
+            text.to_owned()
+        }
+        (ValueKind::Proxy, Value::String(_, text)) if text.contains('@') => {
+            if shown_proxy(text) != *text {
+                return Err(secret);
+            }
+            text.clone()
+        }
+        (ValueKind::Path | ValueKind::Proxy, Value::String(_, text)) => text.clone(),
+        _ => value.clone(),
+    };
+    Ok(format!("{name}={text}"))
 }
 
 /// Loaded settings with the source of each value.
@@ -27,6 +79,8 @@ pub struct Loaded {
     pub environment: Environment,
     /// Warnings.
     pub warnings: Vec<String>,
+    /// All variables, for values that name one.
+    pub(super) variables: Variables,
     pub(super) servers: Vec<ServerArg>,
     /// Flags for keys of list sections.
     pub(super) flags: Vec<Flag>,

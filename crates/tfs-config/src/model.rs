@@ -9,6 +9,7 @@ use rqbit_client::BaseUrl;
 use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
+use super::Secret;
 use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
 
 /// All settings. The table of [`keys`](super::keys) documents each key.
@@ -38,6 +39,12 @@ pub struct ServerSection {
     pub url: BaseUrl,
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+    #[serde(default)]
+    pub headers: Vec<Secret>,
+    pub proxy: Option<Secret>,
     pub max_streams: usize,
     #[serde(deserialize_with = "de_local_paths")]
     pub local_paths: LocalPaths,

@@ -1,15 +1,18 @@
-//! A password from a file or the environment.
+//! A password or another secret. `Debug` shows none.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde::Deserialize;
+
 /// Maximum size of a password file. A key of any kind is shorter.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// A password. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+/// A password, or another value that may be secret. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {

@@ -1,8 +1,9 @@
 //! Servers as users name them, and the selected ones with their settings.
 
+use std::fmt;
 use std::str::FromStr;
 
-use rqbit_client::{BaseUrl, Credentials};
+use rqbit_client::{Access, BaseUrl, Credentials};
 
 use super::{ServerSection, kind};
 
@@ -13,6 +14,16 @@ pub struct ServerSettings {
     pub url: BaseUrl,
     /// User name and password, if it requires them.
     pub credentials: Option<Credentials>,
+    /// What is needed to reach a server that is behind something.
+    pub access: Access,
+}
+
+impl ServerSettings {
+    /// Returns the settings of a server that is reached directly, without credentials.
+    #[must_use]
+    pub fn new(url: BaseUrl) -> Self {
+        Self { url, credentials: None, access: Access::default() }
+    }
 }
 
 /// A server as the user names it.
@@ -64,6 +75,17 @@ impl FromStr for ServerArg {
                 Ok(Self::Named { name: name.to_owned(), url: kind::parse_url(url)? })
             }
             None => kind::parse_url(text).map(Self::Url),
+        }
+    }
+}
+
+impl fmt::Display for ServerArg {
+    /// Writes what is parsed to an equal value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Url(url) => write!(f, "{url}"),
+            Self::Named { name, url } => write!(f, "{name}={url}"),
         }
     }
 }

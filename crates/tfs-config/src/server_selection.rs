@@ -12,7 +12,7 @@ use super::layer::item_defaults;
 use super::secret::Secret;
 use super::{
     ChosenServer, Loaded, MountSection, Origin, Problem, Provenance, ServerArg, ServerSection,
-    ServerSettings,
+    ServerSettings, ValueKind,
 };
 
 /// The variable that names the server.
@@ -142,6 +142,9 @@ impl Loaded {
         let said_once = [
             ("--username", flag("server.username")),
             ("--password-file", flag("server.password_file")),
+            ("--header", flag("server.headers")),
+            ("--client-cert", flag("server.client_cert")),
+            ("--client-key", flag("server.client_key")),
             ("TFS_USERNAME", environment.username.is_some()),
             ("TFS_PASSWORD", environment.password.is_some()),
             ("TFS_PASSWORD_FILE", environment.password_file.is_some()),
@@ -150,7 +153,7 @@ impl Loaded {
             None => Ok(()),
             Some((name, _)) => {
                 Err(problem(format!("{name} is for one server, but several are selected"))
-                    .hint("give each its own `username` and `password_file` in the configuration"))
+                    .hint("give each its own settings in the configuration: see tfs config init"))
             }
         }
     }
@@ -158,7 +161,8 @@ impl Loaded {
     fn chosen(&self, section: &Dict) -> Result<ChosenServer, Problem> {
         let section = self.with_credentials(section)?;
         let credentials = self.credentials(&section)?;
-        let connection = ServerSettings { url: section.url.clone(), credentials };
+        let access = self.access(&section)?;
+        let connection = ServerSettings { url: section.url.clone(), credentials, access };
         Ok(ChosenServer { section, connection, is_embedded: false })
     }
 
@@ -297,6 +301,7 @@ impl Loaded {
 
     /// Applies the flags of a section to an item.
     fn overlay(&self, section: &str, item: &mut Dict) -> Result<(), Problem> {
+        let mut set = Vec::new();
         for flag in &self.flags {
             let key = find_key(flag.key).expect("flags name keys of the table");
             if key.section() != section {
@@ -306,6 +311,15 @@ impl Loaded {
             let value = value.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
             let place = Provenance::of(Origin::Flag(key.flag_name()));
             let value = value.map_err(|reason| Problem::at(place, reason))?;
+            // A list whose flag is repeated has all of them.
+            if key.kind == ValueKind::Headers
+                && set.contains(&flag.key)
+                && let Some(Value::Array(_, items)) = item.get_mut(key.short_name())
+            {
+                items.extend(value.into_array().unwrap_or_default());
+                continue;
+            }
+            set.push(flag.key);
             item.insert(key.short_name().to_owned(), value);
         }
         Ok(())

@@ -3,10 +3,11 @@
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-use super::keys::{SECTIONS, Section};
+use super::keys::{Key, SECTIONS, Section};
+use super::secret_source::{shown_header, shown_proxy};
 use super::server_selection::defaults_of;
 use super::toml_value::text_of;
-use super::{Loaded, Origin, Provenance, ServerArg};
+use super::{Loaded, Origin, Provenance, ServerArg, ValueKind};
 
 /// The section whose keys have short forms in the environment.
 const SERVERS: &str = "server";
@@ -85,7 +86,7 @@ impl Loaded {
                     (None, Some(name)) => self.place(&format!("{name}.{short}")),
                     (None, None) => Provenance::of(Origin::Default),
                 };
-                let value = item.values.get(short).cloned();
+                let value = item.values.get(short).cloned().map(|value| without_secret(key, value));
                 shown.push(ShownValue { key: format!("{}.{short}", name(idx)), value, from });
             }
         }
@@ -130,5 +131,17 @@ impl Loaded {
         if let Some(file) = &environment.password_file {
             item.set("password_file", file.display().to_string(), "TFS_PASSWORD_FILE");
         }
+    }
+}
+
+/// Returns a value as it may be shown.
+fn without_secret(key: &Key, value: Value) -> Value {
+    match (key.kind, &value) {
+        (ValueKind::Headers, Value::Array(_, headers)) => {
+            let headers = headers.iter().filter_map(Value::as_str).map(shown_header);
+            Value::from(headers.collect::<Vec<_>>())
+        }
+        (ValueKind::Proxy, Value::String(_, text)) => Value::from(shown_proxy(text)),
+        _ => value,
     }
 }

@@ -97,7 +97,8 @@ impl Client {
     /// Returns whether the server is on this machine, judged by all connections so far: loopback,
     /// or an address of a local interface. `None` before the first connection.
     ///
-    /// A tunnel or a proxy on this machine counts as this machine, wherever it leads.
+    /// A tunnel or a reverse proxy on this machine counts as this machine, wherever it leads. A
+    /// server behind a configured proxy is never on this machine.
     pub fn is_on_this_machine(&self) -> Option<bool> {
         self.transport.is_on_this_machine()
     }

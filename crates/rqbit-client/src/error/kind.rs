@@ -30,6 +30,14 @@ pub enum ErrorKind {
     /// The connection failed for another reason, such as no route. Retryable.
     #[error("connection cannot be made")]
     Connect,
+    /// The proxy cannot be used. Retryable, if [`ProxyFailure::is_retryable`].
+    #[error("proxy {proxy}: {failure}")]
+    Proxy {
+        /// The address of the proxy, without credentials.
+        proxy: String,
+        /// Why it cannot be used.
+        failure: ProxyFailure,
+    },
     /// The TLS handshake failed. Not retryable: certificates do not fix themselves.
     #[error("{0}")]
     Tls(TlsError),
@@ -109,6 +117,14 @@ pub enum ErrorKind {
         /// What the server sent.
         got: RangeAnswer,
     },
+    /// A login page instead of rqbit's answer: an identity provider in front of the server requires
+    /// a login. Not retryable.
+    #[error("server answered with a login page{}", at(.location))]
+    LoginPage {
+        /// The `Location` header without user name, password and query; empty if the page itself
+        /// was the answer.
+        location: String,
+    },
     /// The server redirects the client (status 3xx), which is not followed. Not retryable.
     #[error("redirected to {location}")]
     Redirect {
@@ -131,6 +147,7 @@ impl ErrorKind {
             Self::Status(error) => {
                 !FINAL_STATUSES.contains(&error.status) && !error.is_invalid_file()
             }
+            Self::Proxy { failure, .. } => failure.is_retryable(),
             Self::Tls(_)
             | Self::Unauthorized
             | Self::NotFound(_)
@@ -140,7 +157,58 @@ impl ErrorKind {
             | Self::BodyTooLarge { .. }
             | Self::LongBody
             | Self::WrongRange { .. }
+            | Self::LoginPage { .. }
             | Self::Redirect { .. } => false,
+        }
+    }
+}
+
+/// Returns a place for a message.
+fn at(location: &str) -> String {
+    if location.is_empty() { String::new() } else { format!(" at {location}") }
+}
+
+/// Why a proxy cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ProxyFailure {
+    /// Its name cannot be resolved.
+    #[error("host name cannot be resolved")]
+    Resolve,
+    /// No process listens on its port.
+    #[error("connection refused")]
+    Refused,
+    /// The connection failed for another reason, such as no route.
+    #[error("connection cannot be made")]
+    Connect,
+    /// It did not answer in time.
+    #[error("timed out")]
+    TimedOut,
+    /// It closed the connection without an answer.
+    #[error("connection closed by the proxy")]
+    Closed,
+    /// Status 407: its credentials are missing or wrong.
+    #[error("requires other credentials")]
+    Unauthorized,
+    /// It answered `CONNECT` with another error, such as 403 for a port that it does not allow, or
+    /// 502 for a server that it cannot reach.
+    #[error("refused to connect to the server (status {status})")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Its answer is not HTTP.
+    #[error("not an http proxy")]
+    Malformed,
+}
+
+impl ProxyFailure {
+    /// Returns whether the proxy may work later without any intervention.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Resolve | Self::Refused | Self::Connect | Self::TimedOut | Self::Closed => true,
+            Self::Unauthorized | Self::Malformed => false,
+            Self::Status { status } => !FINAL_STATUSES.contains(&status),
         }
     }
 }
@@ -184,6 +252,10 @@ pub enum TlsError {
     NoRoots,
     /// The server's certificate is not trusted, expired or for another host.
     Certificate,
+    /// The server requires a certificate of its clients, and this one has none.
+    ClientCertificateMissing,
+    /// The server does not accept the certificate of this client.
+    ClientCertificateRefused,
     /// Any other failure, such as a server that uses plain HTTP on this port.
     Handshake,
 }
@@ -194,6 +266,8 @@ impl fmt::Display for TlsError {
             Self::NotBuilt => "https is not built in",
             Self::NoRoots => "system has no trusted root certificates",
             Self::Certificate => "certificate of the server is not trusted",
+            Self::ClientCertificateMissing => "server requires a client certificate",
+            Self::ClientCertificateRefused => "server does not accept the client certificate",
             Self::Handshake => "tls handshake failed",
         })
     }

@@ -6,7 +6,7 @@ mod kind;
 use std::fmt;
 
 pub use self::context::{Endpoint, ErrorContext};
-pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsError};
+pub use self::kind::{ErrorKind, ProxyFailure, RangeAnswer, ServerError, TimeoutPhase, TlsError};
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -10,7 +10,7 @@ use url::Url;
 use super::AnswerBody;
 use crate::error::CallFailure;
 use crate::wire::ErrorBody;
-use crate::{Endpoint, ErrorKind, ServerError};
+use crate::{BaseUrl, Endpoint, ErrorKind, ServerError, TlsError};
 
 /// Maximum size of an error body. An error of rqbit has some hundred bytes, a page of a proxy some
 /// thousand.
@@ -26,18 +26,37 @@ const TORRENT_NOT_FOUND: &str = "torrent_not_found";
 /// (`Session::delete` of librqbit 9.1.0): for an info hash and for an id.
 const UNKNOWN_TORRENT_TEXTS: [&str; 2] = ["no such torrent in db", "did not exist"];
 
+/// nginx's answers, with status 400, to a client without a certificate or with one that it does not
+/// trust (`ngx_http_special_response.c` of nginx 1.26).
+const NGINX_NO_CERTIFICATE: &str = "No required SSL certificate was sent";
+const NGINX_WRONG_CERTIFICATE: &str = "The SSL certificate error";
+
+/// Words in the addresses of login pages: of Cloudflare Access, Authelia, authentik, Keycloak,
+/// oauth2-proxy, and the usual words for them.
+const LOGIN_WORDS: [&str; 8] =
+    ["login", "signin", "sign-in", "sign_in", "oauth", "openid", "sso", "saml"];
+
+/// Words in the host names of identity providers.
+const LOGIN_HOSTS: [&str; 6] = ["auth", "authelia", "authentik", "keycloak", "login", "sso"];
+
 /// Converts an unsuccessful answer into the failure of its call.
 ///
 /// The body is read for its details; if that fails, the status alone is used.
 pub(super) async fn refusal(
     endpoint: Endpoint,
+    server: &BaseUrl,
     response: Response<AnswerBody>,
     chunk_timeout: Duration,
 ) -> CallFailure {
     let (parts, body) = response.into_parts();
     if parts.status.is_redirection() {
         let location = parts.headers.get(LOCATION).map(location_text).unwrap_or_default();
-        return ErrorKind::Redirect { location }.into();
+        let is_login = is_login(server, parts.status, parts.headers.get(LOCATION));
+        return match is_login {
+            true => ErrorKind::LoginPage { location },
+            false => ErrorKind::Redirect { location },
+        }
+        .into();
     }
     if parts.status == StatusCode::UNAUTHORIZED {
         return ErrorKind::Unauthorized.into();
@@ -50,7 +69,35 @@ pub(super) async fn refusal(
     let body = body.for_each_chunk(ERROR_BODY_BYTES_MAX, chunk_timeout, each);
     let is_whole = matches!(tokio::time::timeout(chunk_timeout, body).await, Ok(Ok(())));
     let body = if is_whole { text.freeze() } else { Bytes::new() };
+    if parts.status == StatusCode::BAD_REQUEST && contains(&body, NGINX_NO_CERTIFICATE) {
+        return ErrorKind::Tls(TlsError::ClientCertificateMissing).into();
+    }
+    if parts.status == StatusCode::BAD_REQUEST && contains(&body, NGINX_WRONG_CERTIFICATE) {
+        return ErrorKind::Tls(TlsError::ClientCertificateRefused).into();
+    }
     classify(endpoint, server_error(parts.status, &body)).into()
+}
+
+fn contains(body: &[u8], text: &str) -> bool {
+    body.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// Returns whether a redirect leads to a login page: to an address with the words of one, or, for
+/// now only, to another host. A permanent redirect to another host is a server that has moved.
+fn is_login(server: &BaseUrl, status: StatusCode, location: Option<&HeaderValue>) -> bool {
+    let Some(text) = location.and_then(|value| value.to_str().ok()) else { return false };
+    let Ok(base) = Url::parse(&server.to_string()) else { return false };
+    let Ok(url) = base.join(text) else { return false };
+    let path = url.path().to_ascii_lowercase();
+    let host = url.host_str().unwrap_or_default();
+    let is_other_host = base.host_str() != Some(host);
+    let is_for_now = matches!(
+        status,
+        StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT
+    );
+    let of_provider = host.split('.').next().is_some_and(|label| LOGIN_HOSTS.contains(&label));
+    LOGIN_WORDS.iter().any(|word| path.contains(word))
+        || is_other_host && (of_provider || is_for_now)
 }
 
 /// Returns the kind of an error answer.
@@ -173,6 +220,43 @@ mod tests {
             &long,
             &format!("server answered 503 ({}) retry=true", "ü".repeat(512)),
         );
+    }
+
+    #[test]
+    fn redirects_to_login_pages_and_others() {
+        let cases = [
+            (302, "https://team.cloudflareaccess.com/cdn-cgi/access/login/h?kid=secret"),
+            (302, "https://auth.example.com/?rd=https%3A%2F%2Fhost%2F"),
+            (303, "/oauth2/start?rd=secret"),
+            (302, "login"),
+            (307, "https://elsewhere.example/"),
+            (301, "https://auth.example.com/"),
+            (301, "https://elsewhere.example/rqbit/"),
+            (308, "https://host/rqbit/"),
+            (302, "https://host/rqbit/"),
+            (302, "/web/"),
+            (302, ""),
+        ];
+        let server = "http://host/rqbit".parse().unwrap();
+        let rows = cases.map(|(status, location)| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let is_login = is_login(&server, status, Some(&HeaderValue::from_static(location)));
+            format!("{} {location:?}: {is_login}\n", status.as_u16())
+        });
+        expect_test::expect![[r#"
+            302 "https://team.cloudflareaccess.com/cdn-cgi/access/login/h?kid=secret": true
+            302 "https://auth.example.com/?rd=https%3A%2F%2Fhost%2F": true
+            303 "/oauth2/start?rd=secret": true
+            302 "login": true
+            307 "https://elsewhere.example/": true
+            301 "https://auth.example.com/": true
+            301 "https://elsewhere.example/rqbit/": false
+            308 "https://host/rqbit/": false
+            302 "https://host/rqbit/": false
+            302 "/web/": false
+            302 "": false
+        "#]]
+        .assert_eq(&rows.concat());
     }
 
     #[test]

@@ -192,6 +192,9 @@ pub(crate) fn is_early_end(error: &hyper::Error) -> bool {
 
 /// Converts an error of hyper into its kind.
 pub(crate) fn hyper_failure(error: hyper::Error) -> CallFailure {
+    if let Some(tls) = io_error(&error).and_then(super::tls::client_certificate_failure) {
+        return CallFailure::new(ErrorKind::Tls(tls), error);
+    }
     let malformed =
         matches!(io_kind(&error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
     let kind = if error.is_parse() || malformed {
@@ -204,5 +207,9 @@ pub(crate) fn hyper_failure(error: hyper::Error) -> CallFailure {
 
 /// Returns the kind of the I/O error that caused an error of hyper.
 fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
-    error.source()?.downcast_ref::<io::Error>().map(io::Error::kind)
+    io_error(error).map(io::Error::kind)
+}
+
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+    error.source()?.downcast_ref::<io::Error>()
 }

@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout};
 use super::connection::{HttpConnection, Io};
 use super::pool::ConnectionPool;
 use super::tls::Tls;
+use super::tunnel;
 use crate::direct::InlineClient;
 use crate::error::CallFailure;
-use crate::{BaseUrl, ErrorKind, TimeoutPhase};
+use crate::{BaseUrl, ErrorKind, Proxy, ProxyFailure, TimeoutPhase};
 
 /// Maximum number of addresses that are tried. A host with more is not one server.
 const ADDRESSES_MAX: usize = 8;
@@ -24,10 +25,13 @@ const ADDRESSES_MAX: usize = 8;
 /// A pending name resolution.
 type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, CallFailure>> + Send>>;
 
-/// The server that connections go to.
+/// The server that connections go to, or its proxy.
 pub(super) struct DialTarget {
+    /// Host and port of the first hop: of the proxy, if there is one.
     host: String,
     port: u16,
+    server: BaseUrl,
+    proxy: Option<Proxy>,
     tls: Option<Tls>,
     direct: Arc<InlineClient>,
     /// Whether all connections so far went to addresses of this machine. Held for one access.
@@ -38,13 +42,25 @@ pub(super) struct DialTarget {
 
 impl DialTarget {
     /// Creates the target of a server. Without TLS, `direct` gets the addresses of its connections.
-    pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<InlineClient>) -> Self {
+    pub(super) fn new(
+        base_url: &BaseUrl,
+        proxy: Option<Proxy>,
+        tls: Option<Tls>,
+        direct: Arc<InlineClient>,
+    ) -> Self {
+        let (host, port) = match &proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (base_url.host(), base_url.port()),
+        };
         Self {
-            host: base_url.host(),
-            port: base_url.port(),
+            host,
+            port,
+            server: base_url.clone(),
+            // The server is somewhere behind the proxy, even if the proxy is on this machine.
+            is_own: Mutex::new(proxy.as_ref().map(|_| false)),
+            proxy,
             tls,
             direct,
-            is_own: Mutex::default(),
             resolving: Mutex::default(),
         }
     }
@@ -115,9 +131,11 @@ impl DialTarget {
     pub(super) async fn dial(&self, limit: Duration) -> Result<HttpConnection, CallFailure> {
         let begin = Instant::now();
         let left = || limit.saturating_sub(begin.elapsed());
-        let resolving = resolve(&self.host, self.port);
-        let addresses = within(left(), TimeoutPhase::Resolve, resolving).await?;
-        let tcp = connect(&addresses, left).await?;
+        let tcp = self.first_hop(&left).await;
+        let mut tcp = match &self.proxy {
+            Some(proxy) => tcp.map_err(|failure| tunnel::connect_failure(proxy, failure))?,
+            None => tcp?,
+        };
         self.note_machine(&tcp);
         let io: Box<dyn Io> = match &self.tls {
             None => {
@@ -126,9 +144,24 @@ impl DialTarget {
                 }
                 Box::new(tcp)
             }
-            Some(tls) => within(left(), TimeoutPhase::Tls, tls.handshake(tcp)).await?,
+            Some(tls) => {
+                if let Some(proxy) = &self.proxy {
+                    let opening = tunnel::open(proxy, &self.server, &mut tcp);
+                    let opened = timeout(left(), opening).await;
+                    let late = |_| Err(tunnel::failure_of(proxy, ProxyFailure::TimedOut));
+                    opened.unwrap_or_else(late)?;
+                }
+                within(left(), TimeoutPhase::Tls, tls.handshake(tcp)).await?
+            }
         };
         HttpConnection::new(io).await.map_err(super::hyper_failure)
+    }
+
+    /// Connects to the proxy, or to the server if there is none.
+    async fn first_hop(&self, left: impl Fn() -> Duration) -> Result<TcpStream, CallFailure> {
+        let resolving = resolve(&self.host, self.port);
+        let addresses = within(left(), TimeoutPhase::Resolve, resolving).await?;
+        connect(&addresses, left).await
     }
 
     /// Records whether a connection goes to this machine: both ends have the same address, or the

@@ -8,6 +8,7 @@ mod dial;
 mod pool;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod tunnel;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
-use hyper::{Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -35,7 +37,8 @@ use crate::error::CallFailure;
 use crate::json::{Elements, parse_element};
 use crate::list_print::{ListChanges, ListPrint};
 use crate::{
-    BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
+    Access, BaseUrl, ClientConfig, Credentials, Endpoint, Error, ErrorContext, ErrorKind,
+    ExtraHeader, Proxy, ProxyFailure, Result, TimeoutPhase, Timeouts,
 };
 
 /// Identifies the library in the logs of servers and proxies.
@@ -66,7 +69,13 @@ impl HeldMemory {
 pub(crate) struct Transport {
     base_url: BaseUrl,
     host: HeaderValue,
-    authorization: Option<HeaderValue>,
+    /// What precedes the path of a call in its request: the prefix of the server, and before it,
+    /// for a proxy that is not a tunnel, scheme and host.
+    target_prefix: String,
+    /// Headers of every request of this client, apart from those of the call.
+    fixed: Vec<(HeaderName, HeaderValue)>,
+    /// The proxy that answers in place of an `http` server.
+    proxy: Option<Proxy>,
     timeouts: Timeouts,
     target: DialTarget,
     /// Inline client for short ranges.
@@ -95,19 +104,29 @@ impl Transport {
         let host = HeaderValue::try_from(config.base_url.authority()).map_err(|error| {
             CallFailure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
         })?;
-        let authorization = config.credentials.as_ref().map(crate::Credentials::header);
-        let headers = direct_headers(&host, authorization.as_ref());
-        let direct = Arc::new(InlineClient::new(headers, config.base_url.is_named()));
+        let ClientConfig { base_url, credentials, timeouts, access } = config;
+        // In a tunnel, the proxy sees no request.
+        let proxy = access.proxy.clone().filter(|_| !base_url.is_https());
+        let fixed = fixed_headers(&access, credentials.as_ref(), proxy.as_ref());
+        let headers = direct_headers(&host, &fixed);
+        let is_named = access.proxy.as_ref().map_or(base_url.is_named(), Proxy::is_named);
+        let direct = Arc::new(InlineClient::new(headers, is_named));
+        let target_prefix = match &proxy {
+            Some(_) => base_url.to_string(),
+            None => base_url.prefix().to_owned(),
+        };
         Ok(Self {
             host,
-            authorization,
-            timeouts: config.timeouts,
-            target: DialTarget::new(&config.base_url, tls, Arc::clone(&direct)),
+            target_prefix,
+            fixed,
+            proxy,
+            timeouts,
+            target: DialTarget::new(&base_url, access.proxy, tls, Arc::clone(&direct)),
             direct,
             pool: Arc::default(),
             large: Arc::new(Semaphore::new(1)),
             has_open_ranges_only: AtomicBool::new(false),
-            base_url: config.base_url,
+            base_url,
         })
     }
 
@@ -158,7 +177,7 @@ impl Transport {
         buffer: &mut [u8],
         time_max: Duration,
     ) -> Result<(), DirectError> {
-        let path = format!("{}{path}", self.base_url.prefix());
+        let path = format!("{}{path}", self.target_prefix);
         self.direct.read(&path, position, buffer, time_max)
     }
 
@@ -315,8 +334,14 @@ impl Transport {
         call: &HttpRequest,
         response: Response<AnswerBody>,
     ) -> Result<Response<AnswerBody>, CallFailure> {
+        if let Some(proxy) = &self.proxy
+            && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            return Err(tunnel::failure_of(proxy, ProxyFailure::Unauthorized));
+        }
         if !response.status().is_success() {
-            return Err(answer::refusal(call.endpoint, response, self.timeouts.chunk).await);
+            let (endpoint, limit) = (call.endpoint, self.timeouts.chunk);
+            return Err(answer::refusal(endpoint, &self.base_url, response, limit).await);
         }
         match response.headers().get(CONTENT_ENCODING) {
             Some(coding) if coding != "identity" => {
@@ -328,15 +353,14 @@ impl Transport {
 
     /// Builds the request of a call.
     fn request(&self, call: &HttpRequest) -> Result<Request<Full<Bytes>>, CallFailure> {
-        let uri = format!("{}{}", self.base_url.prefix(), call.path);
+        let uri = format!("{}{}", self.target_prefix, call.path);
         let mut request = Request::builder().method(&call.method).uri(uri).header(HOST, &self.host);
         if let Some(headers) = request.headers_mut() {
-            headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
             // Compression by a proxy would invalidate offsets and lengths.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            if let Some(authorization) = &self.authorization {
-                headers.insert(AUTHORIZATION, authorization.clone());
+            for (name, value) in &self.fixed {
+                headers.insert(name, value.clone());
             }
             for (name, value) in &call.headers {
                 headers.insert(name, value.clone());
@@ -348,21 +372,37 @@ impl Transport {
     }
 }
 
+/// Returns the headers of every request: those of the access and the credentials, which replace an
+/// `Authorization` header of the access.
+fn fixed_headers(
+    access: &Access,
+    credentials: Option<&Credentials>,
+    proxy: Option<&Proxy>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut fixed = HeaderMap::new();
+    fixed.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
+    for (name, value) in access.headers.iter().map(ExtraHeader::parts) {
+        fixed.insert(name, value.clone());
+    }
+    if let Some(credentials) = credentials {
+        fixed.insert(AUTHORIZATION, credentials.header());
+    }
+    if let Some(value) = proxy.and_then(Proxy::authorization) {
+        fixed.insert(PROXY_AUTHORIZATION, value);
+    }
+    fixed.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// Returns the headers of all inline requests, each terminated by a line end.
-fn direct_headers(host: &HeaderValue, authorization: Option<&HeaderValue>) -> String {
+fn direct_headers(host: &HeaderValue, fixed: &[(HeaderName, HeaderValue)]) -> String {
     let mut headers = String::new();
     let identity = HeaderValue::from_static("identity");
     let any = HeaderValue::from_static("*/*");
-    let agent = HeaderValue::from_static(USER_AGENT_TEXT);
-    for (name, value) in [
-        (HOST, Some(host)),
-        (USER_AGENT, Some(&agent)),
-        (ACCEPT, Some(&any)),
-        // Compression by a proxy would invalidate offsets and lengths.
-        (ACCEPT_ENCODING, Some(&identity)),
-        (AUTHORIZATION, authorization),
-    ] {
-        if let Some(value) = value.and_then(|value| value.to_str().ok()) {
+    // Compression by a proxy would invalidate offsets and lengths.
+    let own = [(&HOST, host), (&ACCEPT, &any), (&ACCEPT_ENCODING, &identity)];
+    for (name, value) in own.into_iter().chain(fixed.iter().map(|(name, value)| (name, value))) {
+        // All values are ASCII.
+        if let Ok(value) = value.to_str() {
             // Writing to a string cannot fail.
             _ = write!(headers, "{name}: {value}\r\n");
         }

@@ -1,5 +1,7 @@
 //! Replacement for TLS in builds without it: rejects `https`.
 
+use std::io;
+
 use tokio::net::TcpStream;
 
 use super::connection::Io;
@@ -19,4 +21,9 @@ impl Tls {
     pub(super) async fn handshake(&self, _tcp: TcpStream) -> Result<Box<dyn Io>, CallFailure> {
         match *self {}
     }
+}
+
+/// Always returns `None`.
+pub(super) fn client_certificate_failure(_error: &io::Error) -> Option<TlsError> {
+    None
 }

@@ -18,6 +18,9 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallFailure> 
     };
     match body.trim_ascii_start().first() {
         Some(b'{' | b'[') => {}
+        Some(b'<') if has_password_field(body) => {
+            return Err(CallFailure::new(ErrorKind::LoginPage { location: String::new() }, error));
+        }
         Some(b'<') => return Err(CallFailure::new(ErrorKind::NotRqbit { reason: "html" }, error)),
         _ => return Err(CallFailure::new(ErrorKind::NotRqbit { reason: "not json" }, error)),
     }
@@ -27,4 +30,12 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallFailure> 
         Ok(_) => ".".into(),
     };
     Err(CallFailure::new(ErrorKind::MalformedJson { path }, error))
+}
+
+/// Returns whether a page asks for a password.
+fn has_password_field(page: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 2] = [b"type=\"password\"", b"type='password'"];
+    FIELDS
+        .iter()
+        .any(|field| page.windows(field.len()).any(|part| part.eq_ignore_ascii_case(field)))
 }

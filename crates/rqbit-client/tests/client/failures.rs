@@ -109,17 +109,17 @@ fn other_servers_are_recognized() {
         PATIENT,
         &cases,
         &expect![[r#"
-        html: server is not rqbit (html)
-        text: server is not rqbit (not json)
-        nothing: server is not rqbit (not json)
-        404: server is not rqbit (status 404)
-        502: server answered 502 (retryable)
-        302: redirected to https://login/
-        ssh: malformed answer (not http, or too many headers)
-        gzip: malformed answer (unrequested content coding)
-        chunked: 0 torrents
-        bad chunks: malformed answer (not http, or too many headers)
-    "#]],
+            html: server is not rqbit (html)
+            text: server is not rqbit (not json)
+            nothing: server is not rqbit (not json)
+            404: server is not rqbit (status 404)
+            502: server answered 502 (retryable)
+            302: answered with a login page at https://login/
+            ssh: malformed answer (not http, or too many headers)
+            gzip: malformed answer (unrequested content coding)
+            chunked: 0 torrents
+            bad chunks: malformed answer (not http, or too many headers)
+        "#]],
     );
 }
 

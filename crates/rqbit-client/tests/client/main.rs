@@ -1,5 +1,7 @@
 //! The client against a server that writes exact bytes, most of them recorded from rqbit 9.1.0.
 
+#[cfg(feature = "tls")]
+mod access;
 mod calls;
 mod connections;
 mod direct;

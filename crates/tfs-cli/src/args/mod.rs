@@ -20,7 +20,7 @@ pub(crate) use self::mounted::{
     CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PRELOAD_HELP, PreloadArgs,
     RefreshArgs, SearchArgs, StatusArgs,
 };
-use self::setting::{ServerParser, help, setting};
+use self::setting::{SecretParser, ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
@@ -157,9 +157,37 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "FILE", help = help("server.password_file"),
         value_parser = setting("server.password_file"))]
     password_file: Option<String>,
+    #[arg(long, value_name = "FILE", help = help("server.ca_file"),
+        value_parser = setting("server.ca_file"))]
+    ca_file: Option<String>,
+    #[arg(long, value_name = "FILE", help = help("server.client_cert"),
+        value_parser = setting("server.client_cert"))]
+    client_cert: Option<String>,
+    #[arg(long, value_name = "FILE", help = help("server.client_key"),
+        value_parser = setting("server.client_key"))]
+    client_key: Option<String>,
+    #[arg(long = "header", value_name = "NAME: VALUE", help = help("server.headers"),
+        value_parser = SecretParser("server.headers"))]
+    headers: Vec<String>,
+    #[arg(long, value_name = "URL", help = help("server.proxy"),
+        value_parser = SecretParser("server.proxy"))]
+    proxy: Option<String>,
 }
 
 impl ServerArgs {
+    /// Adds the settings on the command line.
+    fn set(&self, flags: &mut Vec<Flag>) {
+        set(flags, "server.username", self.username.as_ref());
+        set(flags, "server.password_file", self.password_file.as_ref());
+        set(flags, "server.ca_file", self.ca_file.as_ref());
+        set(flags, "server.client_cert", self.client_cert.as_ref());
+        set(flags, "server.client_key", self.client_key.as_ref());
+        for header in &self.headers {
+            set(flags, "server.headers", Some(header));
+        }
+        set(flags, "server.proxy", self.proxy.as_ref());
+    }
+
     /// Returns whether a server was named.
     pub(crate) fn is_named(&self) -> bool {
         !self.server.is_empty()
@@ -281,8 +309,7 @@ impl Cli {
             set(&mut flags, "server.max_streams", args.max_streams.as_ref());
         }
         let Some(server) = self.server() else { return (Vec::new(), flags) };
-        set(&mut flags, "server.username", server.username.as_ref());
-        set(&mut flags, "server.password_file", server.password_file.as_ref());
+        server.set(&mut flags);
         (server.server.clone(), flags)
     }
 

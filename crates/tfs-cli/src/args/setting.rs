@@ -32,12 +32,34 @@ impl TypedValueParser for ServerParser {
         value: &OsStr,
     ) -> Result<ServerArg, clap::Error> {
         let parsed = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
-        parsed.and_then(str::parse).map_err(|reason| {
-            let arg = arg.map(ToString::to_string).unwrap_or_default();
-            let message = format!("invalid value for '{arg}': {reason}\n");
-            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
-        })
+        parsed.and_then(str::parse).map_err(|reason| refusal(command, arg, &reason))
     }
+}
+
+/// Parses the value of a key that may be secret: its errors do not contain the argument.
+#[derive(Debug, Clone)]
+pub(super) struct SecretParser(pub(super) &'static str);
+
+impl TypedValueParser for SecretParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let checked = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
+        let checked = checked.and_then(|text| check_typed(key(self.0), text).map(|()| text));
+        checked.map(str::to_owned).map_err(|reason| refusal(command, arg, &reason))
+    }
+}
+
+/// Returns the error of an argument, without its value.
+fn refusal(command: &clap::Command, arg: Option<&clap::Arg>, reason: &str) -> clap::Error {
+    let arg = arg.map(ToString::to_string).unwrap_or_default();
+    let message = format!("invalid value for '{arg}': {reason}\n");
+    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
 }
 
 /// Returns the help of a flag.

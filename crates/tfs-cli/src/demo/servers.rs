@@ -34,7 +34,7 @@ impl DemoServers {
         config.download_bps = Some(DOWNLOAD_BPS);
         let downloader = EmbeddedServer::start(config).await?;
         let url = format!("http://{}", downloader.api_addr()).parse()?;
-        let settings = ServerSettings { url, credentials: None };
+        let settings = ServerSettings::new(url);
         let server = RqbitServer::connect(&settings, CHUNK_TIME_MAX).await?;
         let peer = seeder.peer_addr().into_iter().collect();
         add_torrent(&server, torrent.torrent_bytes, peer)

@@ -89,6 +89,22 @@ const FORBIDDEN_HINT: &str =
 const BUSY_HINT: &str = "try again later, or raise the limit for requests of the server or of the \
     proxy in front of it";
 
+/// Hint for a proxy that cannot be used.
+const PROXY_HINT: &str =
+    "check the address of the proxy, and that it allows connections to the port of the server";
+
+/// Hint for a proxy that requires other credentials.
+const PROXY_CREDENTIALS_HINT: &str = "put user name and password into its address, as in \
+    http://user:password@proxy:3128, in a file: --proxy file:PATH";
+
+/// Hint for a server that requires another client certificate.
+const CLIENT_CERTIFICATE_HINT: &str =
+    "pass --client-cert and --client-key with a certificate of the server's authority";
+
+/// Hint for a login page in front of a server.
+const LOGIN_HINT: &str = "pass the header that lets programs in, such as a service token: \
+    --header 'NAME: file:PATH'; or exempt the path of rqbit's API from the login";
+
 /// Returns the hint for a server that was unavailable when the mount started.
 fn down_hint(down: &ServerDown) -> String {
     match &down.cause {
@@ -103,6 +119,10 @@ fn down_hint(down: &ServerDown) -> String {
             | ServerFailure::Unauthorized
             | ServerFailure::Forbidden
             | ServerFailure::NotRqbit => what_to_do(&error.url),
+            ServerFailure::Proxy => PROXY_HINT.to_owned(),
+            ServerFailure::ProxyUnauthorized => PROXY_CREDENTIALS_HINT.to_owned(),
+            ServerFailure::ClientCertificate => CLIENT_CERTIFICATE_HINT.to_owned(),
+            ServerFailure::LoginPage => LOGIN_HINT.to_owned(),
         },
         ServerDownCause::List(url, error) => match error.kind {
             SourceErrorKind::Failed => LOG_HINT.to_owned(),
@@ -251,8 +271,14 @@ fn server(error: &ConnectError) -> ErrorReport {
             exit::SERVER_TLS,
             "",
             "check whether the address needs http instead of https, and whether the system trusts \
-             the certificate",
+             the certificate; for a private authority pass its certificate with --ca-file",
         ),
+        ServerFailure::ClientCertificate => hinted(exit::SERVER_TLS, "", CLIENT_CERTIFICATE_HINT),
+        ServerFailure::Proxy => hinted(exit::SERVER_UNREACHABLE, "", PROXY_HINT),
+        ServerFailure::ProxyUnauthorized => {
+            hinted(exit::SERVER_UNAUTHORIZED, "", PROXY_CREDENTIALS_HINT)
+        }
+        ServerFailure::LoginPage => hinted(exit::SERVER_UNAUTHORIZED, "", LOGIN_HINT),
         ServerFailure::Unauthorized => hinted(
             exit::SERVER_UNAUTHORIZED,
             "",

@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+mod access;
 mod add;
 mod bandwidth;
 mod budget;

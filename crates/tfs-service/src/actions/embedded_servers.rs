@@ -50,6 +50,6 @@ async fn servers_of(client: &ControlClient) -> Vec<EmbeddedServerInfo> {
 fn usable(EmbeddedServerInfo { mountpoint, access }: EmbeddedServerInfo) -> Option<FoundServer> {
     let url = access.url.parse().ok()?;
     let credentials = Credentials::new(&access.username, &access.password).ok()?;
-    let connection = ServerSettings { url, credentials: Some(credentials) };
+    let connection = ServerSettings { credentials: Some(credentials), ..ServerSettings::new(url) };
     Some(FoundServer { mountpoint, connection })
 }

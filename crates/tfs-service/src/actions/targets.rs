@@ -214,7 +214,7 @@ mod tests {
 
     fn found(port: u16, mountpoint: &str) -> FoundServer {
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
-        let connection = ServerSettings { url, credentials: None };
+        let connection = ServerSettings::new(url);
         FoundServer { mountpoint: mountpoint.to_owned(), connection }
     }
 

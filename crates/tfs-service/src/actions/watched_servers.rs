@@ -232,8 +232,7 @@ mod tests {
         let silent = &watched.list().servers[0];
         assert_eq!((silent.age, silent.silence), (Some(SILENCE_MIN), Some(SILENCE_MIN)));
         // After a failure the rows stay as they were, and the error is reported once.
-        let settings =
-            ServerSettings { url: "http://127.0.0.1:1".parse().unwrap(), credentials: None };
+        let settings = ServerSettings::new("http://127.0.0.1:1".parse().unwrap());
         let error = RqbitServer::connect(&settings, SILENCE_MIN).await.unwrap_err();
         away.on_answer(Err(error));
         assert_eq!(watched.list().errors.len(), 1);

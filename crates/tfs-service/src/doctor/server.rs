@@ -135,6 +135,17 @@ fn assess_error(error: &ConnectError) -> CheckResult {
                                  it"
         )),
         ServerFailure::TimedOut | ServerFailure::Failed => finding.fix(format!("curl -sS {url}")),
+        ServerFailure::Proxy => finding.fix("check `proxy` in the configuration, or --proxy"),
+        ServerFailure::ProxyUnauthorized => finding.fix(
+            "put user name and password into the address of the proxy: \
+             proxy = \"http://USER:PASSWORD@HOST:3128\"",
+        ),
+        ServerFailure::ClientCertificate => {
+            finding.fix(format!("tfs doctor --server {url} --client-cert FILE --client-key FILE"))
+        }
+        ServerFailure::LoginPage => finding.fix(format!(
+            "tfs doctor --server {url} --header 'NAME: file:PATH'   # of a service token"
+        )),
         ServerFailure::Tls => {
             finding.fix(format!("curl -v {url}   # shows the problem with the certificate"))
         }
@@ -278,10 +289,7 @@ mod tests {
     async fn a_server_that_is_not_there() {
         let server = |name: &str, port| DoctorServer {
             name: name.to_owned(),
-            connection: ServerSettings {
-                url: url(&format!("http://127.0.0.1:{port}")),
-                credentials: None,
-            },
+            connection: ServerSettings::new(url(&format!("http://127.0.0.1:{port}"))),
             streams_max: 4,
             is_embedded: false,
             local_paths: LocalPaths::Auto,

@@ -157,7 +157,7 @@ impl Embedded {
         let url: BaseUrl = self.access.url.parse().expect("a socket address makes a URL");
         let credentials = Credentials::new(&self.access.username, &self.access.password);
         let credentials = credentials.expect("hexadecimal digits are allowed");
-        ServerSettings { url, credentials: Some(credentials) }
+        ServerSettings { credentials: Some(credentials), ..ServerSettings::new(url) }
     }
 
     /// Returns the address and credentials by which other processes of this user connect to it.

@@ -151,6 +151,7 @@ impl ConnectedServer {
         // Before the first poll, so that local files can be read while the server is down.
         let is_own = *local_paths == LocalPaths::Auto
             && !remote.url.is_loopback()
+            && remote.access.proxy.is_none()
             && ServerKey::of(&remote.url).await.is_this_machine();
         let source = if is_own { source.on_this_machine() } else { source };
         let (share, warnings) = share(settings, &remote.url, budgets, mountpoint).await;

@@ -4,7 +4,9 @@ pub(crate) mod rqbit_version;
 
 use std::time::Duration;
 
-use rqbit_client::{BaseUrl, Client, ClientConfig, Error, ErrorKind, TimeoutPhase, Timeouts};
+use rqbit_client::{
+    BaseUrl, Client, ClientConfig, Error, ErrorKind, ProxyFailure, TimeoutPhase, Timeouts, TlsError,
+};
 use tfs_config::ServerSettings;
 
 /// Connect timeout. Most servers are on this machine or in this network, and a user at a prompt
@@ -43,8 +45,16 @@ pub enum ServerFailure {
     Unreachable,
     /// The server answers too late.
     TimedOut,
+    /// The proxy cannot be reached, or cannot reach the server.
+    Proxy,
+    /// The proxy requires other credentials.
+    ProxyUnauthorized,
     /// The TLS handshake fails.
     Tls,
+    /// The server requires a certificate of its clients, or does not accept the given one.
+    ClientCertificate,
+    /// An identity provider in front of the server requires a login.
+    LoginPage,
     /// The credentials are missing or wrong.
     Unauthorized,
     /// The server, or a proxy in front of it, forbids the call (status 403).
@@ -80,6 +90,7 @@ impl RqbitServer {
     ) -> Result<Self, ConnectError> {
         let mut config = ClientConfig::new(settings.url.clone());
         config.credentials.clone_from(&settings.credentials);
+        config.access.clone_from(&settings.access);
         config.timeouts = Timeouts {
             connect: CONNECT_TIME_MAX,
             headers: ANSWER_TIME_MAX,
@@ -124,7 +135,20 @@ impl ConnectError {
                 | TimeoutPhase::Chunk
                 | TimeoutPhase::Total => ServerFailure::TimedOut,
             },
-            ErrorKind::Tls(_) => ServerFailure::Tls,
+            ErrorKind::Proxy { failure: ProxyFailure::Unauthorized, .. } => {
+                ServerFailure::ProxyUnauthorized
+            }
+            ErrorKind::Proxy { .. } => ServerFailure::Proxy,
+            ErrorKind::Tls(
+                TlsError::ClientCertificateMissing | TlsError::ClientCertificateRefused,
+            ) => ServerFailure::ClientCertificate,
+            ErrorKind::Tls(
+                TlsError::NotBuilt
+                | TlsError::NoRoots
+                | TlsError::Certificate
+                | TlsError::Handshake,
+            ) => ServerFailure::Tls,
+            ErrorKind::LoginPage { .. } => ServerFailure::LoginPage,
             ErrorKind::Unauthorized => ServerFailure::Unauthorized,
             ErrorKind::Status(answer) if answer.status == 403 => ServerFailure::Forbidden,
             ErrorKind::Status(answer) if BUSY_STATUSES.contains(&answer.status) => {
@@ -150,8 +174,14 @@ impl ConnectError {
 
     fn is_answer(&self) -> bool {
         match self.fault() {
-            ServerFailure::Unreachable | ServerFailure::TimedOut | ServerFailure::Tls => false,
+            ServerFailure::Unreachable
+            | ServerFailure::TimedOut
+            | ServerFailure::Proxy
+            | ServerFailure::ProxyUnauthorized
+            | ServerFailure::Tls => false,
             ServerFailure::Unauthorized
+            | ServerFailure::ClientCertificate
+            | ServerFailure::LoginPage
             | ServerFailure::Forbidden
             | ServerFailure::Busy
             | ServerFailure::NotRqbit
@@ -166,7 +196,11 @@ impl ConnectError {
             ServerFailure::Busy => "the server is busy: ",
             ServerFailure::Unreachable
             | ServerFailure::TimedOut
+            | ServerFailure::Proxy
+            | ServerFailure::ProxyUnauthorized
             | ServerFailure::Tls
+            | ServerFailure::ClientCertificate
+            | ServerFailure::LoginPage
             | ServerFailure::Unauthorized
             | ServerFailure::NotRqbit
             | ServerFailure::Failed => "",

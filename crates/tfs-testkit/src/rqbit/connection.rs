@@ -29,6 +29,12 @@ pub(super) async fn serve(socket: TcpStream, shared: &Arc<RqbitShared>) -> io::R
     loop {
         let Some(head) = Head::read(&mut client.stream).await? else { return Ok(()) };
         let body = client.read_body(&head).await?;
+        if let Some(gate) = &shared.setup.gate
+            && !gate.lets_pass(&head)
+        {
+            client.send(gate.answer.as_bytes()).await?;
+            return client.end(NextStep::Close).await;
+        }
         lock(&shared.log).add(&head, !is_proxy);
         let fault = lock(&shared.plan).fault(head.path());
         let has_range = head.get("range").is_some();

@@ -27,9 +27,13 @@
 
 mod answers;
 mod attacks;
+#[cfg(feature = "tls")]
+mod authority;
 mod client;
 mod connection;
 mod fault;
+mod forward_proxy;
+mod gate;
 mod head;
 mod held;
 mod hostile;
@@ -58,7 +62,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::attacks::{ATTACKS, Attack, Effect};
+#[cfg(feature = "tls")]
+pub use self::authority::{ClientCertificates, IssuedCertificate, TestAuthority};
 pub use self::fault::{Cut, Fault, FaultKind, Target};
+pub use self::forward_proxy::ForwardProxy;
+pub use self::gate::Gate;
 pub use self::hostile::HostileServer;
 pub use self::large::LargeLibrary;
 pub use self::lie::Lie;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::gate::Gate;
 use super::large::LargeLibrary;
 use super::script::Script;
 use super::torrent::FakeTorrent;
@@ -42,6 +43,8 @@ pub struct RqbitSetup {
     pub overrides: Option<Override>,
     /// The handshake of each connection, for TLS.
     pub handshake: Option<Handshake>,
+    /// Which requests pass; `None` for all.
+    pub gate: Option<Gate>,
 }
 
 impl From<Backend> for RqbitSetup {
@@ -53,6 +56,7 @@ impl From<Backend> for RqbitSetup {
             bytes_per_second: None,
             overrides: None,
             handshake: None,
+            gate: None,
         }
     }
 }
