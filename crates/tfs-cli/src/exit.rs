@@ -92,6 +92,8 @@ pub(crate) const DEMO_FAILED: u8 = 60;
 pub(crate) const DOCTOR_FAULT: u8 = 61;
 /// A mount does not show the data of its servers, or not all of it.
 pub(crate) const UNHEALTHY: u8 = 62;
+/// The service manager is missing or refused, or there is no such service.
+pub(crate) const SERVICE_FAILED: u8 = 63;
 /// Interrupted by a signal, or the output of a preload was closed.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 

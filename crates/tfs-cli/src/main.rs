@@ -36,6 +36,7 @@ mod report;
 mod rows;
 mod screen;
 mod search;
+mod service;
 mod signals;
 mod status;
 mod torrents;
@@ -143,6 +144,11 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
             ConfigCommand::Reload { json } => reload::run(*json),
             ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
         },
+        Command::Service(args) => {
+            let Sources { named_file, servers, flags, .. } = &sources;
+            let line = service::CommandLine { config: named_file.as_deref(), servers, flags };
+            service::run(args, &line, &loaded)
+        }
         Command::Doctor(args) => doctor::run(args, sources.named_file.as_deref(), &loaded),
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),

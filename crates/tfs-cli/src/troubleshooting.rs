@@ -14,6 +14,7 @@ use tfs_api::wire::{FailureBody, FailureKind};
 use tfs_api::{ControlError, FindError};
 use tfs_config::Sources;
 use tfs_service::daemon::DaemonRuns;
+use tfs_service::service::ServiceError;
 use tfs_service::{
     AddError, AddFault, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
     StartError, TorrentRow, UnmountError,
@@ -23,7 +24,7 @@ use tfs_sys::runtime_dir::RuntimeDirError;
 use crate::background::too_late;
 use crate::daemon::runs_already;
 use crate::report::describe;
-use crate::{config, exit, mount_helper, preload, reload, torrents};
+use crate::{config, exit, mount_helper, preload, reload, service, torrents};
 
 const PAGE: &str = include_str!("../../../docs/reference/errors.md");
 
@@ -139,6 +140,17 @@ fn typed_errors() -> Vec<eyre::Report> {
     vec![
         config::exists(&path()).into(),
         torrents::no_terminal().into(),
+        service::no_services().into(),
+        ServiceError::NoSystemd.into(),
+        ServiceError::Foreign { file: path() }.into(),
+        ServiceError::Unknown { mountpoint: path() }.into(),
+        ServiceError::File { file: path(), source: cause() }.into(),
+        ServiceError::Refused {
+            command: "systemctl enable --now UNIT".to_owned(),
+            output: "CAUSE".to_owned(),
+            unit: "UNIT".to_owned(),
+        }
+        .into(),
         SearchError::Query(QueryError::Empty).into(),
         AddError {
             input: "NAME".to_owned(),

@@ -7,7 +7,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::args::{Cli, Command};
+use crate::args::Cli;
 use crate::mount_options::{arguments_of, flag_takes_value};
 
 /// Commands of other programs, and those of tfs.
@@ -57,7 +57,7 @@ const FLAGS: [(&str, &str); 19] = [
 /// The error of clap, which is also the help and the version.
 pub(crate) fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
     let mut cli = Cli::try_parse_from(words).map_err(with_tip)?;
-    if let Command::Mount(args) = &cli.command
+    if let Some(args) = cli.mount_args()
         && !args.options.is_empty()
     {
         cli = Cli::try_parse_from(expand(words, &args.options)?)?;
@@ -87,6 +87,8 @@ fn behind_command(words: &[OsString]) -> usize {
     while let Some(word) = words.get(idx).filter(|word| word.as_encoded_bytes().starts_with(b"-")) {
         idx += if takes_value(word) { 2 } else { 1 };
     }
+    // `service install` is two words.
+    idx += usize::from(words.get(idx).is_some_and(|word| word == "service"));
     (idx + 1).min(words.len())
 }
 
@@ -127,6 +129,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::args::Command;
 
     #[track_caller]
     fn check(line: &str, want: &Expect) {

@@ -20,6 +20,7 @@ mod kernel_timeout;
 mod mount;
 mod preload;
 mod server;
+pub mod service;
 pub mod service_manager;
 mod status;
 

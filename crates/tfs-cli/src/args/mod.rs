@@ -5,6 +5,7 @@
 
 mod mount;
 mod mounted;
+mod service;
 mod setting;
 mod torrents;
 
@@ -20,6 +21,7 @@ pub(crate) use self::mounted::{
     CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PRELOAD_HELP, PreloadArgs,
     RefreshArgs, SearchArgs, StatusArgs,
 };
+pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
 
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Show, create or reload the configuration.
     Config(ConfigArgs),
+    /// Mount at every boot, as a service of systemd.
+    Service(ServiceArgs),
     /// Diagnose problems and suggest fixes.
     Doctor(DoctorArgs),
     /// Show tfs at work on this machine, without a network.
@@ -291,7 +295,24 @@ impl Cli {
     /// # Errors
     /// A sentence that names the wrong place.
     pub(crate) fn place(&mut self) -> Result<(), String> {
-        if let Command::Mount(args) = &mut self.command { args.place() } else { Ok(()) }
+        match &mut self.command {
+            Command::Mount(args) => args.place(),
+            Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) => {
+                args.mount.place()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the arguments of the mount that the command starts or installs.
+    pub(crate) fn mount_args(&self) -> Option<&MountArgs> {
+        match &self.command {
+            Command::Mount(args) => Some(args),
+            Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) => {
+                Some(&args.mount)
+            }
+            _ => None,
+        }
     }
 
     /// Returns the servers and the settings on the command line.
@@ -302,7 +323,7 @@ impl Cli {
         set(&mut flags, "logging.level", log_level.as_ref().or(quiet.then_some(&error)));
         set(&mut flags, "logging.file", log_file.as_ref());
         set(&mut flags, "logging.format", log_format.as_ref());
-        if let Command::Mount(args) = &self.command {
+        if let Some(args) = self.mount_args() {
             args.set(&mut flags);
         }
         if let Command::Doctor(args) = &self.command {
@@ -325,7 +346,7 @@ impl Cli {
     /// Returns the server arguments of the command, if it has any.
     fn server(&self) -> Option<&ServerArgs> {
         match &self.command {
-            Command::Mount(args) => Some(&args.server),
+            Command::Mount(_) | Command::Service(_) => self.mount_args().map(|args| &args.server),
             Command::List(args) => Some(&args.server),
             Command::Search(args) => Some(&args.server),
             Command::Add(args) => Some(&args.server),

@@ -207,6 +207,10 @@ fn verdict(error: &eyre::Report) -> ErrorReport {
     if let Some(error) = error.downcast_ref() {
         return add(error);
     }
+    if let Some(error) = error.downcast_ref() {
+        let hint = crate::service::hint(error);
+        return ErrorReport { code: exit::SERVICE_FAILED, prefix: "", hint };
+    }
     #[cfg(feature = "embedded")]
     if let Some(error) = error.downcast_ref() {
         return embedded(error);

@@ -42,6 +42,7 @@ mod released;
 mod rqbit8;
 mod security;
 mod servers;
+mod service;
 mod service_manager;
 mod signals;
 mod support;

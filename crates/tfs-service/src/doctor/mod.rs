@@ -16,7 +16,7 @@ mod permits;
 mod server;
 mod surroundings;
 mod torrents;
-mod unit;
+pub(crate) mod unit;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
-pub use self::unit::{UnitCommand, UnitScope, unit_for};
+pub use self::unit::{UnitCommand, UnitMount, UnitScope, unit_for};
 use crate::LocalPaths;
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while

@@ -2,6 +2,15 @@
 
 use std::path::Path;
 
+/// Key of the line of an installed unit that has its mount point. systemd ignores keys that begin
+/// with `X-`.
+pub(crate) const MOUNTPOINT_KEY: &str = "X-TfsMountPoint=";
+
+/// Returns the line of an installed unit that has its mount point.
+pub(crate) fn mountpoint_line(mountpoint: &Path) -> String {
+    format!("{MOUNTPOINT_KEY}{}\n", mountpoint.display())
+}
+
 /// The service manager that runs the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitScope {
@@ -26,13 +35,28 @@ const STOP_SECONDS_MAX: u32 = 30;
 pub enum UnitCommand<'a> {
     /// One mount, at this absolute path.
     Mount(&'a Path),
+    /// One mount, by `tfs service install`.
+    Service(UnitMount<'a>),
     /// All mounts of the configuration.
     Daemon,
+}
+
+/// A mount that is installed as a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitMount<'a> {
+    /// The absolute path.
+    pub mountpoint: &'a Path,
+    /// Flags and servers before the mount point, each a word.
+    pub words: &'a [String],
+    /// The directory of an embedded server, whose disk must be mounted first.
+    pub embedded: Option<&'a Path>,
 }
 
 /// The lines of a unit that depend on its command; words are escaped.
 struct UnitLines {
     description: String,
+    /// Lines of the section `[Unit]`.
+    relations: String,
     exec: String,
 }
 
@@ -41,6 +65,7 @@ impl UnitLines {
     fn mount(binary: &str, flags: &str, mountpoint: &str) -> Self {
         Self {
             description: format!("Torrents of rqbit as files at {mountpoint}"),
+            relations: String::new(),
             exec: format!(
                 "\
 ExecStart={binary} mount -f{flags} {mountpoint}
@@ -54,6 +79,7 @@ ExecStopPost=-{binary} unmount --lazy {mountpoint}"
     fn daemon(binary: &str, flags: &str) -> Self {
         Self {
             description: "Torrents of rqbit as files".to_owned(),
+            relations: String::new(),
             exec: format!(
                 "\
 ExecStart={binary} daemon{flags}
@@ -68,7 +94,7 @@ ExecReload={binary} config reload"
 fn unit(
     scope: UnitScope,
     environment: &str,
-    UnitLines { description, exec }: &UnitLines,
+    UnitLines { description, relations, exec }: &UnitLines,
 ) -> String {
     let (settings, after, wanted_by) = match scope {
         UnitScope::System => (
@@ -84,7 +110,7 @@ fn unit(
 [Unit]
 Description={description}
 Documentation=man:tfs(1)
-{after}
+{relations}{after}
 [Service]
 Type=notify
 {environment}# TFS_SERVER=http://127.0.0.1:3030 and the like; it may be missing.
@@ -139,11 +165,29 @@ pub fn unit_for(
         UnitCommand::Mount(mountpoint) => {
             UnitLines::mount(&binary, &(config + mount_flags(scope)), &word(mountpoint))
         }
+        UnitCommand::Service(mount) => service_lines(scope, &binary, &config, mount),
         UnitCommand::Daemon => UnitLines::daemon(&binary, &config),
     };
     let environment: String =
         variables.iter().map(|(name, value)| environment_line(name, value)).collect();
     unit(scope, &environment, &lines)
+}
+
+/// Returns the lines of a mount that is installed as a service.
+fn service_lines(
+    scope: UnitScope,
+    binary: &str,
+    config: &str,
+    UnitMount { mountpoint, words, embedded }: UnitMount<'_>,
+) -> UnitLines {
+    let has_allow_other = words.iter().any(|word| word == "--allow-other");
+    let usual = if has_allow_other { "" } else { mount_flags(scope) };
+    let words: String = words.iter().map(|word| format!(" {}", escaped(word))).collect();
+    let path = mountpoint.to_string_lossy();
+    let lines = UnitLines::mount(binary, &format!("{config}{usual}{words}"), &escaped(&path));
+    let disk =
+        embedded.map(|dir| format!("RequiresMountsFor={}\n", escaped(&dir.to_string_lossy())));
+    UnitLines { relations: mountpoint_line(mountpoint) + &disk.unwrap_or_default(), ..lines }
 }
 
 /// Returns the flags of a mount. A mount by root is for other users, such as a media server.
