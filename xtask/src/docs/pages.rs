@@ -7,6 +7,9 @@ use crate::tidy::{map_targets, resolve};
 /// The directory whose files are the root of the site.
 const DOCS: &str = "docs/";
 
+/// The table of contents, whose links name the files that mdbook reads.
+const CONTENTS: &str = "docs/SUMMARY.md";
+
 /// Pages outside that directory that are in the root of the site too.
 const PAGES_OF_ROOT: [&str; 3] = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"];
 
@@ -60,7 +63,8 @@ fn target_in_site(
         return Some(format!("{repository}/{kind}/HEAD/{file}{anchor}"));
     };
     let up = "../".repeat(place_of(path)?.matches('/').count());
-    Some(format!("{up}{}{anchor}", built(place)))
+    let place = if path == CONTENTS { place.to_owned() } else { built(place) };
+    Some(format!("{up}{place}{anchor}"))
 }
 
 /// Returns the name for a link to a page: mdbook builds `index.html` of a README, but leaves links
@@ -89,6 +93,7 @@ mod tests {
             ("contrib/docker/Dockerfile", ""),
             ("docs/guide/a.md", "[r](../../README.md) [d](../../contrib/docker) [e](../b.md)\n"),
             ("docs/b.md", "[a](guide/a.md) [s](#s)\n"),
+            ("docs/SUMMARY.md", "[r](../README.md)\n"),
             ("docs/pictures/p.svg", "<svg/>"),
         ]
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
@@ -99,6 +104,7 @@ mod tests {
             .collect();
         let wanted = [
             "README.md: [a](guide/a.md#x) [b](https://h/r/blob/HEAD/LICENSE) [c](https://h/y)",
+            "SUMMARY.md: [r](README.md)",
             "b.md: [a](guide/a.md) [s](#s)",
             "guide/a.md: [r](../index.md) [d](https://h/r/tree/HEAD/contrib/docker) [e](../b.md)",
             "pictures/p.svg: <svg/>",

@@ -14,9 +14,10 @@ use crate::args::Cli;
 use crate::{mount_helper, typed};
 
 /// Flags of other programs that the pages mention alone.
-const FLAGS_OF_OTHERS: [&str; 14] = [
+const FLAGS_OF_OTHERS: [&str; 16] = [
     "--bind",
     "--cap-add",
+    "--context",
     "--demuxer-max-bytes",
     "--device",
     "--format",
@@ -27,6 +28,7 @@ const FLAGS_OF_OTHERS: [&str; 14] = [
     "--security-opt",
     "--sparse",
     "--stop-timeout",
+    "--user",
     "--vfs-cache-mode",
     "--vfs-read-chunk-size",
 ];
