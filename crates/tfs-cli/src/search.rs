@@ -6,7 +6,7 @@ use tfs_api::status::ServerStatus;
 use tfs_api::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
 use tfs_api::{ControlClient, FindError, FoundMount, find_mounts};
 use tfs_config::Loaded;
-use tfs_service::{RqbitServer, search_servers, target_servers};
+use tfs_service::{Query, RqbitServer, SearchError, search_servers, target_servers};
 
 use crate::args::SearchArgs;
 use crate::figures::{percent, size};
@@ -70,6 +70,7 @@ struct Found {
 
 async fn find(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<Found> {
     let mut request = SearchRequest { mountpoint: None, query: query(args), limit: args.limit };
+    check(&request.query)?;
     if !args.server.is_named() {
         let mounts = match find_mounts(args.mount.as_deref()).await {
             // No mount is found, or none answers: the server has the same files.
@@ -107,6 +108,16 @@ fn query(args: &SearchArgs) -> QueryText {
         (None, Some(regex)) => QueryText::Regex(regex.clone()),
         (None, None) => QueryText::Words(args.words.join(" ")),
     }
+}
+
+/// Checks a query before a server is asked: whether that answers does not matter to a mistake.
+fn check(query: &QueryText) -> Result<(), SearchError> {
+    match query {
+        QueryText::Words(words) => Query::words(words),
+        QueryText::Glob(glob) => Query::glob(glob),
+        QueryText::Regex(regex) => Query::regex(regex),
+    }?;
+    Ok(())
 }
 
 /// Returns the paths, below the mount point if there is one.

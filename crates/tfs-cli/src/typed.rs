@@ -1,5 +1,5 @@
 //! The command line as people type it: options in the form of `mount(8)`, servers before a mount
-//! point, and words of other programs.
+//! point, and [words of other programs](tips).
 
 use std::ffi::OsString;
 
@@ -9,47 +9,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::Cli;
 use crate::mount_options::{arguments_of, flag_takes_value};
-
-/// Commands of other programs, and those of tfs.
-const COMMANDS: [(&str, &str); 13] = [
-    ("rm", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
-    ("remove", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
-    ("del", "'tfs forget' keeps the files on disk; 'tfs delete' deletes them"),
-    ("stop", "'tfs pause' pauses a torrent; 'tfs unmount' ends a mount"),
-    ("resume", "use 'tfs start'"),
-    ("unpause", "use 'tfs start'"),
-    ("info", "'tfs list NAME' shows a torrent; 'tfs status' shows the mounts"),
-    ("show", "'tfs list NAME' shows a torrent; 'tfs status' shows the mounts"),
-    ("stats", "'tfs status' shows the mounts; 'tfs cache stats' shows a cache"),
-    ("find", "use 'tfs search'"),
-    ("fetch", "use 'tfs preload'"),
-    ("download", "'tfs add' adds a torrent; 'tfs preload' downloads files of one"),
-    ("serve", "'tfs daemon' mounts everything in the configuration"),
-];
-
-/// Flags of rclone, and what they are for tfs. A name that ends with a hyphen is the beginning of
-/// several.
-const FLAGS: [(&str, &str); 19] = [
-    ("--daemon", "leave it out: tfs goes to the background unless it has --foreground"),
-    ("--daemon-wait", "use --daemon-timeout"),
-    ("--allow-root", "use --allow-other"),
-    ("--vfs-cache-", "leave it out: tfs has no cache on disk; --memory sets the one in memory"),
-    ("--cache-dir", "leave it out: tfs has no cache on disk; --memory sets the one in memory"),
-    ("--buffer-size", "leave it out: tfs adapts to the reader; --memory sets the limit of all"),
-    ("--vfs-read-", "leave it out: tfs adapts to the reader; --memory sets the limit of all"),
-    ("--max-read-ahead", "leave it out: the setting is `read.readahead`"),
-    ("--multi-thread-", "leave it out: --max-streams sets how many streams tfs opens"),
-    ("--transfers", "leave it out: --max-streams sets how many streams tfs opens"),
-    ("--vfs-refresh", "leave it out: tfs lists all torrents when it starts"),
-    ("--vfs-", "leave it out: it has no meaning for tfs"),
-    ("--no-modtime", "leave it out: times cost no request"),
-    ("--no-checksum", "leave it out: rqbit verifies all data"),
-    ("--rc", "leave it out: a mount always has a control socket"),
-    ("--rc-", "leave it out: a mount always has a control socket; see `monitoring.listen`"),
-    ("--volname", "leave it out: it is for other systems"),
-    ("--network-mode", "leave it out: it is for other systems"),
-    ("--url", "use --server"),
-];
+use crate::tips;
 
 /// Parses a command line, whose first word is the name of the program.
 ///
@@ -106,8 +66,8 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
-    let command = word(ContextKind::InvalidSubcommand).and_then(|word| find(&COMMANDS, word));
-    let flag = || word(ContextKind::InvalidArg).and_then(|word| find(&FLAGS, word));
+    let command = word(ContextKind::InvalidSubcommand).and_then(tips::of_command);
+    let flag = || word(ContextKind::InvalidArg).and_then(tips::of_flag);
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
     let Some(tip) = command.or_else(|| flag().filter(|_| is_unknown)) else { return error };
     let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
@@ -117,11 +77,6 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
     let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
     drop(error.insert(ContextKind::Suggested, tips));
     error
-}
-
-fn find(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
-    let is_meant = |name: &str| word == name || (name.ends_with('-') && word.starts_with(name));
-    table.iter().find(|(name, _)| is_meant(name)).map(|(_, tip)| *tip)
 }
 
 #[cfg(test)]
@@ -252,18 +207,5 @@ mod tests {
 
               tip: leave it out: it has no meaning for tfs"#]],
         );
-    }
-
-    #[test]
-    fn every_tip_is_for_a_word_that_tfs_does_not_have() {
-        for (name, _) in COMMANDS {
-            assert!(Cli::command().find_subcommand(name).is_none(), "{name}");
-        }
-        let cli = Cli::command();
-        let mount = cli.find_subcommand("mount").unwrap();
-        for (flag, _) in FLAGS {
-            let has = |arg: &clap::Arg| arg.get_long() == flag.strip_prefix("--");
-            assert!(!mount.get_arguments().chain(cli.get_arguments()).any(has), "{flag}");
-        }
     }
 }

@@ -130,7 +130,10 @@ impl MountArgs {
     /// A sentence that names the wrong place, without a password that it may contain.
     pub(super) fn place(&mut self) -> Result<(), String> {
         let Some(last) = self.places.pop() else { return Ok(()) };
-        if is_url(&last) {
+        if last.is_empty() || self.places.iter().any(|place| place.is_empty()) {
+            return Err("an argument is empty: is a variable of the shell unset?".to_owned());
+        }
+        if is_address(&last) {
             let form = "tfs mount http://127.0.0.1:3030 /mnt/t";
             return Err(match self.places.is_empty() {
                 true => format!("the mount point is missing, as in: {form}"),
@@ -140,6 +143,11 @@ impl MountArgs {
         #[cfg(feature = "embedded")]
         if self.embedded.embedded.is_some() && !self.places.is_empty() {
             return Err("--embedded is the server, so no other can be given".to_owned());
+        }
+        if self.places.iter().any(|place| is_path(place)) {
+            return Err("there are several mount points: run tfs mount for each of them, or add \
+                [[mount]] sections to the configuration and run tfs daemon"
+                .to_owned());
         }
         let servers = self.places.drain(..).map(|place| {
             let text = place.to_str().ok_or("a server is not UTF-8")?;
@@ -183,7 +191,19 @@ impl MountArgs {
     }
 }
 
-/// Returns whether an argument is a URL, and so no path.
-fn is_url(place: &OsStr) -> bool {
-    place.to_str().is_some_and(|text| text.contains("://"))
+/// Returns whether an argument is the address of a server, and so no mount point: a URL, or a host
+/// with a port. A directory of that name can be written as `./host:3030`.
+fn is_address(place: &OsStr) -> bool {
+    let has_port = |text: &str| {
+        let (host, port) = text.trim_end_matches('/').rsplit_once(':').unwrap_or_default();
+        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
+    };
+    place.to_str().is_some_and(|text| text.contains("://") || has_port(text))
+}
+
+/// Returns whether an argument is a path, and so no server.
+fn is_path(place: &OsStr) -> bool {
+    ["/", "./", "../", "~/"]
+        .iter()
+        .any(|begin| place.as_encoded_bytes().starts_with(begin.as_bytes()))
 }

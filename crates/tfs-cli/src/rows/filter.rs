@@ -40,6 +40,9 @@ impl FromStr for NamePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Err("to list the torrents of another server, use --server".to_owned());
+        }
         let lower = text.to_lowercase();
         if !lower.contains(OF_GLOBS) {
             return Ok(Self::Part(lower));

@@ -36,6 +36,11 @@ fn check(test: &str, file: &str) {
         assert!(matches!(program, Some("tfs" | "write")), "{command}");
     }
     let dir = tempfile::tempdir().unwrap();
+    // Paths that the commands name.
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    fs::create_dir(dir.path().join("full")).unwrap();
+    fs::write(dir.path().join("full/file"), "no torrent").unwrap();
+    fs::write(dir.path().join("empty.torrent"), "").unwrap();
     let mut child = hermetic(env::current_exe().unwrap(), dir.path());
     child.args([test, "--exact", "--nocapture"]).current_dir(dir.path());
     child.env(BINARY, env!("CARGO_BIN_EXE_tfs")).env("COLUMNS", "80");
@@ -55,6 +60,31 @@ fn help() {
 #[test]
 fn wrong_arguments() {
     check(test_name!(), "wrong-arguments.trycmd");
+}
+
+#[test]
+fn wrong_commands() {
+    check(test_name!(), "wrong-commands.trycmd");
+}
+
+#[test]
+fn wrong_servers() {
+    check(test_name!(), "wrong-servers.trycmd");
+}
+
+#[test]
+fn wrong_mount_points() {
+    check(test_name!(), "wrong-mount-points.trycmd");
+}
+
+#[test]
+fn wrong_flags() {
+    check(test_name!(), "wrong-flags.trycmd");
+}
+
+#[test]
+fn wrong_values() {
+    check(test_name!(), "wrong-values.trycmd");
 }
 
 #[test]
