@@ -76,8 +76,10 @@ apt-get -qq purge -y tfs >/srv/apt.log 2>&1 || { cat /srv/apt.log; exit 1; }
 left | comm -13 /srv/before - | tee /srv/purged
 test ! -s /srv/purged || { echo "files are left"; exit 1; }
 anna "find . -name '*tfs*' -o -name mnt -o -name torrents | sort"
+test -d ~anna/.local/state/tfs || { echo "the state is gone"; exit 1; }
 echo "nothing is left but the state and the files of the user"
 SHOW
-# Their own mounts and processes, so that nothing outlives the check.
+# Their own mounts and processes, so that nothing outlives the check, and the environment of a new
+# session.
 unshare --mount --pid --fork --propagation private --mount-proc="$PWD/root/proc" \
-    chroot root sh /srv/show.sh "/srv/$(basename "$PACKAGE")" "/srv/$(basename "$NEXT")"
+    chroot root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh /srv/show.sh "/srv/$(basename "$PACKAGE")" "/srv/$(basename "$NEXT")"

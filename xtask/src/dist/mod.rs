@@ -167,8 +167,7 @@ impl Maker {
             made.push(self.tarball(&host()?, &self.binary)?);
         }
         if dist.has(DistPart::Deb) || dist.has(DistPart::Rpm) {
-            let files = packages::dir_of_files(&self.target_dir);
-            tarball::fill(&files, &workspace::root(), &self.binary, &self.binary)?;
+            packages::prepare(&self.target_dir, &self.binary)?;
         }
         if dist.has(DistPart::Deb) {
             let version = dist.deb_version.as_deref().unwrap_or(&self.version);

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{DistPart, tarball::source_time};
+use super::{DistPart, tarball, tarball::source_time};
 use crate::{
     Result,
     workspace::{self, output_of},
@@ -47,6 +47,18 @@ pub(super) fn dir_of_files(target_dir: &Path) -> PathBuf {
     target_dir.join("release/package")
 }
 
+/// Prepares the files of packages: those of the tarball, with compressed manual pages, as Debian
+/// and Fedora have them.
+///
+/// # Errors
+/// If the binary or gzip fails.
+pub(super) fn prepare(target_dir: &Path, binary: &Path) -> Result<()> {
+    let files = dir_of_files(target_dir);
+    tarball::fill(&files, &workspace::root(), binary, binary)?;
+    let mut gzip = Command::new("gzip");
+    output_of(gzip.arg("-9nr").arg(files.join("share/man"))).map(drop)
+}
+
 /// Makes the `.deb` of the prepared files, and returns its name.
 ///
 /// # Errors
@@ -60,6 +72,7 @@ pub(super) fn deb(target_dir: &Path, dir: &Path, version: &str) -> Result<String
     let files = dir_of_files(target_dir);
     let log = debian_changelog(version, maintainer.trim_matches('"'), date.trim());
     fs::write(files.join("changelog"), log)?;
+    output_of(Command::new("gzip").args(["-9nf"]).arg(files.join("changelog")))?;
     let mut cargo = workspace::cargo();
     cargo.args(["deb", "--no-build", "--no-strip", "--package", "tfs-cli"]);
     cargo.args(["--deb-version", version, "--output"]).arg(dir);
