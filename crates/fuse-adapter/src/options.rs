@@ -99,7 +99,7 @@ impl MountOptions {
         data.push_str(SUBTYPE);
         if let Some(SecurityContext(context)) = self.context.as_ref().filter(|_| has_labels) {
             // In quotes, since categories of a label are separated by commas.
-            let _ = write!(data, ",context=\"{context}\"");
+            data.push_str(&[",context=\"", context, "\""].concat());
         }
         data
     }
