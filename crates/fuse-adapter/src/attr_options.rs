@@ -38,7 +38,8 @@ pub struct AttrOptions {
 }
 
 /// What `statfs` shows as used. A monitor raises an alarm for a filesystem whose available part is
-/// small, so what is shown must not depend on how complete the torrents are, unless a user wants it.
+/// small. So what is shown must not depend on how complete the torrents are, unless a user wants
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DiskUsage {
     /// Nothing: the filesystem itself uses no disk.

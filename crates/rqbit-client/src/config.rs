@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Access, BaseUrl, Credentials};
+use crate::{AccessOptions, BaseUrl, Credentials};
 
 /// A server on the same continent completes TCP and TLS handshakes within one second; ten leave
 /// room for a lost packet and a server that is swapping.
@@ -59,17 +59,18 @@ pub struct ClientConfig {
     /// The deadlines of every call.
     pub timeouts: Timeouts,
     /// What is needed to reach a server that is behind something.
-    pub access: Access,
+    pub access: AccessOptions,
 }
 
 impl ClientConfig {
-    /// Creates a configuration with the default [`Timeouts`], no credentials and no [`Access`].
+    /// Creates a configuration with the default [`Timeouts`], no credentials and default
+    /// [`AccessOptions`].
     pub fn new(base_url: BaseUrl) -> Self {
         Self {
             base_url,
             credentials: None,
             timeouts: Timeouts::default(),
-            access: Access::default(),
+            access: AccessOptions::default(),
         }
     }
 }

@@ -24,7 +24,7 @@
 //!   on tokio's pool for blocking work. [`Client::read_direct`] has its own connections, and blocks
 //!   the calling thread.
 //! - It retries only a `GET` on a kept-alive connection that died while idle.
-//! - It uses a proxy only if [`Access`] has one: variables such as `http_proxy` are ignored.
+//! - It uses a proxy only if [`AccessOptions`] has one: variables such as `http_proxy` are ignored.
 //! - It contains no filesystem code.
 //!
 //! # Example
@@ -68,7 +68,7 @@ pub mod wire;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-pub use crate::access::{Access, ExtraHeader, ExtraHeaderError, Proxy, ProxyParseError};
+pub use crate::access::{AccessOptions, ExtraHeader, ExtraHeaderError, Proxy, ProxyParseError};
 #[cfg(feature = "tls")]
 pub use crate::access::{
     ClientIdentity, ClientIdentityError, RootCertificates, RootCertificatesError,

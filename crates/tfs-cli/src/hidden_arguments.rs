@@ -4,8 +4,10 @@
 //! read its environment. The values of `--header` and the address of `--proxy` therefore go to the
 //! background process by variables.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use crate::mount_options::map_options;
 
 /// Prefix of the variables. They are not settings, so the name does not begin like one.
 const VARIABLE: &str = "_TFS_SECRET_";
@@ -27,7 +29,11 @@ impl HiddenArguments {
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let bytes = argument.as_bytes();
-            if let Some(value) = bytes.strip_prefix(b"--header=") {
+            if bytes == b"-o" {
+                let list = arguments.next().map(|list| hidden.options(&list));
+                hidden.arguments.push(argument);
+                hidden.arguments.extend(list);
+            } else if let Some(value) = bytes.strip_prefix(b"--header=") {
                 let value = hidden.header(value);
                 hidden.arguments.push(joined(b"--header=", &value));
             } else if let Some(value) = bytes.strip_prefix(b"--proxy=") {
@@ -48,6 +54,19 @@ impl HiddenArguments {
             }
         }
         hidden
+    }
+
+    /// Moves the secrets of a list of options in the form of `mount(8)`.
+    fn options(&mut self, list: &OsStr) -> OsString {
+        map_options(list, |option| {
+            if let Some(value) = option.strip_prefix(b"header=") {
+                [b"header=", &*self.header(value)].concat()
+            } else if let Some(value) = option.strip_prefix(b"proxy=") {
+                [b"proxy=", &*self.proxy(value)].concat()
+            } else {
+                option.to_vec()
+            }
+        })
     }
 
     fn header(&mut self, header: &[u8]) -> Vec<u8> {
@@ -95,14 +114,15 @@ mod tests {
     fn secrets_are_moved_and_nothing_else() {
         let words = "mount --header X-A:secret1 --header=X-B:secret2 --header X-C:file:/f \
                      --header X-D:env:D --header X-E: --proxy http://u:secret3@h:1 \
-                     --proxy=http://h:1 /mnt -- --header X:plain";
+                     --proxy=http://h:1 -o uid=7,header=X-F:secret4\\,x,proxy=http://h:1 /mnt -- \
+                     --header X:plain";
         let hidden = HiddenArguments::of(words.split(' ').map(OsString::from));
         let text = |words: &[OsString]| {
             words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
         };
         expect_test::expect![[r#"
-            mount --header X-A: env:_TFS_SECRET_0 --header=X-B: env:_TFS_SECRET_1 --header X-C:file:/f --header X-D:env:D --header X-E: --proxy env:_TFS_SECRET_2 --proxy=http://h:1 /mnt -- --header X:plain
-            [("_TFS_SECRET_0", "secret1"), ("_TFS_SECRET_1", "secret2"), ("_TFS_SECRET_2", "http://u:secret3@h:1")]
+            mount --header X-A: env:_TFS_SECRET_0 --header=X-B: env:_TFS_SECRET_1 --header X-C:file:/f --header X-D:env:D --header X-E: --proxy env:_TFS_SECRET_2 --proxy=http://h:1 -o uid=7,header=X-F: env:_TFS_SECRET_3,proxy=http://h:1 /mnt -- --header X:plain
+            [("_TFS_SECRET_0", "secret1"), ("_TFS_SECRET_1", "secret2"), ("_TFS_SECRET_2", "http://u:secret3@h:1"), ("_TFS_SECRET_3", "secret4,x")]
         "#]].assert_eq(&format!(
             "{}\n{:?}\n",
             text(&hidden.arguments).join(" "),

@@ -95,6 +95,23 @@ fn split(list: &[u8]) -> Vec<OsString> {
     options.into_iter().filter(|option| !option.is_empty()).map(OsString::from_vec).collect()
 }
 
+/// Returns a list with each option replaced by what `change` returns for it.
+pub(crate) fn map_options(list: &OsStr, mut change: impl FnMut(&[u8]) -> Vec<u8>) -> OsString {
+    let mut changed = Vec::new();
+    for option in split(list.as_bytes()) {
+        if !changed.is_empty() {
+            changed.push(b',');
+        }
+        for byte in change(option.as_bytes()) {
+            if matches!(byte, b'"' | b',' | b'\\') {
+                changed.push(b'\\');
+            }
+            changed.push(byte);
+        }
+    }
+    OsString::from_vec(changed)
+}
+
 /// Returns the form of an option on the command line of tfs: nothing, or one argument.
 fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, String> {
     let bytes = option.as_bytes();

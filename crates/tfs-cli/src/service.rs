@@ -8,8 +8,7 @@ use eyre::WrapErr as _;
 use tfs_config::{Flag, Loaded, ServerArg, words_of};
 use tfs_service::check_mountpoint;
 use tfs_service::doctor::{UnitCommand, UnitMount, UnitScope, unit_for};
-use tfs_service::service::{MountService, ServiceError, ServiceManager};
-use tfs_sys::shell::quoted;
+use tfs_service::service::{MountService, ServiceManager};
 
 use crate::args::{InstallArgs, ServiceArgs, ServiceCommand};
 use crate::report::{UserError, settings_error};
@@ -214,21 +213,4 @@ fn manager(scope: UnitScope) -> eyre::Result<ServiceManager> {
 fn is_lingering() -> bool {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
     user.is_some_and(|user| Path::new(LINGERING_USERS).join(user.name).exists())
-}
-
-/// Returns the hint for an error of the service manager.
-pub(crate) fn hint(error: &ServiceError) -> Option<String> {
-    match error {
-        ServiceError::NoSystemd => Some(
-            "the unit is on standard output; without systemd, start tfs another way: \
-             docs/guide/containers.md"
-                .to_owned(),
-        ),
-        ServiceError::Foreign { .. } => Some("remove or rename that file first".to_owned()),
-        ServiceError::Unknown { .. } => Some("list them with: tfs service status".to_owned()),
-        ServiceError::File { .. } => Some("use the rights of its owner, or --user".to_owned()),
-        ServiceError::Refused { unit, .. } => {
-            Some(format!("see its log: journalctl -u {}", quoted(Path::new(unit))))
-        }
-    }
 }

@@ -89,15 +89,15 @@ fn headers_and_proxies_come_from_text_files_and_variables() {
         ],
         &expect![[r#"
             headers = ["X-A: secret", "X-B: file:DIR/text", "X-C: env:TOKEN"] []
-              Access { headers: [ExtraHeader(x-a, redacted), ExtraHeader(x-b, redacted), ExtraHeader(x-c, redacted)], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: None }
+              AccessOptions { headers: [ExtraHeader(x-a, redacted), ExtraHeader(x-b, redacted), ExtraHeader(x-c, redacted)], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: None }
             headers = ["X-A: secret"] [("server.headers", "X-B:env:TOKEN"), ("server.headers", "X-C: secret")]
-              Access { headers: [ExtraHeader(x-b, redacted), ExtraHeader(x-c, redacted)], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: None }
+              AccessOptions { headers: [ExtraHeader(x-b, redacted), ExtraHeader(x-c, redacted)], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: None }
             proxy = "http://user:secret@proxy:3128" []
-              Access { headers: [], proxy: Some(Proxy(http://proxy:3128)), extra_roots: RootCertificates { certificates: [] }, identity: None }
+              AccessOptions { headers: [], proxy: Some(Proxy(http://proxy:3128)), extra_roots: RootCertificates { certificates: [] }, identity: None }
             proxy = "file:DIR/proxy" []
-              Access { headers: [], proxy: Some(Proxy(http://proxy:3128)), extra_roots: RootCertificates { certificates: [] }, identity: None }
+              AccessOptions { headers: [], proxy: Some(Proxy(http://proxy:3128)), extra_roots: RootCertificates { certificates: [] }, identity: None }
             proxy = "env:PROXY" []
-              Access { headers: [], proxy: Some(Proxy(http://p:1)), extra_roots: RootCertificates { certificates: [] }, identity: None }
+              AccessOptions { headers: [], proxy: Some(Proxy(http://p:1)), extra_roots: RootCertificates { certificates: [] }, identity: None }
         "#]],
     );
 }
@@ -216,11 +216,11 @@ fn certificates_are_read_and_checked() {
         ],
         &expect![[r#"
             ca_file = "DIR/a.pem" []
-              Access { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [CertificateDer..., identity: None }
+              AccessOptions { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [CertificateDer..., identity: None }
             client_cert = "DIR/a.pem" client_key = "DIR/a.key" []
-              Access { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: Some(ClientIdentity(redacted)) }
+              AccessOptions { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: Some(ClientIdentity(redacted)) }
             client_cert = "DIR/a.both" []
-              Access { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: Some(ClientIdentity(redacted)) }
+              AccessOptions { headers: [], proxy: None, extra_roots: RootCertificates { certificates: [] }, identity: Some(ClientIdentity(redacted)) }
             ca_file = "DIR/none" []
               cannot read the CA certificates in DIR/none: No such file or directory (os error 2)
                   the file must exist and be readable by this user

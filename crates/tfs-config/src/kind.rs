@@ -6,6 +6,7 @@ use std::path::{Path, absolute};
 use figment::value::{Num, Value};
 use rqbit_client::{BaseUrl, BaseUrlError};
 
+use super::value_origin::ValueOrigin;
 use super::{secret_source, units};
 
 /// Maximum length of a server name: it is a file name in the state directory.
@@ -69,15 +70,6 @@ pub enum ValueKind {
     Headers,
     /// The address of a proxy, which may have a password.
     Proxy,
-}
-
-/// Where a value comes from, which decides the meaning of a relative path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ValueOrigin {
-    /// A file, which may be read from any directory: paths must be absolute.
-    InFile,
-    /// The command line: paths are relative to the current directory.
-    AtPrompt,
 }
 
 impl ValueKind {

@@ -10,9 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{DefaultValue, Key, SECTIONS, Section, find_key, keys};
-use super::kind::ValueOrigin;
 use super::suggest::{nearest, nearest_key};
 use super::toml_value::value_of;
+use super::value_origin::ValueOrigin;
 use super::{Origin, Problem, Provenance};
 
 /// The values of one source of settings.

@@ -36,6 +36,7 @@ mod suggest;
 mod tests;
 mod toml_value;
 mod units;
+mod value_origin;
 
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
@@ -59,5 +60,5 @@ pub use shown::ShownValue;
 /// A message for users.
 pub fn check_typed(key: &keys::Key, text: &str) -> Result<(), String> {
     let value = key.kind.parse(text)?;
-    key.kind.check(value, kind::ValueOrigin::AtPrompt).map(drop)
+    key.kind.check(value, value_origin::ValueOrigin::AtPrompt).map(drop)
 }

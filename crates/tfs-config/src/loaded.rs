@@ -7,9 +7,9 @@ use figment::Figment;
 use figment::value::Value;
 
 use super::keys::find_key;
-use super::kind::ValueOrigin;
 use super::layer::Layer;
 use super::secret_source::{Variables, shown_header, shown_proxy};
+use super::value_origin::ValueOrigin;
 use super::{
     ConfigFile, ConfigFileState, Environment, Origin, Provenance, ServerArg, Settings, ValueKind,
 };

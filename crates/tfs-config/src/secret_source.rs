@@ -7,7 +7,7 @@ use std::path::{Path, absolute};
 use rqbit_client::{ExtraHeader, Proxy};
 
 use super::Secret;
-use super::kind::ValueOrigin;
+use super::value_origin::ValueOrigin;
 
 /// Prefix of the path of a file with the value.
 const FILE: &str = "file:";

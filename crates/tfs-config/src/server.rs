@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rqbit_client::{Access, BaseUrl, Credentials};
+use rqbit_client::{AccessOptions, BaseUrl, Credentials};
 
 use super::{ServerSection, kind};
 
@@ -15,14 +15,14 @@ pub struct ServerSettings {
     /// User name and password, if it requires them.
     pub credentials: Option<Credentials>,
     /// What is needed to reach a server that is behind something.
-    pub access: Access,
+    pub access: AccessOptions,
 }
 
 impl ServerSettings {
     /// Returns the settings of a server that is reached directly, without credentials.
     #[must_use]
     pub fn new(url: BaseUrl) -> Self {
-        Self { url, credentials: None, access: Access::default() }
+        Self { url, credentials: None, access: AccessOptions::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rqbit_client::{Access, ClientIdentity, ExtraHeader, Proxy, RootCertificates};
+use rqbit_client::{AccessOptions, ClientIdentity, ExtraHeader, Proxy, RootCertificates};
 
 use super::secret_source::{SecretSource, split_header};
 use super::{Loaded, Problem, ServerSection};
@@ -18,12 +18,12 @@ impl Loaded {
     ///
     /// # Errors
     /// If one cannot be read, or its contents cannot be used.
-    pub(super) fn access(&self, server: &ServerSection) -> Result<Access, Problem> {
+    pub(super) fn access(&self, server: &ServerSection) -> Result<AccessOptions, Problem> {
         let mut headers = Vec::new();
         for text in &server.headers {
             headers.push(self.header(text.expose(), server, &headers)?);
         }
-        let mut access = Access { headers, ..Access::default() };
+        let mut access = AccessOptions { headers, ..AccessOptions::default() };
         if let Some(text) = &server.proxy {
             access.proxy = Some(self.proxy(text.expose())?);
         }

@@ -7,9 +7,9 @@ use rqbit_client::{BaseUrl, Credentials};
 use serde::de::DeserializeOwned;
 
 use super::keys::{SECTIONS, find_key};
-use super::kind::ValueOrigin;
 use super::layer::item_defaults;
 use super::secret::Secret;
+use super::value_origin::ValueOrigin;
 use super::{
     ChosenServer, Loaded, MountSection, Origin, Problem, Provenance, ServerArg, ServerSection,
     ServerSettings, ValueKind,

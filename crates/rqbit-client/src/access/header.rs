@@ -46,7 +46,7 @@ pub struct ExtraHeader {
 /// No variant carries the value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtraHeaderError {
-    /// The name is empty, or contains a character that HTTP does not allow (RFC 9110, section 5.6.2).
+    /// The name is empty, or contains a character that HTTP does not allow (RFC 9110, 5.6.2).
     #[error("use the header: invalid name")]
     Name,
     /// The client sets this header itself.

@@ -1,4 +1,4 @@
-//! Access to a server behind something: extra headers, a proxy, trusted roots, a client
+//! AccessOptions to a server behind something: extra headers, a proxy, trusted roots, a client
 //! certificate.
 
 mod header;
@@ -19,7 +19,7 @@ pub use self::roots::{RootCertificates, RootCertificatesError};
 ///
 /// `Debug` shows no secret. Two values are equal if requests made with them are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Access {
+pub struct AccessOptions {
     /// Sent with every request to the server, and not to a proxy that only tunnels.
     pub headers: Vec<ExtraHeader>,
     /// All connections go through it.

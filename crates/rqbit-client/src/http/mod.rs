@@ -37,7 +37,7 @@ use crate::error::CallFailure;
 use crate::json::{Elements, parse_element};
 use crate::list_print::{ListChanges, ListPrint};
 use crate::{
-    Access, BaseUrl, ClientConfig, Credentials, Endpoint, Error, ErrorContext, ErrorKind,
+    AccessOptions, BaseUrl, ClientConfig, Credentials, Endpoint, Error, ErrorContext, ErrorKind,
     ExtraHeader, Proxy, ProxyFailure, Result, TimeoutPhase, Timeouts,
 };
 
@@ -375,7 +375,7 @@ impl Transport {
 /// Returns the headers of every request: those of the access and the credentials, which replace an
 /// `Authorization` header of the access.
 fn fixed_headers(
-    access: &Access,
+    access: &AccessOptions,
     credentials: Option<&Credentials>,
     proxy: Option<&Proxy>,
 ) -> Vec<(HeaderName, HeaderValue)> {

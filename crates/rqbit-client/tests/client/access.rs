@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use rqbit_client::{
-    Access, Client, ClientConfig, ClientIdentity, ClientIdentityError, Credentials, ExtraHeader,
-    FilePosition, RequestedRange, RootCertificates, TorrentRef,
+    AccessOptions, Client, ClientConfig, ClientIdentity, ClientIdentityError, Credentials,
+    ExtraHeader, FilePosition, RequestedRange, RootCertificates, TorrentRef,
 };
 use tfs_testkit::content::Content;
 use tfs_testkit::rqbit::{
@@ -64,7 +64,7 @@ async fn calls(client: Client) -> String {
 #[track_caller]
 fn check(
     front: Front,
-    accesses: impl FnOnce(&TestAuthority) -> Vec<(&'static str, Access)>,
+    accesses: impl FnOnce(&TestAuthority) -> Vec<(&'static str, AccessOptions)>,
     want: &Expect,
 ) {
     let authority = TestAuthority::new().unwrap();
@@ -87,22 +87,22 @@ fn check(
     want.assert_eq(&text);
 }
 
-fn headers(headers: &[(&str, &str)]) -> Access {
+fn headers(headers: &[(&str, &str)]) -> AccessOptions {
     let headers = headers.iter().map(|(name, value)| ExtraHeader::new(name, value).unwrap());
-    Access { headers: headers.collect(), ..Access::default() }
+    AccessOptions { headers: headers.collect(), ..AccessOptions::default() }
 }
 
-fn trusting(authority: &TestAuthority) -> Access {
+fn trusting(authority: &TestAuthority) -> AccessOptions {
     let mut extra_roots = RootCertificates::default();
     extra_roots.add_pem(authority.pem().as_bytes()).unwrap();
-    Access { extra_roots, ..Access::default() }
+    AccessOptions { extra_roots, ..AccessOptions::default() }
 }
 
-fn identified(authority: &TestAuthority, issuer: &TestAuthority) -> Access {
+fn identified(authority: &TestAuthority, issuer: &TestAuthority) -> AccessOptions {
     let issued = issuer.client().unwrap();
     let identity =
         ClientIdentity::from_pem(issued.certificate.as_bytes(), issued.key.as_bytes()).unwrap();
-    Access { identity: Some(identity), ..trusting(authority) }
+    AccessOptions { identity: Some(identity), ..trusting(authority) }
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn every_request_has_the_extra_headers() {
         Front { gate: Some(Gate::redirecting(&required, location)), ..Front::default() },
         |_| {
             vec![
-                ("none", Access::default()),
+                ("none", AccessOptions::default()),
                 ("one", headers(&[("CF-Access-Client-Id", "id")])),
                 (
                     "wrong",
@@ -138,7 +138,7 @@ fn private_authority_and_client_certificates() {
         |authority| {
             let other = TestAuthority::new().unwrap();
             vec![
-                ("not trusted", Access::default()),
+                ("not trusted", AccessOptions::default()),
                 ("no certificate", trusting(authority)),
                 ("of another authority", identified(authority, &other)),
                 ("of this authority", identified(authority, authority)),
@@ -160,8 +160,8 @@ fn private_authority_and_client_certificates() {
     );
 }
 
-fn via(proxy: &str, access: Access) -> Access {
-    Access { proxy: Some(proxy.parse().unwrap()), ..access }
+fn via(proxy: &str, access: AccessOptions) -> AccessOptions {
+    AccessOptions { proxy: Some(proxy.parse().unwrap()), ..access }
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn every_request_goes_through_the_proxy() {
     let proxy = ForwardProxy::start(Some("Basic dXNlcjpwQHNz")).unwrap();
     let address = proxy.address();
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let accesses = |access: &Access| {
+    let accesses = |access: &AccessOptions| {
         vec![
             ("proxy down", via(&format!("http://{nowhere}"), access.clone())),
             ("no credentials", via(&format!("http://{address}"), access.clone())),
@@ -229,7 +229,7 @@ fn a_server_that_the_proxy_cannot_reach() {
     let proxy = ForwardProxy::start(None).unwrap();
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let rows = ["http", "https"].map(|scheme| {
-        let access = via(&format!("http://{}", proxy.address()), Access::default());
+        let access = via(&format!("http://{}", proxy.address()), AccessOptions::default());
         let base_url = format!("{scheme}://{nowhere}").parse().unwrap();
         let config = ClientConfig { access, timeouts: PATIENT, ..ClientConfig::new(base_url) };
         run(calls(Client::new(config).unwrap())).replace(&proxy.address().to_string(), "PROXY")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use expect_test::expect;
 use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rqbit_client::{
-    Access, Client, ClientConfig, RootCertificates, RootCertificatesError, Timeouts,
+    AccessOptions, Client, ClientConfig, RootCertificates, RootCertificatesError, Timeouts,
 };
 use tfs_testkit::rqbit::{Handshake, RqbitSetup};
 use tokio_rustls::TlsAcceptor;
@@ -45,7 +45,7 @@ fn serving(made: CertifiedKey<KeyPair>) -> (Arc<ServerConfig>, String) {
 
 fn client(server: &ScriptedServer, roots: RootCertificates, timeouts: Timeouts) -> Client {
     let base_url = server.url("https").parse().expect("a valid address");
-    let access = Access { extra_roots: roots, ..Access::default() };
+    let access = AccessOptions { extra_roots: roots, ..AccessOptions::default() };
     let config = ClientConfig { access, timeouts, ..ClientConfig::new(base_url) };
     Client::new(config).expect("set up a client")
 }

@@ -1,6 +1,7 @@
 //! Errors for people: the failure, its cause, a hint, and the exit code.
 
 mod mounts;
+mod services;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -208,7 +209,7 @@ fn verdict(error: &eyre::Report) -> ErrorReport {
         return add(error);
     }
     if let Some(error) = error.downcast_ref() {
-        let hint = crate::service::hint(error);
+        let hint = services::hint(error);
         return ErrorReport { code: exit::SERVICE_FAILED, prefix: "", hint };
     }
     #[cfg(feature = "embedded")]

@@ -48,7 +48,7 @@ mod tests {
             ("/mnt//t/", "tfs-mnt-t.service"),
             ("/mnt/my films", "tfs-mnt-my\\x20films.service"),
             ("/mnt/a-b", "tfs-mnt-a\\x2db.service"),
-            ("/home/me/.films", "tfs-home-me-\\x2efilms.service"),
+            ("/srv/me/.films", "tfs-srv-me-\\x2efilms.service"),
             ("/ü", "tfs-\\xc3\\xbc.service"),
             ("/", "tfs--.service"),
         ] {

@@ -50,7 +50,8 @@ pub(in crate::engine) enum StreamUse {
 }
 
 /// The queue of a limit. Readers come before preloads, and both in FIFO order: each stream has one
-/// place at a time, so all readers get equal shares, and a new one waits for one part of each other.
+/// place at a time. So all readers get equal shares, and a new one waits for one part of each
+/// other.
 #[derive(Debug)]
 pub(super) struct BandwidthQueue {
     bytes_per_second: NonZeroU64,
