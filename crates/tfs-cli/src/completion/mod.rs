@@ -19,7 +19,7 @@ use std::time::Duration;
 use std::{env, panic, thread};
 
 use clap::CommandFactory as _;
-use clap_complete::engine;
+use clap_complete::engine::{self, CompletionCandidate};
 
 use self::live::CompletionContext;
 pub(crate) use self::shells::registration;
@@ -66,6 +66,17 @@ pub(crate) fn run(shell: &OsStr, command_line: &[OsString]) {
     }
 }
 
+/// Replaces the alias of a command by its name, if that begins with what is typed as well: of the
+/// two the engine keeps the first by letters.
+fn without_alias(candidate: CompletionCandidate, typed: &OsStr) -> CompletionCandidate {
+    let command = candidate.get_id().and_then(|id| id.strip_prefix("command::"));
+    let name = command.filter(|name| typed.to_str().is_some_and(|typed| name.starts_with(typed)));
+    match name {
+        Some(name) => CompletionCandidate::new(name).help(candidate.get_help().cloned()),
+        None => candidate,
+    }
+}
+
 fn time_max() -> Duration {
     let millis = env::var(TIME_VARIABLE).ok().and_then(|millis| millis.parse().ok());
     millis.map_or(TIME_MAX, Duration::from_millis)
@@ -90,5 +101,6 @@ fn candidates(shell: &str, passed: Vec<OsString>, time_max: Duration) -> Option<
         let is_line = value.to_str().is_some_and(|value| !value.contains(char::is_control));
         is_wanted && is_line && !value.is_empty()
     });
+    let found: Vec<_> = found.into_iter().map(|it| without_alias(it, &typed.current)).collect();
     Some(typed.render(&found))
 }

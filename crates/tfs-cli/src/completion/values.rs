@@ -159,8 +159,9 @@ fn found_path(mounts: &[tfs_config::MountSection], path: &str) -> bool {
 
 /// Returns the servers of the configuration.
 fn servers(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
-    let settings = context.settings().map(|loaded| &loaded.settings);
-    let servers = settings.into_iter().flat_map(|settings| &settings.servers);
+    // The default server has a name too, which is not typed.
+    let loaded = context.settings().filter(|loaded| loaded.has_configured_servers());
+    let servers = loaded.into_iter().flat_map(|loaded| &loaded.settings.servers);
     let by_name = servers.map(|server| {
         CompletionCandidate::new(&server.name).help(Some(server.url.to_string().into()))
     });

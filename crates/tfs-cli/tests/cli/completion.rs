@@ -270,6 +270,9 @@ fn flags_and_their_values_need_no_server() {
         --log-format	The format of log entries
     "#]],
     );
+    check_words(url, "tfs u", &expect![[r#"
+        unmount	Unmount, or clean up after a crash
+    "#]]);
     check_words(
         url,
         "tfs um",
@@ -344,6 +347,8 @@ fn nothing_is_inserted_and_nothing_said_without_candidates() {
     // Flags alone would have the shell insert a hyphen.
     check_silent(down, "bash", &["tfs config show ", ""]);
     check_silent(down, "zsh", &["tfs", "mount", "--read-timeout", ""]);
+    // The default server is none of the configuration.
+    check_silent("", "zsh", &["tfs", "list", "--server", ""]);
     check_silent(down, "tcsh", &["tfs", "pause", ""]);
     check_silent(down, "bash", &[]);
     check_silent(down, "zsh", &[]);
