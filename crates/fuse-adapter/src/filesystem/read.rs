@@ -79,6 +79,10 @@ impl<S: TorrentSource> Extent for Vfs<S> {
         Self::is_missing(self, request.handle, request.offset, request.len)
     }
 
+    fn is_stopped(&self, request: &KernelRead) -> bool {
+        Self::is_stopped(self, request.handle)
+    }
+
     fn is_here(&self, request: &KernelRead) -> bool {
         Self::is_here(self, request.handle, request.offset, request.len)
     }

@@ -35,6 +35,9 @@ pub(super) enum RangeFailure {
     Errno(i32),
     /// Data is missing: a read of a missing page gets this errno.
     Missing(i32),
+    /// Data is missing, and cannot arrive as the torrent is paused or has failed: a read of a missing
+    /// page gets this errno until the torrent runs.
+    Stopped(i32),
     /// Some pages are present and others missing, so that each is requested alone.
     Split,
     /// One thread no longer wants the range, because it was interrupted or reads elsewhere; other
@@ -49,12 +52,14 @@ pub(super) enum ReadRefusal {
     Always(Errno),
     /// The read fails with this errno unless its bytes are present.
     UnlessHere(Errno),
+    /// The read fails with this errno unless its bytes are present, or the torrent runs.
+    WhileStopped(Errno),
 }
 
 impl RangeFailure {
     fn holds_for(self) -> Duration {
         match self {
-            Self::Errno(_) | Self::Missing(_) => FAILURE_TIME,
+            Self::Errno(_) | Self::Missing(_) | Self::Stopped(_) => FAILURE_TIME,
             Self::Split | Self::Interrupted => INTERRUPT_TIME,
         }
     }
@@ -102,6 +107,7 @@ impl FailedRanges {
         self.known(span, now).find_map(|failure| match failure {
             RangeFailure::Errno(errno) => Some(ReadRefusal::Always(Errno::from_i32(errno))),
             RangeFailure::Missing(errno) => Some(ReadRefusal::UnlessHere(Errno::from_i32(errno))),
+            RangeFailure::Stopped(errno) => Some(ReadRefusal::WhileStopped(Errno::from_i32(errno))),
             RangeFailure::Split | RangeFailure::Interrupted => None,
         })
     }

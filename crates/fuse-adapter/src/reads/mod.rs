@@ -34,6 +34,9 @@ pub(crate) trait Extent: Send + Sync + 'static {
     /// Returns whether some bytes are missing on all servers.
     fn is_missing(&self, request: &KernelRead) -> bool;
 
+    /// Returns whether missing bytes cannot arrive: no server runs the torrent.
+    fn is_stopped(&self, request: &KernelRead) -> bool;
+
     /// Returns whether all bytes are present.
     fn is_here(&self, request: &KernelRead) -> bool;
 
@@ -106,6 +109,10 @@ impl Reads {
         let errno = refusal.and_then(|refusal| match refusal {
             ReadRefusal::Always(errno) => Some(errno),
             ReadRefusal::UnlessHere(errno) => (!extent.is_here(&request)).then_some(errno),
+            ReadRefusal::WhileStopped(errno) => {
+                let is_lost = extent.is_stopped(&request) && !extent.is_here(&request);
+                is_lost.then_some(errno)
+            }
         });
         if let Some(errno) = errno {
             self.tally.refused.add_one();
@@ -273,11 +280,10 @@ impl<R: AnswerBytes, E: Extent> UnansweredRead<R, E> {
             Err(error) => {
                 tally.failed.add_one();
                 let errno = errno(error, missing).into();
-                let is_missing = extent.is_missing(&request);
-                let failure = if is_missing {
-                    RangeFailure::Missing(errno)
-                } else {
-                    RangeFailure::Errno(errno)
+                let failure = match extent.is_missing(&request) {
+                    true if extent.is_stopped(&request) => RangeFailure::Stopped(errno),
+                    true => RangeFailure::Missing(errno),
+                    false => RangeFailure::Errno(errno),
                 };
                 invalidator.add(request.span(), failure);
             }
@@ -325,6 +331,10 @@ mod tests {
 
     impl Extent for FileEnd {
         fn is_missing(&self, _: &KernelRead) -> bool {
+            false
+        }
+
+        fn is_stopped(&self, _: &KernelRead) -> bool {
             false
         }
 

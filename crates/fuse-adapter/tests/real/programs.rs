@@ -113,6 +113,28 @@ fn cpython_gh_80050_no_program_takes_a_head_for_the_whole_file() {
     });
 }
 
+/// A read while the torrent is paused left its error behind for a second.
+#[test]
+fn a_read_after_the_start_of_a_torrent_waits_for_its_data() {
+    run_long(tfs_testkit::test_name!(), |dir| {
+        let fixture = fixture(TorrentState::Paused, MissingPolicy::Wait);
+        let mount = fixture.mount(dir);
+        let film = fs::File::open(dir.join("mnt/t/film.mkv")).unwrap();
+        let offset = u64::from(PIECE_BYTES * PIECES) - 1000;
+        let mut bytes = [0; 1000];
+        let mut read = || std::os::unix::fs::FileExt::read_exact_at(&film, &mut bytes, offset);
+        assert_eq!(crate::support::errno(read()), rustix::io::Errno::IO);
+        let (fake, file) = (&fixture.source.fake, file_id(1, 0));
+        fake.let_go(file);
+        fake.update(file.torrent, |summary| summary.state = TorrentState::Live);
+        fixture.apply();
+        read().unwrap();
+        let content = FakeSource::content(file, u64::from(PIECE_BYTES * PIECES));
+        content.check(offset, &bytes).unwrap();
+        fixture.finish(mount);
+    });
+}
+
 #[test]
 fn who_asks_for_another_errno_gets_it() {
     run_long(tfs_testkit::test_name!(), |dir| {

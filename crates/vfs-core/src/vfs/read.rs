@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::Vfs;
 use crate::engine::ReadTarget;
 use crate::handle::OpenFile;
-use crate::tree::FileRef;
-use crate::{ByteRange, HandleId, TorrentSource, VfsError};
+use crate::tree::{FileRef, FileState};
+use crate::{ByteRange, HandleId, ServerId, TorrentSource, TorrentState, VfsError};
 
 /// Target of a read, clamped to the end of the file.
 enum ReadPlan {
@@ -96,6 +96,19 @@ impl<S: TorrentSource> Vfs<S> {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return false };
         let states = self.tree().file_states(target.file.id);
         self.engine.is_missing(target, &states)
+    }
+
+    /// Returns whether missing bytes of an open file cannot arrive: all servers that have its torrent
+    /// have paused it, or report that it failed. Blocks only for short locks.
+    #[must_use]
+    pub fn is_stopped(&self, handle: HandleId) -> bool {
+        let Ok(ReadPlan::Target(target)) = self.wanted(handle, 0, 1) else { return false };
+        let states = self.tree().file_states(target.file.id);
+        let is_stopped = |(_, state): &(ServerId, FileState)| match state.torrent {
+            TorrentState::Paused | TorrentState::Failed => true,
+            TorrentState::Live | TorrentState::Initializing => false,
+        };
+        !states.is_empty() && states.iter().all(is_stopped)
     }
 
     /// Records that a read was dropped because of a signal to its thread. If its bytes are missing,
