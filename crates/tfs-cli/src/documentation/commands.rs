@@ -14,9 +14,10 @@ use crate::args::Cli;
 use crate::{mount_helper, typed};
 
 /// Flags of other programs that the pages mention alone.
-const FLAGS_OF_OTHERS: [&str; 16] = [
+const FLAGS_OF_OTHERS: [&str; 17] = [
     "--bind",
     "--cap-add",
+    "--certificate-identity",
     "--context",
     "--demuxer-max-bytes",
     "--device",
