@@ -41,6 +41,7 @@ mod seeders;
 mod server;
 mod shared;
 mod soak;
+mod start;
 mod stuck;
 mod timing;
 mod trap;

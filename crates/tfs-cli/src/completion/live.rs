@@ -2,16 +2,19 @@
 //!
 //! Everything that cannot be had is missing without an error. Each question has a time limit.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory as _};
+use futures_util::future::join_all;
 use tfs_api::wire::{QueryText, SearchRequest};
 use tfs_api::{find_mounts, own_mountpoints};
 use tfs_config::{Flag, Loaded, ServerArg, Sources};
-use tfs_service::{ServerSet, TorrentRow, target_servers};
+use tfs_service::{RqbitServer, TorrentRow, target_servers, torrents};
 
 use crate::args::Cli;
 use crate::list::CHUNK_TIME_MAX;
@@ -85,15 +88,25 @@ impl CompletionContext {
         sources.load().ok()
     }
 
-    /// Returns the torrents of the servers that answer in time.
+    /// Returns the torrents of the servers that answer in time, each once. Only the list is
+    /// requested: the sizes of running torrents would take a request for each.
     pub(super) fn torrents(&self) -> Vec<TorrentRow> {
         let Some(loaded) = self.settings() else { return Vec::new() };
-        let rows = self.within_time(async {
+        let rows = RefCell::new(Vec::new());
+        self.within_time(async {
             let chosen = target_servers(loaded).await.ok()?;
-            let settings = chosen.into_iter().map(|it| (it.section.name, it.connection));
-            Some(ServerSet::new(settings, CHUNK_TIME_MAX).ok()?.torrents().await.rows)
+            let asked = chosen.iter().map(async |chosen| {
+                let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await.ok()?;
+                // A silent server does not lose the torrents of the others.
+                rows.borrow_mut().extend(torrents(&server).await.ok()?);
+                Some(())
+            });
+            Some(join_all(asked).await)
         });
-        rows.unwrap_or_default()
+        let mut rows = rows.into_inner();
+        let mut known = BTreeSet::new();
+        rows.retain(|row| known.insert(row.info_hash.clone()));
+        rows
     }
 
     /// Returns the paths of files that match words, from a mount of this user. `None` without one.

@@ -42,7 +42,7 @@ fn completing(home: &Path, url: &str, shell: &str, words: &[&str]) -> Command {
 }
 
 /// The time that a busy machine may take for candidates, in milliseconds.
-const PATIENCE: (&str, &str) = ("_TFS_COMPLETE_MILLIS", "20000");
+const PATIENCE: (&str, &str) = ("_TFS_COMPLETE_MILLIS", "5000");
 
 /// Compares the candidates.
 #[track_caller]
@@ -270,9 +270,13 @@ fn flags_and_their_values_need_no_server() {
         --log-format	The format of log entries
     "#]],
     );
-    check_words(url, "tfs u", &expect![[r#"
+    check_words(
+        url,
+        "tfs u",
+        &expect![[r#"
         unmount	Unmount, or clean up after a crash
-    "#]]);
+    "#]],
+    );
     check_words(
         url,
         "tfs um",
@@ -332,6 +336,24 @@ fn servers_are_those_of_the_configuration() {
         seedbox	https://box/rqbit/
     "#]],
     );
+}
+
+#[test]
+fn a_silent_server_does_not_lose_the_torrents_of_others() {
+    let servers = [server(), server(), server()];
+    servers[0].always(Target::All, Fault::Stall(Cut::Head));
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("tfs.toml");
+    let sections = servers.iter().zip(["silent", "a", "b"]);
+    let sections = sections.map(|(server, name)| {
+        format!("[[server]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url())
+    });
+    fs::write(&file, sections.collect::<String>()).unwrap();
+    // Two of them list the same torrents.
+    check_words("", &format!("tfs --config {} list Big", file.display()), &expect![[r#"
+        Big Buck Bunny	paused, 3.0 MiB
+        Big Brother's [1080p] (2024)	downloading, 3.0 MiB
+    "#]]);
 }
 
 #[test]
