@@ -9,7 +9,7 @@ use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::rqbit::{Cut, FakeRqbit, Fault, LargeLibrary, Target};
 
 use crate::binary;
-use crate::figures::{FigureReport, Want, megabytes};
+use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::timing::{percentile, repeat};
 
 /// How often each command runs.
@@ -72,12 +72,16 @@ fn completion(dir: &Path, url: &str, words: &[&str]) -> Command {
     command
 }
 
-/// Records the times of a command that succeeds.
+/// Records the times of a command that succeeds, and how often it printed something.
 fn tell(report: &mut FigureReport, what: &str, want: Want, command: impl Fn() -> Command) {
+    let mut printed = 0;
     let times = repeat(RUNS, |_turn| {
         let output = command().stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "{what}");
+        printed += usize::from(!output.stdout.is_empty());
     });
+    let unit = format!("of {RUNS}");
+    report.figure(&format!("{what}, with a result"), count(printed), &unit, Want::Nothing);
     report.millis(&format!("{what}, p50"), percentile(&times, 50), Want::Nothing);
     report.millis(&format!("{what}, p99"), percentile(&times, 99), want);
 }
