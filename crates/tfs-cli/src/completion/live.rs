@@ -97,8 +97,9 @@ impl CompletionContext {
             let chosen = target_servers(loaded).await.ok()?;
             let asked = chosen.iter().map(async |chosen| {
                 let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await.ok()?;
+                let listed = torrents(&server).await.ok()?;
                 // A silent server does not lose the torrents of the others.
-                rows.borrow_mut().extend(torrents(&server).await.ok()?);
+                rows.borrow_mut().extend(listed);
                 Some(())
             });
             Some(join_all(asked).await)

@@ -350,10 +350,14 @@ fn a_silent_server_does_not_lose_the_torrents_of_others() {
     });
     fs::write(&file, sections.collect::<String>()).unwrap();
     // Two of them list the same torrents.
-    check_words("", &format!("tfs --config {} list Big", file.display()), &expect![[r#"
+    check_words(
+        "",
+        &format!("tfs --config {} list Big", file.display()),
+        &expect![[r#"
         Big Buck Bunny	paused, 3.0 MiB
         Big Brother's [1080p] (2024)	downloading, 3.0 MiB
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
