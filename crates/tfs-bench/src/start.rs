@@ -18,6 +18,9 @@ const RUNS: usize = 50;
 /// Servers of a person, and of a large library.
 const TORRENT_COUNTS: [u32; 3] = [10, 1_000, 10_000];
 
+/// The beginning of the names of a few torrents of [`LargeLibrary`].
+const NAME: &str = "A film of one file 00000";
+
 /// The limit of a completion, with the time for the start and the end of the process.
 const COMPLETION_MAX: Duration = Duration::from_millis(400);
 
@@ -51,7 +54,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
         });
         let want = Want::AtMost(millis(COMPLETION_MAX));
         tell(report, &what("completion of a torrent"), want, || {
-            completion(dir, &url, &["pause", "S"])
+            completion(dir, &url, &["pause", NAME])
         });
     }
     report.step("a silent server");
@@ -60,7 +63,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let want = Want::AtMost(millis(COMPLETION_MAX));
     let url = server.url();
     tell(report, "completion with a silent server", want, || {
-        completion(dir, &url, &["pause", "S"])
+        completion(dir, &url, &["pause", NAME])
     });
 }
 
