@@ -83,7 +83,8 @@ arguments all checks run. Builds `tfs` and `tfs-bench` with the profile of the t
 Prints for each check `passed`, `FAILED` or `skipped` with the reason. Fails if a check failed;
 skipped checks are no failure.
 
-Missing programs are installed as root, from the registries of Debian and PyPI.
+Missing programs are installed as root, from the registries of Debian and PyPI, but not from
+crates.io, since that takes minutes.
 `--no-install` skips the checks whose programs are missing. `--list` prints the checks and ends.",
     ),
     (

@@ -232,3 +232,42 @@ fn host() -> Result<String> {
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.ok_or("rustc names no host")?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Dist, PARTS};
+
+    const RELEASE: &str = include_str!("../../../.github/workflows/release.yml");
+    const NIGHTLY: &str = include_str!("../../../.github/workflows/nightly.yml");
+
+    #[test]
+    fn a_release_has_every_part_for_one_architecture_at_least() {
+        let parts = RELEASE.lines().filter_map(|line| line.trim().strip_prefix("parts: "));
+        let parts: Vec<&str> = parts.flat_map(str::split_whitespace).collect();
+        for (name, _) in PARTS {
+            assert!(parts.contains(&name), "{name}");
+        }
+        // And no part that does not exist.
+        parts.iter().for_each(|name| Dist::default().add(name).unwrap());
+    }
+
+    #[test]
+    fn releases_are_built_with_the_pinned_compiler() {
+        let toolchain = include_str!("../../../rust-toolchain.toml");
+        let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = "));
+        let pinned = channel.unwrap().trim_matches('"').rsplit_once('.').unwrap().0;
+        let container = format!("container: docker.io/library/rust:{pinned}-bookworm\n");
+        assert!(RELEASE.contains(&container), "{container}");
+    }
+
+    #[test]
+    fn every_fuzz_target_runs_nightly() {
+        let manifest = include_str!("../../../fuzz/Cargo.toml");
+        let bins = manifest.split("[[bin]]").skip(1);
+        let names =
+            bins.filter_map(|bin| bin.lines().find_map(|line| line.strip_prefix("name = ")));
+        let names: Vec<&str> = names.map(|name| name.trim_matches('"')).collect();
+        let matrix = format!("target: [{}]\n", names.join(", "));
+        assert!(NIGHTLY.contains(&matrix), "{matrix}");
+    }
+}
