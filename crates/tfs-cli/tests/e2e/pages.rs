@@ -4,6 +4,7 @@
 //! Only blocks with the mark `test` run ([`tfs_testkit::pages`]). A line of output stands for a
 //! real one if they differ only in numbers and spaces; `...` stands for anything.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -202,6 +203,74 @@ fn json() {
 #[test]
 fn control_api() {
     check(tfs_testkit::test_name!(), "docs/reference/control-api.md", Needs::MountAndCurl);
+}
+
+/// Prints names of settings beside the fields.
+const CONFIG_SHOW: &str = "tfs config show --json";
+
+/// Adds the names of all fields of a value.
+fn collect_fields(value: &serde_json::Value, fields: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (name, value) in object {
+                fields.insert(name.clone());
+                collect_fields(value, fields);
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values.iter().for_each(|value| collect_fields(value, fields));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_json_is_documented() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
+        let world = PageWorld::new(dir);
+        let page = user_pages().into_iter().find(|page| page.path.ends_with("json.md")).unwrap();
+        let words: BTreeSet<String> = page
+            .spans()
+            .iter()
+            .flat_map(|(_, span)| span.split(['.', ',', ' ']))
+            .map(|word| word.trim_end_matches("[]").to_owned())
+            .collect();
+        world.run("json", "tfs mount /mnt/t");
+        // A reader waits in the status while this file is open.
+        let film = fs::File::open(dir.join("mnt/t/Demo Film/Demo Film.mkv")).unwrap();
+        let mut fields = BTreeSet::new();
+        for command in [
+            "tfs list --json",
+            "tfs status --json /mnt/t",
+            "tfs refresh --json /mnt/t",
+            "tfs cache stats --json /mnt/t",
+            "tfs cache clear --json /mnt/t",
+            "tfs search --json --mount /mnt/t demo",
+            "tfs add --json Downloads/other.torrent",
+            "tfs pause --json other.iso",
+            "tfs delete --yes --json other.iso",
+            CONFIG_SHOW,
+            "tfs config path --json",
+            "cat /mnt/t/.tfs/status.json",
+        ] {
+            let output = world.run("json", command);
+            let mut value: serde_json::Value = serde_json::from_str(&output).unwrap();
+            // The environment has variables as its fields, and values are those of settings.
+            if command == CONFIG_SHOW {
+                value["environment"].take();
+                for entry in value["values"].as_array_mut().unwrap() {
+                    entry["value"].take();
+                }
+            }
+            collect_fields(&value, &mut fields);
+        }
+        drop(film);
+        world.run("json", "tfs unmount /mnt/t");
+        assert!(fields.len() > 60, "{fields:?}");
+        let missing: Vec<_> = fields.difference(&words).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    });
 }
 
 #[test]
