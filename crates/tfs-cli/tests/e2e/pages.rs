@@ -210,18 +210,11 @@ const CONFIG_SHOW: &str = "tfs config show --json";
 
 /// Adds the names of all fields of a value.
 fn collect_fields(value: &serde_json::Value, fields: &mut BTreeSet<String>) {
-    match value {
-        serde_json::Value::Object(object) => {
-            for (name, value) in object {
-                fields.insert(name.clone());
-                collect_fields(value, fields);
-            }
-        }
-        serde_json::Value::Array(values) => {
-            values.iter().for_each(|value| collect_fields(value, fields));
-        }
-        _ => {}
+    for (name, value) in value.as_object().into_iter().flatten() {
+        fields.insert(name.clone());
+        collect_fields(value, fields);
     }
+    value.as_array().into_iter().flatten().for_each(|value| collect_fields(value, fields));
 }
 
 #[test]
