@@ -29,7 +29,14 @@ pub(crate) fn run(args: &ServiceArgs, line: &CommandLine<'_>, loaded: &Loaded) -
     match &args.command {
         ServiceCommand::Install(args) => install(args, line, loaded),
         ServiceCommand::Uninstall { mountpoint, user } => uninstall(mountpoint.as_deref(), *user),
-        ServiceCommand::Status { user, json } => status(*user, *json),
+        ServiceCommand::Status { user, json } => {
+            let services = manager(scope(*user))?.services()?;
+            if *json {
+                output::line(&serde_json::to_string_pretty(&services)?)?;
+                return Ok(exit::SUCCESS);
+            }
+            show(&services)
+        }
     }
 }
 
@@ -167,19 +174,15 @@ pub(crate) fn no_services() -> UserError {
         .with_hint("install one with: tfs service install MOUNTPOINT")
 }
 
-fn status(user: bool, is_json: bool) -> eyre::Result<u8> {
-    let services = manager(scope(user))?.services()?;
-    if is_json {
-        output::line(&serde_json::to_string_pretty(&services)?)?;
-        return Ok(exit::SUCCESS);
-    }
+/// Prints services as a table.
+fn show(services: &[MountService]) -> eyre::Result<u8> {
     if services.is_empty() {
         output::note("there is no service; install one with: tfs service install MOUNTPOINT");
         return Ok(exit::SUCCESS);
     }
     let mut table = output::table();
     table.set_header(["STATE", "AT BOOT", "UNIT", "MOUNTPOINT"]);
-    for service in &services {
+    for service in services {
         let mountpoint = service.mountpoint.to_string_lossy();
         table.add_row([
             output::visible(&service.active),

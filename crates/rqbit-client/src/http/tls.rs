@@ -1,8 +1,11 @@
 //! TLS by rustls, with the system's roots and additional ones.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -56,10 +59,69 @@ impl Tls {
 
     /// Performs the TLS handshake on a connection.
     pub(super) async fn handshake(&self, tcp: TcpStream) -> Result<Box<dyn Io>, CallFailure> {
-        match self.connector.connect(self.server_name.clone(), tcp).await {
+        match self.connector.connect(self.server_name.clone(), ReadTellsWhy(tcp)).await {
             Ok(tls) => Ok(Box::new(tls)),
             Err(error) => Err(handshake_failure(error)),
         }
+    }
+}
+
+/// A TCP connection whose failed writes are reported by the next read.
+///
+/// A server that refuses the certificate of a client sends an alert and closes the connection, while
+/// the client may still be writing the handshake or a request. The write then fails, but the alert
+/// can still be read, and says why. After it, a read fails or ends as the write did.
+struct ReadTellsWhy(TcpStream);
+
+/// Turns the failure of a write to a connection that the peer has closed into a success.
+fn unless_closed(written: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>> {
+    written.map(|result| {
+        result.or_else(|error| {
+            let is_closed =
+                matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+            if is_closed { Ok(len) } else { Err(error) }
+        })
+    })
+}
+
+impl AsyncRead for ReadTellsWhy {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ReadTellsWhy {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        unless_closed(Pin::new(&mut self.0).poll_write(cx, bytes), bytes.len())
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let len = parts.iter().map(|part| part.len()).sum();
+        unless_closed(Pin::new(&mut self.0).poll_write_vectored(cx, parts), len)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -224,6 +224,23 @@ fn every_request_goes_through_the_proxy() {
     assert!(!tunnels.is_empty());
 }
 
+/// The server closes the connection while the client still writes. The alert must not be lost.
+#[test]
+fn a_missing_client_certificate_is_reported_through_a_proxy_too() {
+    let authority = TestAuthority::new().unwrap();
+    let proxy = ForwardProxy::start(None).unwrap();
+    let front = Front { clients: Some(ClientCertificates::Required), ..Front::default() };
+    let server = start(front, &authority);
+    let url = server.url().replace("http", "https");
+    for _ in 0..20 {
+        let access = via(&format!("http://{}", proxy.address()), trusting(&authority));
+        let base_url = url.parse().unwrap();
+        let config = ClientConfig { access, timeouts: PATIENT, ..ClientConfig::new(base_url) };
+        let said = run(calls(Client::new(config).unwrap()));
+        assert_eq!(said, "server requires a client certificate, retryable false\n");
+    }
+}
+
 #[test]
 fn a_server_that_the_proxy_cannot_reach() {
     let proxy = ForwardProxy::start(None).unwrap();

@@ -295,24 +295,28 @@ impl Cli {
     /// # Errors
     /// A sentence that names the wrong place.
     pub(crate) fn place(&mut self) -> Result<(), String> {
-        match &mut self.command {
-            Command::Mount(args) => args.place(),
-            Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) => {
-                args.mount.place()
-            }
-            _ => Ok(()),
+        if let Command::Mount(args) = &mut self.command {
+            return args.place();
         }
+        let Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) =
+            &mut self.command
+        else {
+            return Ok(());
+        };
+        args.mount.place()
     }
 
     /// Returns the arguments of the mount that the command starts or installs.
     pub(crate) fn mount_args(&self) -> Option<&MountArgs> {
-        match &self.command {
-            Command::Mount(args) => Some(args),
-            Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) => {
-                Some(&args.mount)
-            }
-            _ => None,
+        if let Command::Mount(args) = &self.command {
+            return Some(args);
         }
+        let Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) =
+            &self.command
+        else {
+            return None;
+        };
+        Some(&args.mount)
     }
 
     /// Returns the servers and the settings on the command line.

@@ -16,8 +16,9 @@ pub(super) fn hint(error: &ServiceError) -> Option<String> {
         ServiceError::Foreign { .. } => Some("remove or rename that file first".to_owned()),
         ServiceError::Unknown { .. } => Some("list them with: tfs service status".to_owned()),
         ServiceError::File { .. } => Some("use the rights of its owner, or --user".to_owned()),
-        ServiceError::Refused { unit, .. } => {
-            Some(format!("see its log: journalctl -u {}", quoted(Path::new(unit))))
+        ServiceError::Refused { unit, command, .. } => {
+            let user = if command.contains(" --user ") { "--user " } else { "" };
+            Some(format!("see its log: journalctl {user}-u {}", quoted(Path::new(unit))))
         }
     }
 }

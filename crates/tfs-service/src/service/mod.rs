@@ -134,9 +134,9 @@ impl ServiceManager {
     pub fn uninstall(&self, mountpoint: &Path) -> Result<(), ServiceError> {
         let (unit, file) = (unit_name(mountpoint), self.file_of(mountpoint));
         let unknown = || ServiceError::Unknown { mountpoint: mountpoint.to_owned() };
-        let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => unknown(),
-            _ => ServiceError::File { file: file.clone(), source: error },
+        let text = fs::read_to_string(&file).map_err(|source| {
+            let is_gone = source.kind() == io::ErrorKind::NotFound;
+            if is_gone { unknown() } else { ServiceError::File { file: file.clone(), source } }
         })?;
         if mountpoint_of(&text).is_none() {
             return Err(ServiceError::Foreign { file });

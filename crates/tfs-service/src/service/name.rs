@@ -1,5 +1,6 @@
 //! Names of units that are made for a mount point.
 
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -30,7 +31,8 @@ fn escaped(part: &[u8]) -> String {
         if is_plain && !(idx == 0 && *byte == b'.') {
             text.push(char::from(*byte));
         } else {
-            text.push_str(&format!("\\x{byte:02x}"));
+            // Writing to a string cannot fail.
+            _ = write!(text, "\\x{byte:02x}");
         }
     }
     text

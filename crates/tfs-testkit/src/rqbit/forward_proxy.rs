@@ -1,11 +1,12 @@
 //! An HTTP proxy on loopback: requests in absolute form, and tunnels by `CONNECT`.
 
+use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use tokio::io::{AsyncWriteExt as _, BufReader, copy_bidirectional};
+use tokio::io::{AsyncWriteExt as _, BufReader, copy, split};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -110,7 +111,7 @@ async fn relay(socket: TcpStream, shared: &ProxyShared) -> io::Result<()> {
             return refuse(&mut client, "502 Bad Gateway").await;
         };
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-        return copy_bidirectional(&mut client, &mut server).await.map(drop);
+        return relay_bytes(&mut client, &mut server).await;
     }
     let Some(path) = request.path().strip_prefix("http://") else {
         return refuse(&mut client, "400 Bad Request").await;
@@ -123,7 +124,24 @@ async fn relay(socket: TcpStream, shared: &ProxyShared) -> io::Result<()> {
     // So that each request is seen here.
     request.set("connection", "close");
     server.write_all(request.to_string().as_bytes()).await?;
-    copy_bidirectional(&mut client, &mut server).await.map(drop)
+    relay_bytes(&mut client, &mut server).await
+}
+
+/// Copies in both directions until the server has closed its connection. What the server sent last
+/// is delivered although it takes no more.
+async fn relay_bytes(client: &mut BufReader<TcpStream>, server: &mut TcpStream) -> io::Result<()> {
+    let (mut from_client, mut to_client) = split(client);
+    let (mut from_server, mut to_server) = server.split();
+    let up = async {
+        // The other direction shows why.
+        drop(copy(&mut from_client, &mut to_server).await);
+        drop(to_server.shutdown().await);
+        pending::<()>().await;
+    };
+    tokio::select! {
+        copied = copy(&mut from_server, &mut to_client) => copied.map(drop),
+        () = up => Ok(()),
+    }
 }
 
 async fn refuse(client: &mut BufReader<TcpStream>, status: &str) -> io::Result<()> {
