@@ -114,7 +114,7 @@ fn other_servers_are_recognized() {
             nothing: server is not rqbit (not json)
             404: server is not rqbit (status 404)
             502: server answered 502 (retryable)
-            302: answered with a login page at https://login/
+            302: server answered with a login page at https://login/
             ssh: malformed answer (not http, or too many headers)
             gzip: malformed answer (unrequested content coding)
             chunked: 0 torrents

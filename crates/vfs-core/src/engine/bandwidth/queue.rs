@@ -135,7 +135,10 @@ impl BandwidthQueue {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 mod tests {
+    use std::fmt::Write as _;
+
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -187,7 +190,8 @@ mod tests {
         let mut text = format!("all: {} per mille of the limit\n", percent(sum));
         for (Wanting(of, from), (bytes, first)) in wanting.iter().zip(&received) {
             let wait = first.saturating_sub(*from);
-            text += &format!("{of:?}: {} per mille, first part after {wait:?}\n", percent(*bytes));
+            let share = percent(*bytes);
+            writeln!(text, "{of:?}: {share} per mille, first part after {wait:?}").unwrap();
         }
         want.assert_eq(&text);
     }
