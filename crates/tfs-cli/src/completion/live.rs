@@ -43,6 +43,12 @@ impl CompletionContext {
         self.words.iter().any(|other| other == word)
     }
 
+    /// Returns the number of values behind the last `word`, without flags.
+    pub(super) fn value_count_behind(&self, word: &str) -> usize {
+        let behind = self.words.iter().rev().take_while(|other| *other != word);
+        behind.filter(|it| !it.as_encoded_bytes().starts_with(b"-")).count()
+    }
+
     /// Returns the word before the one to complete.
     pub(super) fn last_word(&self) -> Option<&str> {
         self.words.last()?.to_str()

@@ -11,7 +11,7 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
 use tfs_config::ValueKind;
-use tfs_config::keys::{find_key, keys};
+use tfs_config::keys::{SECTIONS, Section, find_key};
 use tfs_service::TorrentRow;
 
 use super::live::{CompletionContext, mountpoints};
@@ -38,7 +38,7 @@ const KINDS: [(&str, &str, FindCandidates); 14] = [
     ("*", "KEY=VALUE", filters),
     ("*", "OPTIONS", options),
     ("*", "KEY", config_keys),
-    ("*", "VALUE", config_values),
+    ("*", "KEY VALUE", assignments),
     ("*", "WHERE", |_context, typed| matching(typed, words(&["auto", "off"]))),
 ];
 
@@ -281,18 +281,75 @@ fn options(_context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate
     found.into_iter().map(|option| option.add_prefix(before)).collect()
 }
 
-fn config_keys(_context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
-    let keys = keys().map(|key| CompletionCandidate::new(key.name).help(Some(key.about.into())));
+/// Returns the keys of the configuration. A key of one of several servers or mounts has its name or
+/// path in the middle.
+fn config_keys(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
+    let settings = context.settings().map(|loaded| &loaded.settings);
+    let entries = |section: &Section| -> Vec<String> {
+        match (section.name, settings) {
+            ("server", Some(it)) => it.servers.iter().map(|it| it.name.clone()).collect(),
+            ("mount", Some(it)) => {
+                it.mounts.iter().map(|it| it.path.display().to_string()).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    let keys = SECTIONS.iter().flat_map(|section| {
+        let entries = if section.is_list { entries(section) } else { vec![String::new()] };
+        entries.into_iter().flat_map(move |entry| {
+            let dot = if entry.is_empty() { "" } else { "." };
+            section.keys.iter().map(move |key| {
+                let name = format!("{}.{entry}{dot}{}", section.name, key.short_name());
+                CompletionCandidate::new(name).help(Some(key.about.into()))
+            })
+        })
+    });
     matching(typed, keys.collect())
+}
+
+/// Returns keys and values in turns, as `tfs config set` takes them; with `--unset` keys only.
+fn assignments(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
+    let is_key = context.has_word("--unset") || context.value_count_behind("set") % 2 == 0;
+    if is_key { config_keys(context, typed) } else { config_values(context, typed) }
 }
 
 /// Returns the values of the configuration key before it.
 fn config_values(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
-    let key = context.last_word().and_then(find_key);
+    let key = context.last_word().and_then(|key| {
+        let (section, _) = key.split_once('.')?;
+        let (_, name) = key.rsplit_once('.')?;
+        find_key(&format!("{section}.{name}"))
+    });
     match key.map(|key| key.kind) {
         Some(ValueKind::Choice(choices)) => matching(typed, words(choices)),
         Some(ValueKind::Switch) => matching(typed, words(&["true", "false"])),
         Some(ValueKind::Path) => paths(OsStr::new(typed), false),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, typed: &str, want: &[&str]) {
+        let words = line.split_whitespace().map(Into::into).collect();
+        let context = CompletionContext::new(words, Duration::ZERO);
+        let found = assignments(&context, typed);
+        let found: Vec<_> = found.iter().map(|it| it.get_value().to_str().unwrap()).collect();
+        assert_eq!(found, want, "{line} {typed}");
+    }
+
+    #[test]
+    fn keys_and_values_come_in_turns() {
+        check("tfs config set", "read.pass", &["read.passthrough"]);
+        check("tfs config set read.passthrough", "", &["auto", "off"]);
+        check("tfs config set read.passthrough off", "read.missing_", &["read.missing_errno"]);
+        check("tfs config set read.passthrough off read.missing", "w", &["wait"]);
+        check("tfs config set mount./mnt/a.b.allow_other", "", &["true", "false"]);
+        check("tfs config set --unset read.missing", "read.pass", &["read.passthrough"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The page of a command, from its arguments. Writing to a string cannot fail.
 
 use std::fmt::Write as _;
+use std::mem;
 
 use clap::builder::ValueRange;
 use clap::{Arg, ArgAction, Command};
@@ -24,7 +25,9 @@ pub(super) fn page(command: &Command, parent: Option<&Command>) -> Vec<u8> {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     page.paragraph(&format!("{name} - {about}"));
     page.section("SYNOPSIS");
-    page.paragraph(&synopsis(command));
+    for form in synopsis(command) {
+        page.paragraph(&form);
+    }
     page.section("DESCRIPTION");
     page.paragraph(&sentence(&about));
     let (more, examples) = after_help(command);
@@ -38,7 +41,7 @@ pub(super) fn page(command: &Command, parent: Option<&Command>) -> Vec<u8> {
     environment::files(&mut page, is_root);
     if let Some(examples) = examples {
         page.section("EXAMPLES");
-        page.verbatim(&without_indent(&examples));
+        write_examples(&mut page, &examples);
     }
     page.section("SEE ALSO");
     page.paragraph(&see_also(command, parent));
@@ -50,17 +53,19 @@ pub(super) fn page_name(command: &Command) -> String {
     command.get_display_name().unwrap_or(command.get_name()).to_owned()
 }
 
-/// Returns the usage, with the words to type in bold.
-fn synopsis(command: &Command) -> String {
+/// Returns the forms of the usage, with the words to type in bold.
+fn synopsis(command: &Command) -> Vec<String> {
     let usage = command.clone().render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage:").trim().to_owned();
     let name = command.get_bin_name().unwrap_or(command.get_name());
-    let rest = usage.strip_prefix(name).unwrap_or(&usage);
-    let words = rest.split_whitespace().map(|word| {
-        let is_flag = word.starts_with('-');
-        if is_flag { format!("`{word}`") } else { word.to_owned() }
+    let forms = usage.trim_start_matches("Usage:").trim().lines().map(|form| {
+        let rest = form.trim().strip_prefix(name).unwrap_or(form);
+        let words = rest.split_whitespace().map(|word| {
+            let is_flag = word.starts_with('-');
+            if is_flag { format!("`{word}`") } else { word.to_owned() }
+        });
+        format!("`{name}` {}", words.collect::<Vec<_>>().join(" "))
     });
-    format!("`{name}` {}", words.collect::<Vec<_>>().join(" "))
+    forms.collect()
 }
 
 /// Splits the text behind the help into a description and examples.
@@ -73,13 +78,19 @@ fn after_help(command: &Command) -> (String, Option<String>) {
     }
 }
 
-/// Returns lines without the indent that all of them have.
-fn without_indent(lines: &str) -> String {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let filled = || lines.lines().filter(|line| !line.trim().is_empty());
-    let least = filled().map(indent).min().unwrap_or_default();
-    let lines: Vec<_> = lines.lines().map(|line| line.get(least..).unwrap_or_default()).collect();
-    lines.join("\n").trim_end().to_owned()
+/// Appends examples: a command in each line, most with what it does behind some blanks.
+fn write_examples(page: &mut Roff, examples: &str) {
+    let mut undescribed = Vec::new();
+    for line in examples.lines().map(str::trim) {
+        match line.split_once("  ") {
+            Some((command, about)) => {
+                page.verbatim(&mem::take(&mut undescribed));
+                page.item(&format!("`{command}`"), &sentence(about));
+            }
+            None => undescribed.push(line),
+        }
+    }
+    page.verbatim(&undescribed);
 }
 
 /// Appends the arguments, in the groups of the help. Options of all commands are on the page of tfs

@@ -52,16 +52,17 @@ impl Roff {
         self.words(markup);
     }
 
-    /// Appends lines as they are, such as examples.
-    pub(super) fn verbatim(&mut self, lines: &str) {
+    /// Appends lines as they are, such as examples. Appends nothing without lines.
+    pub(super) fn verbatim(&mut self, lines: &[&str]) {
+        if lines.is_empty() {
+            return;
+        }
         self.begin_paragraph();
         self.text.push_str(".nf\n");
-        for line in lines.lines() {
+        for line in lines {
             // A line that is empty would be a paragraph.
-            let line =
-                if line.is_empty() { "\\&".to_owned() } else { at_line_start(escaped(line)) };
-            self.text.push_str(&line);
-            self.text.push('\n');
+            let line = if line.is_empty() { "\\&".to_owned() } else { escaped(line) };
+            self.line(&line);
         }
         self.text.push_str(".fi\n");
     }
@@ -159,7 +160,8 @@ mod tests {
         roff.paragraph(".hidden isn't \\fB `--flag` <FILE> a < b");
         roff.paragraph(&"long ".repeat(20));
         roff.item("`-o` <OPTIONS>", "'quoted'");
-        roff.verbatim("tfs x\n\n.y -z");
+        roff.verbatim(&["tfs x", "", ".y -z"]);
+        roff.verbatim(&[]);
         let text = String::from_utf8(roff.into_bytes()).unwrap();
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         expect![[r#"

@@ -50,7 +50,7 @@ pub(super) fn page() -> Vec<u8> {
     environment::files(&mut page, false);
     page.section("EXAMPLES");
     page.paragraph("A server on another machine, and a mount for all users:");
-    page.verbatim(EXAMPLE);
+    page.verbatim(&EXAMPLE.lines().collect::<Vec<_>>());
     page.section("SEE ALSO");
     page.paragraph("tfs(1), tfs-config(1), tfs-daemon(1)");
     page.into_bytes()
