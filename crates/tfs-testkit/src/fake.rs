@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use vfs_core::{
-    Bitfield, ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, LocalFile,
-    LocalPieces, LocalWanted, MetadataStatus, NoLocalFile, SourceError, SourceErrorKind,
-    SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState, TorrentSummary,
+    Bitfield, ByteRange, DownloadProgress, FileEntry, FileId, FileIndex, FileKind, InfoHash,
+    Layout, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile, SourceError,
+    SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
+    TorrentSummary,
 };
 
 use crate::content::Content;
@@ -65,6 +67,8 @@ struct FakeState {
     /// The pieces of each request to verify a local file.
     proofs: Vec<LocalPieces>,
     violations: Vec<String>,
+    /// The download speed in bytes per second that the source reports, and since when.
+    download: Option<(u64, Instant)>,
 }
 
 impl FakeSource {
@@ -86,6 +90,7 @@ impl FakeSource {
                 locals: HashMap::new(),
                 proofs: Vec::new(),
                 violations: Vec::new(),
+                download: None,
             }),
             held: watch::Sender::new(HashMap::new()),
             streams_max,
@@ -172,6 +177,11 @@ impl FakeSource {
     #[must_use]
     pub fn all_details(&self) -> Vec<TorrentDetails> {
         self.state().torrents.iter().map(|(_, details)| details.clone()).collect()
+    }
+
+    /// Sets the speed, in bytes per second, at which the source downloads from now on.
+    pub fn set_download(&self, bytes_per_second: u64) {
+        self.state().download = Some((bytes_per_second, Instant::now()));
     }
 
     /// Makes the streams of a file send nothing, including open ones.
@@ -325,6 +335,12 @@ impl TorrentSource for FakeSource {
         };
         let haves = state.haves.get(&torrent).filter(|_| is_known).cloned();
         haves.ok_or_else(|| SourceError::new(SourceErrorKind::Failed, "read pieces"))
+    }
+
+    async fn download_progress(&self, _torrent: InfoHash) -> Option<DownloadProgress> {
+        let (bytes_per_second, since) = self.state().download?;
+        let fetched_bytes = bytes_per_second * since.elapsed().as_secs();
+        Some(DownloadProgress { fetched_bytes, bytes_per_second })
     }
 
     async fn open_at(

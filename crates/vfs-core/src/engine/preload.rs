@@ -24,6 +24,10 @@ const FETCH_INTERVAL: Duration = Duration::from_secs(5);
 /// The time-out of that request: rqbit answers within milliseconds.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// The bytes that a torrent may fetch while a preload gets none of them: twice the largest piece of
+/// usual torrents. More than that belongs to other files, and other preloads must not wait.
+const OTHER_BYTES_MAX: u64 = 64 << 20;
+
 /// The parts of a file to preload: all of it, if neither is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileParts {
@@ -62,7 +66,8 @@ pub enum PreloadError {
         TorrentState::Paused | TorrentState::Live | TorrentState::Initializing => "is paused",
     })]
     Stopped(TorrentState),
-    /// No byte arrived for a minute, during which no reader had precedence.
+    /// No byte arrived for a minute, during which no reader had precedence, and nothing of the
+    /// torrent was downloaded.
     #[error("get missing data: none arrived for a minute")]
     Stalled,
     /// The torrent is gone.
@@ -165,6 +170,9 @@ impl<S: TorrentSource> Engine<S> {
                 sample = sampled => {
                     asking = None;
                     fetch.on_sample(sample);
+                    if fetch.excuses_silence() {
+                        self.shared.apply_quietly(|core, _| core.plan.excuse_silence(read));
+                    }
                     continue;
                 }
                 _ = ticks.tick() => {}
@@ -174,7 +182,9 @@ impl<S: TorrentSource> Engine<S> {
                 .shared
                 .read(|core| (core.plan.preloaded_bytes(read), core.plan.preload_wait(read, now)));
             // An unreachable server makes the bitfield unknown, but its pieces stay.
-            most_bytes = bytes_there.max(most_bytes);
+            if bytes_there > most_bytes {
+                (most_bytes, fetch.other_bytes) = (bytes_there, 0);
+            }
             progress(PreloadStep { bytes_there: most_bytes, wait: fetch.refine(wait) });
         }
     }
@@ -197,6 +207,8 @@ struct TorrentFetch {
     asked_at: Option<Instant>,
     fetched_bytes: Option<u64>,
     is_fetching: bool,
+    /// What the torrent fetched since the preload got its last byte, as far as samples show it.
+    other_bytes: u64,
 }
 
 impl TorrentFetch {
@@ -207,9 +219,17 @@ impl TorrentFetch {
     fn on_sample(&mut self, sample: Option<DownloadProgress>) {
         self.asked_at = Some(Instant::now());
         let fetched = sample.map(|sample| sample.fetched_bytes);
-        let has_grown = self.fetched_bytes.zip(fetched).is_some_and(|(before, now)| now > before);
-        self.is_fetching = has_grown || sample.is_some_and(|it| it.bytes_per_second > 0);
+        let growth =
+            self.fetched_bytes.zip(fetched).map(|(before, now)| now.saturating_sub(before));
+        let growth = growth.unwrap_or(0);
+        self.is_fetching = growth > 0 || sample.is_some_and(|it| it.bytes_per_second > 0);
+        self.other_bytes = self.other_bytes.saturating_add(growth);
         self.fetched_bytes = fetched;
+    }
+
+    /// Returns whether the silence of the stream is that of a piece on its way.
+    fn excuses_silence(&self) -> bool {
+        self.is_fetching && self.other_bytes <= OTHER_BYTES_MAX
     }
 
     /// Distinguishes a piece that is being downloaded from silent peers. `None` until the first

@@ -265,6 +265,31 @@ async fn of_two_preloads_one_has_a_stream_and_the_stuck_one_steps_back() {
     f.all_closed().await;
 }
 
+/// A piece of 32 MiB over 2 MBit/s takes two minutes. A torrent that only fetches other files is
+/// no reason to keep the others waiting.
+#[tokio::test(start_paused = true)]
+async fn a_large_piece_on_a_slow_line_is_no_stall_unless_other_files_take_the_line() {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let stalled_after = async |bytes_per_second| {
+        let f = Fixture::new(4);
+        f.source.hold(file_id(1, 1));
+        f.source.set_download(bytes_per_second);
+        let began = Instant::now();
+        let running = f.preload("t/nothing", WHOLE);
+        match timeout(minutes(4), running.task).await {
+            Ok(ended) => {
+                assert!(matches!(ended.unwrap(), Err(PreloadError::Stalled)));
+                Some(began.elapsed().as_secs() / 60)
+            }
+            Err(_goes_on) => None,
+        }
+    };
+    assert_eq!(stalled_after(0).await, Some(1));
+    assert_eq!(stalled_after(250_000).await, None);
+    // 64 MiB at this speed are a minute, of which samples see half. A minute of silence follows.
+    assert_eq!(stalled_after(1_100_000).await, Some(3));
+}
+
 #[test]
 fn paths_lead_to_files() {
     let source = FakeSource::new(1);

@@ -258,6 +258,14 @@ impl Plan {
         self.mark(id);
     }
 
+    /// Records that the torrent of a silent preload is being downloaded: a large piece on a slow
+    /// line takes longer than the stalls that end a preload.
+    pub(in crate::engine) fn excuse_silence(&mut self, id: ReadId) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.silence_count = 0;
+        }
+    }
+
     /// Fails preloads whose streams have stalled too often. Their bytes may arrive later, but other
     /// preloads must not wait for them.
     pub(super) fn end_stalled_preloads(&mut self, id: StreamId, now: Timestamp) {
