@@ -31,6 +31,10 @@ pub(crate) fn hint(fault: &AddFault) -> Option<&'static str> {
             "check with tfs list whether they belong to another torrent; to reuse files of this \
              torrent, add --overwrite, which overwrites parts that do not match"
         }
+        AddFault::SharedFiles { .. } => {
+            "two torrents at one path overwrite each other: remove the other one first (tfs forget \
+             keeps its files), or add this one to another rqbit"
+        }
         AddFault::TooLargeForServer => "start rqbit with a larger --http-api-max-upload-size",
         AddFault::TooLargeForProxy => {
             "raise the limit of the proxy (nginx: client_max_body_size 16m), or bypass it with \

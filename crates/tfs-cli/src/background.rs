@@ -19,6 +19,7 @@ use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
 use tfs_service::check_mountpoint;
+use tfs_sys::shell::quoted;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -92,7 +93,7 @@ pub(crate) fn spawn(time_max: Duration, mountpoint: &Path, stdin: Stdio) -> eyre
             }
             Waited::TooLong => {
                 end(&mut child, mountpoint, &mut signals).await;
-                Err(too_late(time_max).into())
+                Err(too_late(time_max, mountpoint).into())
             }
             Waited::Interrupted => {
                 output::end_interrupted_line();
@@ -142,11 +143,13 @@ fn this_command() -> Command {
 }
 
 /// The error of a mount that does not answer.
-pub(crate) fn too_late(time_max: Duration) -> UserError {
+pub(crate) fn too_late(time_max: Duration, mountpoint: &Path) -> UserError {
     let time = humantime::format_duration(time_max);
     let message = format!("the mount did not answer in {time}");
-    UserError::new(exit::MOUNT_TIMED_OUT, message)
-        .with_hint("raise --daemon-timeout, or see more with: tfs mount -f -v")
+    UserError::new(exit::MOUNT_TIMED_OUT, message).with_hint(format!(
+        "raise --daemon-timeout, or see more with: tfs mount -f -v {}",
+        quoted(mountpoint)
+    ))
 }
 
 /// Resolves when the child reports that it is ready, or, with `None`, has ended before.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use eyre::WrapErr as _;
 use serde_json::json;
-use tfs_config::{ChosenServer, Loaded, ServerSection};
+use tfs_config::{ChosenServer, Loaded, Origin, Problem, ServerSection};
 use tfs_service::doctor::{
     CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitScope, examine, unit_for,
 };
@@ -24,6 +24,9 @@ const JSON_VERSION: u32 = 1;
 /// The width of text. Commands for the user to type are never broken.
 const WIDTH: usize = 80;
 
+/// The least width of text.
+const WIDTH_MIN: usize = 50;
+
 /// The column at which text begins, after the verdict and the name of the check.
 const INDENT: usize = 24;
 
@@ -34,7 +37,13 @@ const MOUNTPOINT_OF_SYSTEM: &str = "/mnt/tfs";
 const MOUNTPOINT_IN_HOME: &str = "tfs";
 
 /// Runs the command.
-pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
+/// `problems` are the errors of the configuration, which was ignored then.
+pub(crate) fn run(
+    args: &DoctorArgs,
+    config: Option<&Path>,
+    loaded: &Loaded,
+    problems: &[Problem],
+) -> eyre::Result<u8> {
     if args.systemd {
         return print_unit(args, config, loaded);
     }
@@ -51,7 +60,8 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     });
     let settings = DoctorSettings { servers: servers.collect(), mountpoint };
     let runtime = runtime()?;
-    let findings = runtime.block_on(examine(&settings));
+    let examined = runtime.block_on(examine(&settings));
+    let findings: Vec<_> = problems.iter().map(invalid).chain(examined).collect();
     // Do not wait: an abandoned check may still block in the kernel.
     runtime.shutdown_background();
     if args.json {
@@ -61,10 +71,32 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
         }))?)?;
     } else {
         // The text contains tfs's own colours; untrusted parts of it were escaped one by one.
-        output::bytes(format!("{}\n", text(&findings, is_coloured())).as_bytes())?;
+        output::bytes(format!("{}\n", text(&findings, width(), is_coloured())).as_bytes())?;
     }
     let has_fault = findings.iter().any(|finding| finding.verdict == Severity::Fault);
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
+}
+
+/// Returns the finding for an error of the configuration. The other checks use the defaults then.
+fn invalid(problem: &Problem) -> CheckResult {
+    let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+    let file = problem.place.as_ref().and_then(|place| match &place.origin {
+        Origin::File(path) => Some(format!("tfs --config {} config edit", quoted(path))),
+        Origin::Variable(name) => Some(format!("unset {name}")),
+        Origin::Default | Origin::Flag(_) => None,
+    });
+    CheckResult {
+        check: "config",
+        server: None,
+        verdict: Severity::Fault,
+        found: format!("{problem}{hint}; the other checks use the defaults"),
+        fixes: file.into_iter().collect(),
+    }
+}
+
+/// Returns the width of text: that of a narrow terminal, else [`WIDTH`].
+fn width() -> usize {
+    output::terminal_width().map_or(WIDTH, |width| width.clamp(WIDTH_MIN, WIDTH))
 }
 
 /// Returns the selected servers: those of the mount, if it is configured or runs.
@@ -136,12 +168,12 @@ fn variables(mut chosen: Vec<ChosenServer>) -> eyre::Result<Vec<(&'static str, S
 }
 
 /// Returns the findings as text, and the number of problems.
-fn text(findings: &[CheckResult], is_coloured: bool) -> String {
+fn text(findings: &[CheckResult], width: usize, is_coloured: bool) -> String {
     let mut lines = Vec::new();
     for CheckResult { check, server, verdict, found, fixes } in findings {
         let server = server.as_ref().map_or_else(String::new, |server| format!("{server}: "));
         let found = output::visible(&format!("{server}{found}"));
-        let mut found = wrapped(&found, WIDTH - INDENT).into_iter();
+        let mut found = output::wrapped(&found, width.saturating_sub(INDENT)).into_iter();
         let first = found.next().unwrap_or_default();
         lines.push(format!("{} {check:<14} {first}", label(*verdict, is_coloured)));
         lines.extend(found.map(|line| format!("{:INDENT$}{line}", "")));
@@ -167,21 +199,6 @@ fn label(verdict: Severity, is_coloured: bool) -> String {
     };
     let padded = format!("{word:<8}");
     if is_coloured { format!("\x1b[{colour}m{padded}\x1b[0m") } else { padded }
-}
-
-/// Breaks a text into lines of at most `width` characters. Longer words stay whole.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -211,7 +228,7 @@ mod tests {
                 ..finding("server", Severity::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"])
             },
         ];
-        let shown = text(&findings, false);
+        let shown = text(&findings, WIDTH, false);
         expect![[r#"
             ok       fuse-device    /dev/fuse can be opened
             warning  allow-other    /etc/fuse.conf does not have user_allow_other:
@@ -225,7 +242,7 @@ mod tests {
             1 fault, 1 warning."#]]
         .assert_eq(&shown);
         assert!(shown.lines().all(|line| line.chars().count() <= WIDTH));
-        assert_eq!(text(&[], false), "\nAll is well.");
-        assert!(text(&findings, true).contains("\x1b[31mfault   \x1b[0m server"));
+        assert_eq!(text(&[], WIDTH, false), "\nAll is well.");
+        assert!(text(&findings, WIDTH, true).contains("\x1b[31mfault   \x1b[0m server"));
     }
 }

@@ -17,6 +17,9 @@ use crate::screen::Screen;
 use crate::watch::{ScreenUpdate, WATCH_INTERVAL, watch};
 use crate::{exit, runtime};
 
+/// The beginning of a line about a failed torrent.
+const FAILED: &str = "failed: ";
+
 /// A list opens no stream; the client only needs some value.
 pub(crate) const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
 
@@ -40,8 +43,10 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
             let rows = view.matching(rows);
             if rows.is_empty() && !args.json {
                 output::note(nothing(args));
-            } else {
+            } else if args.json {
                 output::line(&view.text(&rows)?)?;
+            } else {
+                output::screen(&view.current(&rows))?;
             }
         }
         // With failed servers the list is incomplete.
@@ -105,10 +110,32 @@ impl ListView<'_> {
         table(rows, &columns, self.width)
     }
 
-    /// Returns the lines below the table: totals, and failed torrents.
-    fn footer<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow> + Clone) -> Vec<String> {
-        let totals = totals(rows.clone()).map(|totals| ["".to_owned(), totals]);
-        totals.into_iter().flatten().chain(self.failures(rows)).collect()
+    /// Returns the table, and below it the totals and the failed torrents. Old torrents are marked.
+    fn screen(&self, rows: &[(&TorrentRow, bool)]) -> Screen {
+        let all = || rows.iter().map(|(row, _)| *row);
+        let text = self.table(all());
+        let mut lines = text.lines();
+        let mut screen = Screen::default();
+        // The first line is the heading; each row is one line.
+        lines.next().into_iter().for_each(|heading| screen.push(heading));
+        for (line, (row, is_old)) in lines.zip(rows) {
+            screen.add(line, *is_old);
+            screen.mark_last(row.state == "error");
+        }
+        for line in totals(all()).map(|totals| ["".to_owned(), totals]).into_iter().flatten() {
+            screen.push(&line);
+        }
+        for line in self.failures(all()) {
+            screen.push(&line);
+            screen.mark_last(line.starts_with(FAILED));
+        }
+        screen
+    }
+
+    /// Returns the output for torrents that are all current.
+    fn current(&self, rows: &[TorrentRow]) -> Screen {
+        let rows: Vec<_> = rows.iter().map(|row| (row, false)).collect();
+        self.screen(&rows)
     }
 
     fn text(&self, rows: &[TorrentRow]) -> eyre::Result<String> {
@@ -116,14 +143,7 @@ impl ListView<'_> {
             (true, false) => serde_json::to_string_pretty(rows)?,
             // One line for each refresh.
             (true, true) => serde_json::to_string(rows)?,
-            (false, _) => {
-                let mut text = self.table(rows.iter());
-                for line in self.footer(rows.iter()) {
-                    text.push('\n');
-                    text.push_str(&line);
-                }
-                text
-            }
+            (false, _) => self.current(rows).plain(),
         })
     }
 
@@ -137,14 +157,8 @@ impl ListView<'_> {
         for server in servers.iter().filter(|server| !server.is_current()) {
             screen.push(&silence(server));
         }
-        let all = || rows.iter().map(|(row, _)| row);
-        let text = self.table(all());
-        // The first line is the header; each row is one line.
-        let is_old = std::iter::once(false).chain(rows.iter().map(|(_, is_old)| *is_old));
-        let mut lines = Screen::default();
-        text.lines().zip(is_old).for_each(|(line, is_old)| lines.add(line, is_old));
-        self.footer(all()).iter().for_each(|line| lines.push(line));
-        screen.append(lines);
+        let rows: Vec<_> = rows.iter().map(|(row, is_old)| (row, *is_old)).collect();
+        screen.append(self.screen(&rows));
         Ok(ScreenUpdate { screen, line, errors })
     }
 
@@ -163,7 +177,7 @@ impl ListView<'_> {
         }
         let FailedLines { reasons, remedies } =
             failed_lines(&failed, failed.len(), self.flag.as_deref());
-        let reasons = reasons.into_iter().map(|reason| format!("failed: {reason}"));
+        let reasons = reasons.into_iter().map(|reason| format!("{FAILED}{reason}"));
         let remedies = remedies.into_iter().map(|remedy| format!("to do: {remedy}"));
         std::iter::once(String::new()).chain(reasons).chain(remedies).collect()
     }

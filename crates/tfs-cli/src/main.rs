@@ -45,6 +45,7 @@ mod torrents;
 mod troubleshooting;
 mod typed;
 mod unmount;
+mod version;
 mod watch;
 
 use std::env;
@@ -52,12 +53,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tfs_config::{Loaded, Sources};
+use tfs_config::{Loaded, Problem, Sources};
 
 use tfs_service::TorrentAction;
 
 use crate::args::{Cli, Color, Command, ConfigCommand};
-use crate::logging::Audience;
 use crate::output::OutputStyle;
 
 fn main() -> ExitCode {
@@ -110,11 +110,11 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         },
     });
     let sources = sources(cli);
-    let loaded = load(cli, &sources)?;
+    let (loaded, problems) = load(cli, &sources)?;
     let verbose = cli.global.verbose;
     let is_daemon = matches!(cli.command, Command::Daemon);
     let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
-    let level = logging::start(more, &loaded.settings.logging, audience(&cli.command))?;
+    let level = logging::start(more, &loaded.settings.logging)?;
     // The parent process has reported them already.
     if background::role() == background::ProcessRole::Child {
         background::set_process_name();
@@ -141,6 +141,9 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Delete(args) => torrents::run_delete(args, &loaded),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show { json } => config::show(&loaded, *json),
+            ConfigCommand::Get { key, json } => config::get(&loaded, key, *json),
+            ConfigCommand::Set { words, unset } => config::set(&sources, words, *unset),
+            ConfigCommand::Edit => config::edit(&sources),
             ConfigCommand::Path { json } => config::path(&sources, *json),
             ConfigCommand::Reload { json } => reload::run(*json),
             ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
@@ -150,20 +153,14 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
             let line = service::CommandLine { config: named_file.as_deref(), servers, flags };
             service::run(args, &line, &loaded)
         }
-        Command::Doctor(args) => doctor::run(args, sources.named_file.as_deref(), &loaded),
+        Command::Doctor(args) => {
+            doctor::run(args, sources.named_file.as_deref(), &loaded, &problems)
+        }
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
-    }
-}
-
-/// Returns the reader of a command's log on a terminal.
-fn audience(command: &Command) -> Audience {
-    let is_in_foreground = matches!(command, Command::Mount(args) if args.foreground);
-    match is_in_foreground || matches!(command, Command::Daemon) {
-        true => Audience::Operator,
-        false => Audience::User,
+        Command::Version(args) => version::run(args),
     }
 }
 
@@ -175,12 +172,36 @@ fn sources(cli: &Cli) -> Sources {
 
 /// Loads the settings. If they are invalid, commands that do not need them still run: unmounting
 /// and diagnosis must work with any configuration file.
-fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
+///
+/// Also returns the errors of settings that were ignored, for the doctor.
+fn load(cli: &Cli, sources: &Sources) -> eyre::Result<(Loaded, Vec<Problem>)> {
     let error = match sources.clone().load() {
-        Ok(loaded) => return Ok(loaded),
+        Ok(loaded) => return Ok((loaded, Vec::new())),
         Err(error) => error,
     };
-    if cli.needs_settings() { Err(error.into()) } else { flags_only(sources) }
+    if cli.needs_settings() {
+        return Err(error.into());
+    }
+    let loaded = if matches!(cli.command, Command::Doctor(_)) {
+        without_files(sources).or_else(|_invalid| command_line(sources))?
+    } else {
+        flags_only(sources)?
+    };
+    Ok((loaded, error.problems))
+}
+
+/// Loads the settings of the environment and the command line.
+fn without_files(sources: &Sources) -> eyre::Result<Loaded> {
+    let mut variables = sources.variables.clone();
+    variables.retain(|(name, _)| name != "TFS_CONFIG");
+    let Sources { servers, flags, .. } = sources.clone();
+    Ok(Sources { variables, servers, flags, ..Sources::default() }.load()?)
+}
+
+/// Loads the settings of the command line.
+fn command_line(sources: &Sources) -> eyre::Result<Loaded> {
+    let Sources { servers, flags, .. } = sources.clone();
+    Ok(Sources { servers, flags, ..Sources::default() }.load()?)
 }
 
 fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {

@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use terminal_size::{Height, Width, terminal_size, terminal_size_of};
 
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenLine};
 
 /// How long a command takes before it shows that it waits.
 const SPINNER_DELAY: Duration = Duration::from_secs(1);
@@ -26,7 +26,13 @@ const SPINNER_INTERVAL: Duration = Duration::from_millis(100);
 /// The escape sequence for faint text (ECMA-48, SGR 2).
 const DIM: &str = "\x1b[2m";
 
-/// The escape sequence that ends it.
+/// The escape sequence for red text (ECMA-48, SGR 31).
+const RED: &str = "\x1b[31m";
+
+/// The escape sequence for yellow text (ECMA-48, SGR 33).
+const YELLOW: &str = "\x1b[33m";
+
+/// The escape sequence that ends them.
 const PLAIN: &str = "\x1b[0m";
 
 /// How messages are printed. Set once, before the first output.
@@ -135,16 +141,41 @@ pub(crate) fn has_colors(is_terminal: bool) -> bool {
     chosen.unwrap_or_else(|| is_terminal && !is_forbidden())
 }
 
+/// Prints a screen once, with its marks if the terminal has colors.
+pub(crate) fn screen(screen: &Screen) -> io::Result<()> {
+    if !has_colors(io::stdout().is_terminal()) {
+        return line(&screen.plain());
+    }
+    let lines = screen.lines().iter().map(|line| painted(&harmless(&line.text), style_of(line)));
+    bytes((lines.collect::<Vec<_>>().join("\n") + "\n").as_bytes())
+}
+
+/// Returns the escape sequence for a line; an empty one for ordinary text.
+fn style_of(line: &ScreenLine) -> &'static str {
+    match (line.is_old, line.is_failed) {
+        (true, _) => DIM,
+        (false, true) => RED,
+        (false, false) => "",
+    }
+}
+
+fn painted(text: &str, style: &str) -> String {
+    if style.is_empty() { text.to_owned() } else { format!("{style}{text}{PLAIN}") }
+}
+
+/// Returns the first word of a message, in a color if standard error is a terminal with colors.
+fn label(word: &str, style: &str) -> String {
+    painted(word, if has_colors(io::stderr().is_terminal()) { style } else { "" })
+}
+
 /// Returns the output that draws a screen over the previous one, cut to this number of columns and
 /// lines.
-fn in_place(screen: &Screen, width: Width, height: Height, has_dim: bool) -> String {
+fn in_place(screen: &Screen, width: Width, height: Height, has_colors: bool) -> String {
     let mut frame = String::from("\x1b[H");
     // The last line stays free: the cursor is there.
     for line in screen.lines().iter().take(usize::from(height.0).saturating_sub(1)) {
-        let is_dim = has_dim && line.is_old;
-        frame.push_str(if is_dim { DIM } else { "" });
-        frame.extend(line.text.chars().take(usize::from(width.0)));
-        frame.push_str(if is_dim { PLAIN } else { "" });
+        let text: String = line.text.chars().take(usize::from(width.0)).collect();
+        frame.push_str(&painted(&text, if has_colors { style_of(line) } else { "" }));
         frame.push_str("\x1b[K\r\n");
     }
     frame.push_str("\x1b[J");
@@ -153,7 +184,7 @@ fn in_place(screen: &Screen, width: Width, height: Height, has_dim: bool) -> Str
 
 /// Prints an error with its hint.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
-    eprintln!("error: {}", visible(message));
+    eprintln!("{} {}", label("error:", RED), visible(message));
     if let Some(hint) = hint {
         eprintln!("hint: {}", visible(hint));
     }
@@ -164,7 +195,7 @@ pub(crate) fn warning(message: &str, hint: &str) {
     if STYLE.get().is_some_and(|style| !style.has_warnings) {
         return;
     }
-    eprintln!("warning: {}", visible(message));
+    eprintln!("{} {}", label("warning:", YELLOW), visible(message));
     eprintln!("hint: {}", visible(hint));
 }
 
@@ -206,9 +237,17 @@ pub(crate) async fn spinner(text: &str) -> Infallible {
     std::future::pending().await
 }
 
-/// Prints a question, without a newline.
-pub(crate) fn ask(question: &str) {
+/// Returns whether there is a terminal to ask for an answer.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question, and returns the answer in lower case, without spaces around it.
+pub(crate) fn answer(question: &str) -> io::Result<String> {
     eprint!("{question}");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_lowercase())
 }
 
 /// Returns an empty table: no lines, two spaces between the columns.
@@ -229,6 +268,21 @@ pub(crate) fn table_text(mut table: Table) -> String {
 /// Returns a right-aligned cell, for figures.
 pub(crate) fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// Breaks a text into lines of at most `width` characters. Longer words stay whole.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Returns an untrusted text in a form that cannot control a terminal. Control characters, and
@@ -316,5 +370,18 @@ mod tests {
         assert_eq!(frame, "\x1b[Habcd\x1b[K\r\nbcde\x1b[K\r\nc\x1b[K\r\n\x1b[J");
         let dimmed = in_place(&screen, Width(4), Height(3), true);
         assert_eq!(dimmed, "\x1b[Habcd\x1b[K\r\n\x1b[2mbcde\x1b[0m\x1b[K\r\n\x1b[J");
+    }
+
+    #[test]
+    fn failures_are_red_and_what_is_old_is_dim() {
+        let mut screen = Screen::from("a".to_owned());
+        screen.push_failed("b");
+        screen.add("c", true);
+        screen.mark_last(true);
+        let styles: Vec<_> = screen.lines().iter().map(style_of).collect();
+        assert_eq!(styles, ["", RED, DIM]);
+        assert_eq!([painted("b", RED), painted("a", "")], ["\x1b[31mb\x1b[0m", "a"]);
+        let frame = in_place(&screen, Width(4), Height(9), false);
+        assert_eq!(frame, "\x1b[Ha\x1b[K\r\nb\x1b[K\r\nc\x1b[K\r\n\x1b[J");
     }
 }

@@ -24,9 +24,12 @@ pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
     for (found, answer) in mounts.iter().zip(answers) {
         let is_failed = match answer {
             Ok(answer) => {
-                let is_failed = !answer.failed.is_empty();
+                let failed = answer.failed.first().map(|failed| match failed.unreachable {
+                    true => exit::SERVER_UNREACHABLE,
+                    false => exit::SERVER_FAILED,
+                });
                 refreshed.push((found.mount.mountpoint.as_str(), answer));
-                if is_failed { Some(exit::SERVER_FAILED) } else { None }
+                failed
             }
             Err(error) if mounts.len() == 1 => return Err(error.into()),
             Err(error) => Some(report(&error.into())),
@@ -72,7 +75,7 @@ fn show(refreshed: &Refreshed, path: Option<&&str>, json: bool) -> eyre::Result<
         output::line(&render(refreshed))?;
     }
     // Results of the other servers are still shown.
-    for FailedServer { server, error } in &refreshed.failed {
+    for FailedServer { server, error, .. } in &refreshed.failed {
         let (server, error) = (visible(server), visible(error));
         output::note(&format!("error: cannot poll the server {server}: {error}"));
     }

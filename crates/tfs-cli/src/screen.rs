@@ -1,9 +1,11 @@
 //! Text as lines, each current or old.
 
-/// Output of a command. A terminal that is redrawn dims old lines.
+/// Output of a command. A terminal dims old lines, and shows failures in red.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Screen {
     lines: Vec<ScreenLine>,
+    /// The index of the first line of the text that was added last.
+    last_start: usize,
 }
 
 /// One line.
@@ -12,6 +14,8 @@ pub(crate) struct ScreenLine {
     pub(crate) text: String,
     /// Whether its content is old.
     pub(crate) is_old: bool,
+    /// Whether it is about a failure.
+    pub(crate) is_failed: bool,
 }
 
 impl Screen {
@@ -22,8 +26,22 @@ impl Screen {
 
     /// Adds a text of one line or more, marked old or not.
     pub(crate) fn add(&mut self, text: &str, is_old: bool) {
-        self.lines
-            .extend(text.split('\n').map(|text| ScreenLine { text: text.to_owned(), is_old }));
+        self.last_start = self.lines.len();
+        let line = |text: &str| ScreenLine { text: text.to_owned(), is_old, is_failed: false };
+        self.lines.extend(text.split('\n').map(line));
+    }
+
+    /// Adds a line about a failure.
+    pub(crate) fn push_failed(&mut self, text: &str) {
+        self.push(text);
+        self.mark_last(true);
+    }
+
+    /// Marks the lines of the text that was added last as ones about a failure, if `is_failed`.
+    pub(crate) fn mark_last(&mut self, is_failed: bool) {
+        for line in self.lines.iter_mut().skip(self.last_start) {
+            line.is_failed = is_failed;
+        }
     }
 
     /// Appends a screen, after an empty line if this one is not empty.

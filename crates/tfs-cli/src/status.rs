@@ -41,7 +41,7 @@ pub(crate) fn run(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<u8> {
             return Ok(exit::SUCCESS);
         }
         let (screen, code) = render_once(args, loaded).await?;
-        output::line(&screen.plain())?;
+        output::screen(&screen)?;
         Ok(code)
     })
 }
@@ -119,7 +119,11 @@ impl StatusView<'_> {
             screen.append(NOTHING.to_owned().into());
         }
         mounts.iter().for_each(|mount| screen.append(self.mount(mount)));
-        missing.iter().for_each(|missing| screen.append(missing_text(missing).into()));
+        for missing in missing {
+            let mut lines = Screen::default();
+            lines.push_failed(&missing_text(missing));
+            screen.append(lines);
+        }
         unreached.iter().for_each(|mount| screen.append(self.unreached(mount)));
         screen
     }
@@ -127,7 +131,11 @@ impl StatusView<'_> {
     /// Returns the lines about a mount whose process was not reached, with the hint.
     fn unreached(&self, mount: &UnreachedMount) -> Screen {
         let UnreachedMount { owner_uid, state, .. } = mount;
-        let Some(status) = mount.own_status() else { return unreached_text(mount).into() };
+        let Some(status) = mount.own_status() else {
+            let mut screen = Screen::from(unreached_text(mount));
+            screen.mark_last(matches!(state, UnreachedState::Dead | UnreachedState::Silent));
+            return screen;
+        };
         let mut screen = self.mount(&status);
         let control = if *state == UnreachedState::Foreign {
             let user = user_text(*owner_uid);
@@ -172,24 +180,49 @@ impl StatusView<'_> {
     fn summary(&self, status: &StatusReport) -> Screen {
         let StatusReport { servers, preloads, .. } = status;
         let mut screen = Screen::default();
-        let mut add = |name: &str, value: &str, is_old| {
-            screen.add(&format!("{name:<8} {value}"), is_old);
-        };
-        head(status).iter().for_each(|(name, value)| add(name, value, false));
+        for (name, value) in head(status) {
+            add(&mut screen, name, &value, false);
+            screen.mark_last(name == "mount" && status.trouble.is_some());
+        }
         for server in servers {
-            add("server", &server_text(server, servers.len() == 1), false);
+            add(&mut screen, "server", &server_text(server, servers.len() == 1), false);
+            screen.mark_last(!server.reachable);
         }
         for server in servers {
             for (name, value) in discovery_lines(server, self.flag(server).as_deref()) {
-                add(name, &value, server.is_silent());
+                add(&mut screen, name, &value, server.is_silent());
+                screen.mark_last(name == "failed");
             }
         }
-        add("tree", &tree_text(&status.tree), servers.iter().any(ServerStatus::is_silent));
-        tail(status).iter().for_each(|(name, value)| add(name, value, false));
+        add(
+            &mut screen,
+            "tree",
+            &tree_text(&status.tree),
+            servers.iter().any(ServerStatus::is_silent),
+        );
+        tail(status).iter().for_each(|(name, value)| add(&mut screen, name, value, false));
         if let Some((name, value)) = preloads_line(preloads) {
-            add(name, &value, false);
+            add(&mut screen, name, &value, false);
         }
         screen
+    }
+}
+
+/// The width of the names of lines, with the space behind them.
+const INDENT: usize = 9;
+
+/// Adds a line with a name. On a terminal that is too narrow for it, it is continued below the
+/// value.
+fn add(screen: &mut Screen, name: &str, value: &str, is_old: bool) {
+    let lines = lines_of(value, output::terminal_width());
+    screen.add(&format!("{name:<8} {}", lines.join(&format!("\n{:INDENT$}", ""))), is_old);
+}
+
+/// Returns a value as the lines that fit a terminal.
+fn lines_of(value: &str, terminal_width: Option<usize>) -> Vec<String> {
+    match terminal_width.map(|width| width.saturating_sub(INDENT)) {
+        Some(width) if value.chars().count() > width => output::wrapped(value, width),
+        Some(_) | None => vec![value.to_owned()],
     }
 }
 
@@ -233,7 +266,7 @@ fn tail(status: &StatusReport) -> [(&'static str, String); 4] {
         (
             "bytes",
             format!(
-                "{} fetched, {} given, {} of it from this disk",
+                "{} fetched, {} given, {} from local disk",
                 size(reads.bytes_fetched),
                 size(reads.bytes_given),
                 size(reads.bytes_local),
@@ -269,7 +302,12 @@ fn unreached_why(mount: &UnreachedMount) -> (&'static str, String) {
         }
         UnreachedState::Silent => (
             "silent",
-            format!("{process} does not answer; it is stopped (kill -CONT <PID>) or stuck"),
+            match pid {
+                Some(pid) => {
+                    format!("{process} does not answer; it is stopped (kill -CONT {pid}) or stuck")
+                }
+                None => format!("{process} does not answer; it is stopped or stuck"),
+            },
         ),
         UnreachedState::Foreign => ("foreign", foreign_text(*owner_uid, &command)),
         UnreachedState::SocketLost => {
@@ -330,7 +368,7 @@ fn reads_text(reads: &ReadStatus) -> String {
         return NO_READS.to_owned();
     }
     format!(
-        "{}, {} from memory, {} from this disk, {} failed, {} waiting",
+        "{}, {} from memory, {} from local disk, {} failed, {} waiting",
         reads.reads,
         percent(reads.hits, reads.reads),
         percent(reads.local_reads, reads.reads),
@@ -416,7 +454,8 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
 
 fn preloads_table(preloading: &[PreloadStatus]) -> String {
     let mut table = output::table();
-    table.set_header(["THERE", "OF", "PRELOADED FILE"]);
+    let [there, of] = ["THERE", "OF"].map(|heading| right(heading.to_owned()));
+    table.set_header([there, of, Cell::new("PRELOADED FILE")]);
     for PreloadStatus { path, total_bytes, there_bytes, waits_for } in preloading {
         let file = visible(path);
         let file = match waits_for {
@@ -445,7 +484,9 @@ fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
     let mut table = output::table();
-    table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAY", "WAITS", "FILE"]);
+    let [pid, at, speed_heading] = ["PID", "AT", "SPEED"].map(|heading| right(heading.to_owned()));
+    let [process, way, waits_heading, file] = ["PROCESS", "WAY", "WAITS", "FILE"].map(Cell::new);
+    table.set_header([pid, process, at, speed_heading, way, waits_heading, file]);
     for reader in readers {
         let unknown = || "?".to_owned();
         table.add_row([
@@ -497,10 +538,19 @@ mod tests {
             waits_for: (there_bytes == 0).then_some(PreloadReason::Peers),
         };
         expect![[r#"
-            THERE  OF       PRELOADED FILE
+            THERE       OF  PRELOADED FILE
                0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
               55%  9.0 MiB  t/b"#]]
         .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
+    }
+
+    #[test]
+    fn a_narrow_terminal_continues_a_value_below_it() {
+        let value = "0 B in buffers, 0 B cached, of 128.0 MiB; process 54.3 MiB";
+        assert_eq!(lines_of(value, None), [value]);
+        assert_eq!(lines_of(value, Some(80)), [value]);
+        let narrow = ["0 B in buffers, 0 B cached, of 128.0 MiB; process", "54.3 MiB"];
+        assert_eq!(lines_of(value, Some(60)), narrow);
     }
 
     #[test]
@@ -538,7 +588,7 @@ mod tests {
             ..reader.clone()
         };
         expect![[r#"
-            PID   PROCESS  AT   SPEED      WAY    WAITS                                                 FILE
+             PID  PROCESS   AT      SPEED  WAY    WAITS                                                 FILE
             4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left)  t/film\u{1b}[31m.mkv
             4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                    t/film\u{1b}[31m.mkv
                ?  ?          -          -  local  -                                                     (removed)"#]]

@@ -1,15 +1,16 @@
 //! `tfs pause`, `start`, `forget` and `delete`: directly at a server, without a mount.
 
-use std::io::{self, IsTerminal as _};
+use std::fmt::Write as _;
 
-use tfs_config::Loaded;
+use tfs_config::{ChosenServer, Loaded};
 use tfs_service::{
-    ActedRow, ConnectError, RqbitServer, ServerFailure, TorrentAction, TorrentRow, act,
-    notify_of_change, select, target_server, torrents,
+    ActedRow, ConnectError, DeletedFile, DeletionPreview, RqbitServer, ServerFailure,
+    TorrentAction, TorrentRow, act, notify_of_change, preview_deletion, select, target_server,
+    torrents,
 };
 
 use crate::args::{DeleteArgs, TorrentArgs};
-use crate::figures::size;
+use crate::figures::{counted, size};
 use crate::list::CHUNK_TIME_MAX;
 use crate::output::{self, visible};
 use crate::report::{self, UserError, settings_error};
@@ -22,39 +23,98 @@ pub(crate) fn run(action: TorrentAction, args: &TorrentArgs, loaded: &Loaded) ->
 
 /// Runs `tfs delete`.
 pub(crate) fn run_delete(args: &DeleteArgs, loaded: &Loaded) -> eyre::Result<u8> {
+    if args.dry_run {
+        return preview(&args.torrents, loaded);
+    }
     act_on(TorrentAction::Delete, &args.torrents, loaded, |torrents| {
         Ok(args.yes || is_confirmed(torrents)?)
     })
 }
 
-/// Finds all torrents before it changes the first one, so that a typing error changes none. A
-/// failure for one torrent does not stop the others.
+/// The torrents that a command names.
+struct NamedTorrents {
+    chosen: ChosenServer,
+    server: RqbitServer,
+    /// Each torrent once, in the order of the command line.
+    torrents: Vec<TorrentRow>,
+}
+
+/// Finds all torrents of a command line.
+///
+/// # Errors
+/// If one of them is unknown or ambiguous; so a typing error changes no torrent.
+async fn named(args: &TorrentArgs, loaded: &Loaded) -> eyre::Result<NamedTorrents> {
+    let chosen = target_server(loaded).await.map_err(settings_error)?;
+    let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
+    let listed = torrents(&server).await?;
+    let mut torrents: Vec<TorrentRow> = Vec::new();
+    for text in &args.torrents {
+        let torrent = select(&listed, text)?;
+        if !torrents.iter().any(|other| other.info_hash == torrent.info_hash) {
+            torrents.push(torrent.clone());
+        }
+    }
+    Ok(NamedTorrents { chosen, server, torrents })
+}
+
+/// Prints what `tfs delete` would delete.
+fn preview(args: &TorrentArgs, loaded: &Loaded) -> eyre::Result<u8> {
+    let previews = runtime()?.block_on(async {
+        let NamedTorrents { server, torrents, .. } = named(args, loaded).await?;
+        let mut previews = Vec::with_capacity(torrents.len());
+        for torrent in &torrents {
+            previews.push(preview_deletion(&server, torrent).await?);
+        }
+        eyre::Ok(previews)
+    })?;
+    if args.json {
+        output::line(&serde_json::to_string_pretty(&previews)?)?;
+        return Ok(exit::SUCCESS);
+    }
+    for preview in &previews {
+        output::line(&render_preview(preview))?;
+    }
+    output::note("nothing was deleted: --dry-run");
+    Ok(exit::SUCCESS)
+}
+
+/// How many files of a torrent a preview shows. `--json` has all of them.
+const PREVIEW_FILES_MAX: usize = 20;
+
+fn render_preview(preview: &DeletionPreview) -> String {
+    let DeletionPreview { name, info_hash, files, size_bytes, there_bytes, .. } = preview;
+    let mut text = format!(
+        "would delete {}: {}, {} ({} downloaded)",
+        visible(name.as_deref().unwrap_or(info_hash)),
+        counted(files.len(), "file"),
+        size(*size_bytes),
+        size(*there_bytes),
+    );
+    // Writing to a string cannot fail.
+    for DeletedFile { path, size_bytes } in files.iter().take(PREVIEW_FILES_MAX) {
+        _ = write!(text, "\n{:>12}  {}", size(*size_bytes), visible(path));
+    }
+    if let Some(more) = files.len().checked_sub(PREVIEW_FILES_MAX).filter(|more| *more > 0) {
+        _ = write!(text, "\n{:>12}  and {}", "", counted(more, "more file"));
+    }
+    text
+}
+
+/// Applies an action to torrents. A failure for one torrent does not stop the others.
 fn act_on(
     action: TorrentAction,
     args: &TorrentArgs,
     loaded: &Loaded,
-    confirm: impl FnOnce(&[&TorrentRow]) -> eyre::Result<bool>,
+    confirm: impl FnOnce(&[TorrentRow]) -> eyre::Result<bool>,
 ) -> eyre::Result<u8> {
     let runtime = runtime()?;
-    let (chosen, server, listed) = runtime.block_on(async {
-        let chosen = target_server(loaded).await.map_err(settings_error)?;
-        let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
-        let listed = torrents(&server).await?;
-        eyre::Ok((chosen, server, listed))
-    })?;
-    let mut meant: Vec<&TorrentRow> = Vec::new();
-    for text in &args.torrents {
-        let torrent = select(&listed, text)?;
-        if !meant.iter().any(|other| other.info_hash == torrent.info_hash) {
-            meant.push(torrent);
-        }
-    }
-    if !confirm(&meant)? {
+    let NamedTorrents { chosen, server, torrents } = runtime.block_on(named(args, loaded))?;
+    if !confirm(&torrents)? {
         return Err(UserError::new(exit::NOT_CONFIRMED, "nothing was deleted").into());
     }
     let (mut rows, mut code) = (Vec::new(), exit::SUCCESS);
     runtime.block_on(async {
-        for torrent in meant {
+        for torrent in &torrents {
             match act(&server, action, torrent).await {
                 Ok(row) if args.json => rows.push(row),
                 Ok(row) => {
@@ -117,8 +177,8 @@ pub(crate) fn no_terminal() -> UserError {
 }
 
 /// Asks for confirmation on a terminal. Without a terminal there is no answer.
-fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+fn is_confirmed(torrents: &[TorrentRow]) -> eyre::Result<bool> {
+    if !output::can_ask() {
         return Err(no_terminal().into());
     }
     for torrent in torrents {
@@ -131,8 +191,6 @@ fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
         1 => "Delete it with its files? [y/N] ".to_owned(),
         count => format!("Delete these {count} with their files? [y/N] "),
     };
-    output::ask(&question);
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    let answer = output::answer(&question)?;
+    Ok(["y", "yes"].contains(&answer.as_str()))
 }

@@ -203,7 +203,7 @@ fn messages_of_others() -> BTreeMap<String, Option<u8>> {
 fn messages_of_tfs() -> BTreeMap<String, Option<u8>> {
     let late = Duration::from_secs(180);
     let option = ["mount.tfs", "URL", "PATH", "-o", "NAME"].map(Into::into);
-    let others = [too_late(late), mount_helper::understand(&option).unwrap_err()];
+    let others = [too_late(late, &path()), mount_helper::understand(&option).unwrap_err()];
     let typed =
         [mountpoint_errors(), mount_errors(), unmount_errors(), control_errors(), typed_errors()];
     let all = typed.into_iter().flatten().chain(others.map(eyre::Report::from)).map(|error| {

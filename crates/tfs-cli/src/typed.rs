@@ -159,9 +159,9 @@ mod tests {
         check(
             "tfs mount -o memory=1 /mnt/t",
             &expect![[r#"
-            error: invalid value '1' for '--memory <SIZE>': it must be at least 1.0 MiB
+                error: invalid value '1' for '--memory <SIZE>': the unit is missing, as in 1MiB; units are KiB, MiB, GiB, KB, MB or GB
 
-            For more information, try '--help'."#]],
+                For more information, try '--help'."#]],
         );
         check(
             "tfs --log-file mount mount -o allow_other mount",

@@ -3,17 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::keys::{SECTIONS, find_key, keys};
+use super::keys::{PREFIX, SECTIONS, SEPARATOR, find_key, keys, variable_of};
 use super::layer::{Layer, did_you_mean};
 use super::secret::Secret;
 use super::suggest::{nearest, nearest_key};
 use super::{Origin, Problem, Provenance};
-
-/// The prefix of all variables.
-const PREFIX: &str = "TFS_";
-
-/// The separator between a section and its key.
-const SEPARATOR: &str = "__";
 
 /// The variables that do not correspond to a key.
 pub const SHORT_FORMS: [(&str, &str); 5] = [
@@ -146,9 +140,4 @@ impl EnvironmentValues {
 
 fn is_short_form(name: &str) -> bool {
     SHORT_FORMS.iter().any(|(known, _)| *known == name)
-}
-
-/// Returns the variable that sets a key.
-fn variable_of(key: &str) -> String {
-    format!("{PREFIX}{}", key.to_uppercase().replace('.', SEPARATOR))
 }

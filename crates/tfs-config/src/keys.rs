@@ -3,6 +3,12 @@
 
 use super::ValueKind;
 
+/// The prefix of all variables.
+pub(super) const PREFIX: &str = "TFS_";
+
+/// The separator between a section and its key in the name of a variable.
+pub(super) const SEPARATOR: &str = "__";
+
 /// A section of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
@@ -495,6 +501,11 @@ pub fn find_key(name: &str) -> Option<&'static Key> {
     keys().find(|key| key.name == name)
 }
 
+/// Returns the variable that sets a key of a section that is no list.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', SEPARATOR))
+}
+
 impl Section {
     /// Returns its heading in a file.
     #[must_use]
@@ -516,18 +527,45 @@ impl Key {
         self.name.split('.').next().unwrap_or(self.name)
     }
 
+    /// Returns the effect of having no value, if the key may have none.
+    #[must_use]
+    pub fn effect_if_unset(&self) -> Option<&'static str> {
+        match self.default {
+            Unset { means, .. } => Some(means),
+            Is(_) | Required(_) => None,
+        }
+    }
+
     /// Returns its flag for messages, or its name if it has none.
     pub(super) fn flag_name(&self) -> String {
         self.flag.unwrap_or(self.name).to_owned()
     }
 
-    /// Returns the help text of its flag: the description and the default.
+    /// Returns the variable that sets it: for keys of a list, that of the only server.
+    fn variable(&self) -> Option<String> {
+        let is_in_list =
+            SECTIONS.iter().any(|section| section.is_list && section.name == self.section());
+        if !is_in_list {
+            return Some(variable_of(self.name));
+        }
+        let short = match self.name {
+            "server.url" => "TFS_SERVER",
+            "server.username" => "TFS_USERNAME",
+            "server.password_file" => "TFS_PASSWORD_FILE",
+            _ => return None,
+        };
+        Some(short.to_owned())
+    }
+
+    /// Returns the help text of its flag: the description, the variable and the default.
     #[must_use]
     pub fn help(&self) -> String {
         let about = self.about.replace('`', "");
         let about = about.trim_end_matches('.');
+        let variable = self.variable().map(|name| format!(" [env: {name}]"));
+        let about = format!("{about}{}", variable.unwrap_or_default());
         match self.default {
-            Is("false" | "[]") | Required(_) => about.to_owned(),
+            Is("false" | "[]") | Required(_) => about,
             Is(default) => format!("{about} [default: {}]", default.trim_matches('"')),
             Unset { means, .. } => format!("{about} [default: {}]", means.replace('`', "")),
         }

@@ -165,13 +165,14 @@ impl ValueKind {
                 Some(number) if (min..=max).contains(&number) => Ok(value),
                 _ => Err(self.wanted()),
             },
-            // A size without a unit is in bytes; a time without a unit is ambiguous.
-            (Self::Size { .. } | Self::Rate { .. }, Value::Num(_, number)) => {
-                let bytes = whole(number).ok_or_else(|| self.wanted())?;
-                self.check_text(&bytes.to_string(), written)
-            }
-            (Self::Time | Self::TimeOrNone | Self::Days, Value::Num(..)) => {
-                Err("the unit is missing, as in \"5s\"".to_owned())
+            // Also the error for the missing unit.
+            (
+                Self::Size { .. } | Self::Rate { .. } | Self::Time | Self::TimeOrNone | Self::Days,
+                Value::Num(_, number),
+            ) => {
+                let number = whole(number).ok_or_else(|| self.wanted())?;
+                let checked = self.check_text(&number.to_string(), written);
+                checked.map_err(|reason| format!("{reason}; write it in quotes"))
             }
             (Self::Mask, Value::Num(..)) => {
                 Err("write the octal digits in quotes, as in \"022\"".to_owned())

@@ -14,10 +14,12 @@
 
 #[cfg(test)]
 mod access_tests;
+mod change;
 mod check;
 mod document;
 mod environment;
 mod files;
+mod key_name;
 pub mod keys;
 mod kind;
 mod layer;
@@ -38,9 +40,11 @@ mod toml_value;
 mod units;
 mod value_origin;
 
+pub use change::ConfigText;
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
+pub use key_name::KeyName;
 pub use kind::ValueKind;
 pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded, words_of};
@@ -53,6 +57,22 @@ pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
 pub use server::{ChosenServer, ServerArg, ServerSettings};
 pub use shown::ShownValue;
+
+/// Parses a time such as `90s`, of up to a day.
+///
+/// # Errors
+/// A message for users.
+pub fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    units::time(text)
+}
+
+/// Parses a size such as `64MiB`, in bytes.
+///
+/// # Errors
+/// A message for users.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    units::size(text)
+}
 
 /// Checks whether a value from the command line is valid for a key.
 ///

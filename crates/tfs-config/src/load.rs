@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 use figment::Figment;
@@ -80,12 +80,43 @@ impl Sources {
     /// # Errors
     /// All errors of the settings, except those that are only detected once there are no others.
     pub fn load(self) -> Result<Loaded, SettingsError> {
+        self.load_with(None)
+    }
+
+    /// Checks whether the settings could be loaded if the file at a path had another text.
+    ///
+    /// # Errors
+    /// The errors in this file. Those in other sources are no reason not to write it.
+    pub fn check_file(self, path: &Path, text: &str) -> Result<(), SettingsError> {
+        let Err(SettingsError { mut problems }) = self.load_with(Some((path, text))) else {
+            return Ok(());
+        };
+        let is_here = |place: &Provenance| place.origin == Origin::File(path.to_owned());
+        problems.retain(|problem| problem.place.as_ref().is_none_or(is_here));
+        if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
+    }
+
+    /// Returns the file that commands change: the one that the command line or the environment
+    /// names, else that of the user.
+    #[must_use]
+    pub fn file_to_change(&self) -> Option<PathBuf> {
+        let environment = environment::read(&self.variables).short;
+        let named = self.named_file.clone().or(environment.config);
+        named.or_else(|| self.usual_files.last().cloned())
+    }
+
+    fn load_with(self, replaced: Option<(&Path, &str)>) -> Result<Loaded, SettingsError> {
         let environment::EnvironmentValues { layer, short, mut problems, mut warnings } =
             environment::read(&self.variables);
         let mut layers = vec![Layer::defaults()];
         let mut files = Vec::new();
         let mut file_problems = Vec::new();
-        for (file, text) in self.read_files(&short) {
+        for (mut file, mut text) in self.read_files(&short) {
+            if let Some((path, new)) = replaced
+                && path == file.path
+            {
+                (file.state, text) = (ConfigFileState::Read, Some(new.to_owned()));
+            }
             if let Some(text) = text {
                 let (layer, mut problems) = Layer::of_file(&file.path, &text);
                 file_problems.append(&mut problems);

@@ -68,13 +68,19 @@ impl Provenance {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Variable(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Origin::Default => f.write_str("default")?,
-            Origin::File(path) => path.display().fmt(f)?,
-            Origin::Variable(name) | Origin::Flag(name) => f.write_str(name)?,
-        }
+        self.origin.fmt(f)?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, ":{line}:{column}")?;
         }
@@ -85,6 +91,10 @@ impl fmt::Display for Provenance {
 impl Problem {
     pub(super) fn at(place: Provenance, message: impl Into<String>) -> Self {
         Self { place: Some(place), message: message.into(), hint: None }
+    }
+
+    pub(super) fn without_place(message: impl Into<String>) -> Self {
+        Self { place: None, message: message.into(), hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

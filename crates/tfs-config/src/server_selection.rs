@@ -230,10 +230,17 @@ impl Loaded {
             ServerArg::Name(name) => {
                 let Some(idx) = servers.iter().position(|it| it.name == *name) else {
                     let names: Vec<_> = servers.iter().map(|it| it.name.as_str()).collect();
-                    let hint = format!(
-                        "the configuration has: {}; an address begins with http://",
-                        names.join(", ")
-                    );
+                    let hint = if self.has_configured_servers() {
+                        format!(
+                            "the configuration has: {}; an address begins with http://",
+                            names.join(", ")
+                        )
+                    } else {
+                        format!(
+                            "no server is configured: use an address such as http://{name}:3030, \
+                             or add it with: tfs config set server.{name}.url URL"
+                        )
+                    };
                     let message = format!("no server is named `{name}`");
                     return Err(Problem { place, message, hint: Some(hint) });
                 };

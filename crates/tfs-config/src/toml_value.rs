@@ -36,7 +36,9 @@ pub(super) fn text_of(value: &Value) -> String {
         Value::String(_, text) => quoted(text),
         Value::Bool(_, value) => value.to_string(),
         Value::Num(_, number) => {
-            number.to_i128().map_or_else(|| format!("{number:?}"), |number| number.to_string())
+            let unsigned = || number.to_u128().map(|number| number.to_string());
+            let signed = number.to_i128().map(|number| number.to_string());
+            signed.or_else(unsigned).unwrap_or_else(|| format!("{number:?}"))
         }
         Value::Array(_, items) => {
             let items: Vec<_> = items.iter().map(text_of).collect();
@@ -76,6 +78,8 @@ mod tests {
         }
         let hexadecimal = DeValue::parse("0xff").unwrap();
         assert_eq!(text_of(&value_of(hexadecimal.get_ref()).unwrap()), "255");
+        // As a flag has it.
+        assert_eq!(text_of(&Value::from(7_u64)), "7");
         for wrong in ["2026-01-01", "{ a = 1 }", "[{ a = 1 }]", "99999999999999999999"] {
             let value = DeValue::parse(wrong).unwrap();
             assert!(value_of(value.get_ref()).is_err(), "{wrong}");

@@ -13,6 +13,12 @@ const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Maximum of a setting in days: times stay within the range of file systems.
 const LONG_TIME_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
+/// The units of times, for messages.
+const TIME_UNITS: &str = "ms, s, m, h or d";
+
+/// The units of sizes, for messages.
+const SIZE_UNITS: &str = "KiB, MiB, GiB, KB, MB or GB";
+
 /// Parses a duration such as `90s`, `1m 30s` or `200ms`.
 ///
 /// # Errors
@@ -21,7 +27,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time > TIME_MAX => Err("it is more than a day".to_owned()),
         Ok(time) => Ok(time),
-        Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s")),
+        Err(_) if is_number(text) => Err(no_unit(text, "s", TIME_UNITS)),
         Err(_) => Err("it must be a time, such as 90s or 2m".to_owned()),
     }
 }
@@ -34,16 +40,19 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time > LONG_TIME_MAX => Err("it is more than ten years".to_owned()),
         Ok(time) => Ok(time),
-        Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}d")),
+        Err(_) if is_number(text) => Err(no_unit(text, "d", TIME_UNITS)),
         Err(_) => Err("it must be a time, such as 7d or 12h".to_owned()),
     }
 }
 
-/// Parses a size such as `64MiB` or `1GB`; a number without a unit is in bytes.
+/// Parses a size such as `64MiB` or `1GB`.
 ///
 /// # Errors
-/// A message for users, if it is invalid.
+/// A message for users, if it is invalid or has no unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
+    if is_number(text) {
+        return Err(no_unit(text, "MiB", SIZE_UNITS));
+    }
     let size = text.parse().map(|size: ByteSize| size.as_u64());
     size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
 }
@@ -70,6 +79,11 @@ pub(super) fn mask(text: &str) -> Result<u16, String> {
         Ok(mask) if mask <= 0o777 => Ok(mask),
         _ => Err("it must be octal digits from 000 to 777".to_owned()),
     }
+}
+
+/// Returns the message for a number without a unit.
+fn no_unit(number: &str, unit: &str, units: &str) -> String {
+    format!("the unit is missing, as in {number}{unit}; units are {units}")
 }
 
 fn is_number(text: &str) -> bool {
@@ -123,8 +137,12 @@ mod tests {
         }
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1GB"), Ok(1_000_000_000));
-        assert_eq!(size("512"), Ok(512));
-        for wrong in ["", "big", "5 parsecs", "-1MiB"] {
+        assert_eq!(size("0B"), Ok(0));
+        let message = "the unit is missing, as in 8MiB; units are KiB, MiB, GiB, KB, MB or GB";
+        assert_eq!(size("8"), Err(message.to_owned()));
+        let message = "the unit is missing, as in 5s; units are ms, s, m, h or d";
+        assert_eq!(time("5"), Err(message.to_owned()));
+        for wrong in ["", "0", "big", "5 parsecs", "-1MiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
         assert_eq!(mask("022"), Ok(0o22));

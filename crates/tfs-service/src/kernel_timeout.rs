@@ -37,7 +37,8 @@ pub struct KernelTimeout {
 impl KernelTimeout {
     /// Returns the timeout of a mount that is created now. `None` if there is none, as by default
     /// and before Linux 6.15.
-    pub(crate) fn of_this_machine() -> Option<Self> {
+    #[must_use]
+    pub fn of_this_machine() -> Option<Self> {
         Self::read(Path::new(PROC_SYS))
     }
 

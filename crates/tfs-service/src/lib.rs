@@ -25,10 +25,10 @@ pub mod service_manager;
 mod status;
 
 pub use actions::{
-    ActedRow, EndedMount, SearchError, SelectError, ServerSet, TorrentAction, TorrentListing,
-    TorrentRow, WatchedList, WatchedServer, WatchedServers, act, add_torrent, end_mount,
-    examined_servers, notify_of_change, search_servers, select, target_server, target_servers,
-    torrents,
+    ActedRow, DeletedFile, DeletionPreview, EndedMount, SearchError, SelectError, ServerSet,
+    TorrentAction, TorrentListing, TorrentRow, WatchedList, WatchedServer, WatchedServers, act,
+    add_torrent, end_mount, examined_servers, notify_of_change, preview_deletion, search_servers,
+    select, target_server, target_servers, torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
@@ -37,7 +37,7 @@ pub use add::{
 pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use fuse_adapter::{
-    AttrOptions, DiskUsage, Holder, MissingErrno, MountError, MountpointError,
+    AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
     READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
@@ -51,5 +51,5 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
-pub use server::{ConnectError, RqbitServer, ServerFailure};
+pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
 pub use vfs_core::{MissingPolicy, Query, QueryError, ReadPolicy, RootLayout, SourceErrorKind};

@@ -69,6 +69,15 @@ pub fn command(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&command).trim_end().to_owned())
 }
 
+/// Returns whether a process was stopped by a signal or a debugger.
+#[must_use]
+pub fn is_stopped(pid: u32) -> bool {
+    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The program name is in parentheses, and may contain any characters.
+    let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('T' | 't'))
+}
+
 /// Returns the ids of the visible processes.
 pub fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);

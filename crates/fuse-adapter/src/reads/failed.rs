@@ -35,8 +35,8 @@ pub(super) enum RangeFailure {
     Errno(i32),
     /// Data is missing: a read of a missing page gets this errno.
     Missing(i32),
-    /// Data is missing, and cannot arrive as the torrent is paused or has failed: a read of a missing
-    /// page gets this errno until the torrent runs.
+    /// Data is missing, and cannot arrive as the torrent is paused or has failed: a read of a
+    /// missing page gets this errno until the torrent runs.
     Stopped(i32),
     /// Some pages are present and others missing, so that each is requested alone.
     Split,

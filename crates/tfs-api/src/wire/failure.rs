@@ -51,6 +51,8 @@ pub enum FailureKind {
     NotPermitted,
     /// 502: the torrent server did not answer, or answered with an error.
     ServerFailed,
+    /// 502: the torrent server cannot be reached.
+    ServerUnreachable,
     /// 409: the process is not a daemon, so it has no configuration to reload.
     NotDaemon,
     /// 422: the configuration is invalid, and nothing was changed.

@@ -107,6 +107,9 @@ pub struct FailedServer {
     pub server: String,
     /// What failed, and why, for users.
     pub error: String,
+    /// Whether it cannot be reached; otherwise it answered with an error, or too late.
+    #[serde(default)]
+    pub unreachable: bool,
 }
 
 /// Kinds of unmount.

@@ -3,6 +3,8 @@
 //! Values of settings stay text here. The table of keys (`tfs_config`) checks them, describes their
 //! flags and defaults, and takes them as the highest layer.
 
+mod config;
+mod examples;
 mod mount;
 mod mounted;
 mod service;
@@ -16,10 +18,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tfs_config::{Flag, ServerArg};
 
+pub(crate) use self::config::{ConfigArgs, ConfigCommand};
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
-    CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PRELOAD_HELP, PreloadArgs,
-    RefreshArgs, SearchArgs, StatusArgs,
+    CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PreloadArgs, RefreshArgs,
+    SearchArgs, StatusArgs,
 };
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
@@ -39,7 +42,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Also read this configuration file; it overrides the others.
+    /// Also read this configuration file; it overrides the others [env: TFS_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Log more: -v events, -vv each open file, -vvv each read.
@@ -82,98 +85,104 @@ Examples:
 pub(crate) enum Command {
     /// Mount the torrents of a server.
     // It has many more arguments than any other.
+    #[command(after_help = mount::MOUNT_HELP)]
     Mount(Box<MountArgs>),
     /// Mount everything in the configuration, for service managers.
-    #[command(after_help = DAEMON_HELP)]
+    #[command(after_help = examples::DAEMON)]
     Daemon,
     /// Unmount, or clean up after a crash.
-    #[command(visible_alias = "umount")]
+    #[command(visible_alias = "umount", after_help = examples::UNMOUNT)]
     Unmount(UnmountArgs),
     /// List the torrents of a server.
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", after_help = examples::LIST)]
     List(ListArgs),
     /// Show mounts, their servers and caches, and open files.
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// Check mounts: the exit code is 0 if all is well.
-    #[command(after_help = HEALTHY_HELP)]
+    #[command(after_help = examples::HEALTHY)]
     Healthy(HealthyArgs),
     /// Search the files of all torrents.
+    #[command(after_help = examples::SEARCH)]
     Search(SearchArgs),
     /// Show or clear the cache of a mount.
+    #[command(after_help = examples::CACHE)]
     Cache(CacheArgs),
     /// Fetch the torrent list now.
+    #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
     /// Download files before a program reads them.
-    #[command(after_help = PRELOAD_HELP)]
+    #[command(after_help = examples::PRELOAD)]
     Preload(PreloadArgs),
     /// Add torrents to a server.
+    #[command(after_help = examples::ADD)]
     Add(AddArgs),
     /// Pause torrents.
+    #[command(after_help = examples::PAUSE)]
     Pause(TorrentArgs),
     /// Start paused or failed torrents.
+    #[command(after_help = examples::START)]
     Start(TorrentArgs),
     /// Remove torrents from a server, but keep their files.
+    #[command(after_help = examples::FORGET)]
     Forget(TorrentArgs),
     /// Remove torrents and their files from a server.
+    #[command(after_help = examples::DELETE)]
     Delete(DeleteArgs),
-    /// Show, create or reload the configuration.
+    /// Show, change or create configuration files.
+    #[command(after_help = examples::CONFIG)]
     Config(ConfigArgs),
     /// Mount at every boot, as a service of systemd.
+    #[command(after_help = examples::SERVICE)]
     Service(ServiceArgs),
     /// Diagnose problems and suggest fixes.
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Show tfs at work on this machine, without a network.
     #[cfg(feature = "embedded")]
+    #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
     /// Print the completion script for a shell.
-    #[command(after_help = COMPLETIONS_HELP)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command.
+    #[command(after_help = examples::MAN)]
     Man(ManArgs),
+    /// Show the versions of tfs, rqbit and the kernel.
+    #[command(after_help = examples::VERSION)]
+    Version(VersionArgs),
 }
 
-const HEALTHY_HELP: &str = "\
-Prints a line for each mount: \"ok\" or the problem. Exit codes: 0 for healthy, 62
-for a problem, 43 for a process that does not answer, 40 without a mount.
-It asks the process behind the mount, so it never hangs.";
-
-const DAEMON_HELP: &str = "\
-Each [[mount]] starts, fails and is retried on its own. Ctrl-C and SIGTERM unmount
-all. SIGHUP and \"tfs config reload\" apply a changed configuration.
-The daemon stays in the foreground, as service managers expect.";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  tfs completions bash > ~/.local/share/bash-completion/completions/tfs
-  tfs completions fish > ~/.config/fish/completions/tfs.fish
-  tfs completions zsh > DIR/_tfs           with DIR a directory in $fpath";
+/// The heading of flags about servers.
+const SERVERS: &str = "Servers";
 
 /// The server and the credentials.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
     /// The rqbit server: the URL of its HTTP API, NAME=URL, or the NAME of a configured server. May
-    /// be repeated for mount, list, search and doctor [default: http://127.0.0.1:3030]
-    #[arg(long, value_name = "URL", value_parser = ServerParser)]
+    /// be repeated for mount, list, search and doctor [env: TFS_SERVER] [default:
+    /// http://127.0.0.1:3030]
+    #[arg(long, help_heading = SERVERS, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
-    #[arg(long, value_name = "NAME", help = help("server.username"),
+    #[arg(long, help_heading = SERVERS, value_name = "NAME", help = help("server.username"),
         value_parser = setting("server.username"))]
     username: Option<String>,
-    #[arg(long, value_name = "FILE", help = help("server.password_file"),
+    #[arg(long, help_heading = SERVERS, value_name = "FILE", help = help("server.password_file"),
         value_parser = setting("server.password_file"))]
     password_file: Option<String>,
-    #[arg(long, value_name = "FILE", help = help("server.ca_file"),
+    #[arg(long, help_heading = SERVERS, value_name = "FILE", help = help("server.ca_file"),
         value_parser = setting("server.ca_file"))]
     ca_file: Option<String>,
-    #[arg(long, value_name = "FILE", help = help("server.client_cert"),
+    #[arg(long, help_heading = SERVERS, value_name = "FILE", help = help("server.client_cert"),
         value_parser = setting("server.client_cert"))]
     client_cert: Option<String>,
-    #[arg(long, value_name = "FILE", help = help("server.client_key"),
+    #[arg(long, help_heading = SERVERS, value_name = "FILE", help = help("server.client_key"),
         value_parser = setting("server.client_key"))]
     client_key: Option<String>,
-    #[arg(long = "header", value_name = "NAME: VALUE", help = help("server.headers"),
+    #[arg(long = "header", help_heading = SERVERS, value_name = "NAME: VALUE", help = help("server.headers"),
         value_parser = SecretParser("server.headers"))]
     headers: Vec<String>,
-    #[arg(long, value_name = "URL", help = help("server.proxy"),
+    #[arg(long, help_heading = SERVERS, value_name = "URL", help = help("server.proxy"),
         value_parser = SecretParser("server.proxy"))]
     proxy: Option<String>,
 }
@@ -220,7 +229,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) mountpoint: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    #[arg(long, value_name = "N", help = help("server.max_streams"),
+    #[arg(long, help_heading = SERVERS, value_name = "N", help = help("server.max_streams"),
         value_parser = setting("server.max_streams"))]
     max_streams: Option<String>,
     /// Print JSON.
@@ -229,43 +238,6 @@ pub(crate) struct DoctorArgs {
     /// Print a systemd unit for this machine, and check nothing. As root: a system unit.
     #[arg(long)]
     pub(crate) systemd: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArgs {
-    #[command(subcommand)]
-    pub(crate) command: ConfigCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Print the settings in effect and the source of each.
-    Show {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print the paths of the configuration files, and which exist.
-    Path {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Have the daemon apply a changed configuration, and print the result.
-    Reload {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write a configuration file with every key, commented out and explained.
-    Init {
-        /// The file to write [default: the configuration file of this user].
-        #[arg(conflicts_with = "print")]
-        file: Option<PathBuf>,
-        /// Print the file to standard output.
-        #[arg(long)]
-        print: bool,
-    },
 }
 
 #[cfg(feature = "embedded")]
@@ -287,6 +259,13 @@ pub(crate) struct ManArgs {
     /// Write tfs.1, tfs-mount.1 and so on to this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 impl Cli {
@@ -339,9 +318,14 @@ impl Cli {
     }
 
     /// Returns whether the command needs valid settings: it connects to a server, or shows or
-    /// mounts the configuration.
+    /// mounts the configuration. The doctor reports invalid ones.
     pub(crate) fn needs_settings(&self) -> bool {
-        let show = |args: &ConfigArgs| matches!(args.command, ConfigCommand::Show { .. });
+        if let Command::Doctor(args) = &self.command {
+            return args.systemd;
+        }
+        let show = |args: &ConfigArgs| {
+            matches!(args.command, ConfigCommand::Show { .. } | ConfigCommand::Get { .. })
+        };
         let is_about_them = matches!(&self.command, Command::Daemon)
             || matches!(&self.command, Command::Config(args) if show(args));
         is_about_them || self.server().is_some()
@@ -368,7 +352,8 @@ impl Cli {
             | Command::Preload(_)
             | Command::Config(_)
             | Command::Completions(_)
-            | Command::Man(_) => None,
+            | Command::Man(_)
+            | Command::Version(_) => None,
             #[cfg(feature = "embedded")]
             Command::Demo(_) => None,
         }
@@ -382,10 +367,9 @@ fn set(flags: &mut Vec<Flag>, key: &'static str, value: Option<&String>) {
 
 /// Parses a time greater than zero.
 fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be more than zero".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}, such as 90s or 2m")),
+    match tfs_config::parse_time(text)? {
+        Duration::ZERO => Err("it must be more than zero".to_owned()),
+        time => Ok(time),
     }
 }
 

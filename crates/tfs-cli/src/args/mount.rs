@@ -8,12 +8,19 @@ use clap::Args;
 use tfs_config::Flag;
 
 use super::setting::{help, setting};
-use super::{ServerArgs, duration, set};
+use super::{SERVERS, ServerArgs, duration, set};
+
+#[cfg(feature = "embedded")]
+const EMBEDDED: &str = "Embedded rqbit";
+const READS: &str = "Reads";
+const FILES: &str = "Files and their owner";
+const LISTS: &str = "Torrent lists and caches";
+const START: &str = "Start of the mount";
 
 #[derive(Debug, Args)]
 #[command(override_usage = "tfs mount [OPTIONS] [SERVER]... <MOUNTPOINT>")]
 pub(crate) struct MountArgs {
-    /// The mount point, an empty directory. Servers may precede it, in the forms of --server.
+    /// The mount point: an empty directory. Before it, servers as --server takes them.
     #[arg(required = true, value_name = "MOUNTPOINT")]
     places: Vec<OsString>,
     /// The last of the places.
@@ -27,84 +34,86 @@ pub(crate) struct MountArgs {
     #[cfg(feature = "embedded")]
     #[command(flatten)]
     pub(crate) embedded: EmbeddedArgs,
-    #[arg(long, value_name = "HOW", help = help("mount.layout"),
+    #[arg(help_heading = FILES, long, value_name = "HOW", help = help("mount.layout"),
         value_parser = setting("mount.layout"))]
     layout: Option<String>,
-    #[arg(long, help = help("mount.allow_other"))]
+    #[arg(help_heading = FILES, long, help = help("mount.allow_other"))]
     allow_other: bool,
-    #[arg(long, help = help("mount.allow_non_empty"))]
+    #[arg(help_heading = START, long, help = help("mount.allow_non_empty"))]
     allow_non_empty: bool,
-    #[arg(long, value_name = "ID", help = help("mount.uid"),
+    #[arg(help_heading = FILES, long, value_name = "ID", help = help("mount.uid"),
         value_parser = setting("mount.uid"))]
     uid: Option<String>,
-    #[arg(long, value_name = "ID", help = help("mount.gid"),
+    #[arg(help_heading = FILES, long, value_name = "ID", help = help("mount.gid"),
         value_parser = setting("mount.gid"))]
     gid: Option<String>,
-    #[arg(long, value_name = "MASK", help = help("mount.umask"),
+    #[arg(help_heading = FILES, long, value_name = "MASK", help = help("mount.umask"),
         value_parser = setting("mount.umask"))]
     umask: Option<String>,
-    #[arg(long, value_name = "LABEL", help = help("mount.context"),
+    #[arg(help_heading = FILES, long, value_name = "LABEL", help = help("mount.context"),
         value_parser = setting("mount.context"))]
     context: Option<String>,
     /// Accepted for compatibility; mounts are always read-only.
-    #[arg(long)]
+    #[arg(help_heading = FILES, long)]
     read_only: bool,
-    #[arg(long, value_name = "N", help = help("server.max_streams"),
+    #[arg(help_heading = SERVERS, long, value_name = "N", help = help("server.max_streams"),
         value_parser = setting("server.max_streams"))]
     max_streams: Option<String>,
-    #[arg(long, value_name = "WHERE", help = help("server.local_paths"),
+    #[arg(help_heading = SERVERS, long, value_name = "WHERE", help = help("server.local_paths"),
         value_parser = setting("server.local_paths"))]
     local_paths: Option<String>,
-    #[arg(long, value_name = "TIME", help = help("read.timeout"),
+    #[arg(help_heading = READS, long, value_name = "TIME", help = help("read.timeout"),
         value_parser = setting("read.timeout"))]
     read_timeout: Option<String>,
-    #[arg(long, value_name = "MAX", help = help("read.timeout_max"),
+    #[arg(help_heading = READS, long, value_name = "MAX", help = help("read.timeout_max"),
         value_parser = setting("read.timeout_max"))]
     read_timeout_max: Option<String>,
-    #[arg(long, value_name = "WHAT", help = help("read.missing"),
+    #[arg(help_heading = READS, long, value_name = "WHAT", help = help("read.missing"),
         value_parser = setting("read.missing"))]
     missing: Option<String>,
-    #[arg(long, value_name = "ERRNO", help = help("read.missing_errno"),
+    #[arg(help_heading = READS, long, value_name = "ERRNO", help = help("read.missing_errno"),
         value_parser = setting("read.missing_errno"))]
     missing_errno: Option<String>,
-    #[arg(long, value_name = "WHEN", help = help("read.passthrough"),
+    #[arg(help_heading = READS, long, value_name = "WHEN", help = help("read.passthrough"),
         value_parser = setting("read.passthrough"))]
     passthrough: Option<String>,
-    #[arg(long, value_name = "SIZE", help = help("read.memory"),
+    #[arg(help_heading = READS, long, value_name = "SIZE", help = help("read.memory"),
         value_parser = setting("read.memory"))]
     memory: Option<String>,
-    #[arg(long, value_name = "RATE", help = help("read.bandwidth"),
+    #[arg(help_heading = READS, long, value_name = "RATE", help = help("read.bandwidth"),
         value_parser = setting("read.bandwidth"))]
     bwlimit: Option<String>,
-    #[arg(long, value_name = "TIME", help = help("metadata.poll_interval"),
+    #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.poll_interval"),
         value_parser = setting("metadata.poll_interval"))]
     poll_interval: Option<String>,
-    #[arg(long, value_name = "TIME", help = help("metadata.attr_timeout"),
+    #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.attr_timeout"),
         value_parser = setting("metadata.attr_timeout"))]
     attr_timeout: Option<String>,
-    #[arg(long, value_name = "TIME", help = help("metadata.dir_cache_time"),
+    #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.dir_cache_time"),
         value_parser = setting("metadata.dir_cache_time"))]
     dir_cache_time: Option<String>,
-    #[arg(long, help = help("metadata.show_control"))]
+    #[arg(help_heading = LISTS, long, help = help("metadata.show_control"))]
     show_control: bool,
-    #[arg(long, help = help("metadata.holes"))]
+    #[arg(help_heading = FILES, long, help = help("metadata.holes"))]
     holes: bool,
-    #[arg(long, help = help("metadata.inode32"))]
+    #[arg(help_heading = FILES, long, help = help("metadata.inode32"))]
     inode32: bool,
-    #[arg(long, value_name = "WHAT", help = help("metadata.disk_usage"),
+    #[arg(help_heading = FILES, long, value_name = "WHAT", help = help("metadata.disk_usage"),
         value_parser = setting("metadata.disk_usage"))]
     disk_usage: Option<String>,
     /// Stay in the foreground until Ctrl-C or an unmount.
-    #[arg(short, long)]
+    #[arg(help_heading = START, short, long)]
     pub(crate) foreground: bool,
     /// How long to wait for a server's first list of torrents; then the mount starts without it.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(help_heading = START, long, value_name = "TIME", default_value = "10s",
+        value_parser = duration)]
     pub(crate) connect_timeout: Duration,
     /// Fail if a server cannot be reached. By default the mount starts, and connects later.
-    #[arg(long)]
+    #[arg(help_heading = START, long)]
     pub(crate) require_server: bool,
     /// How long to wait for the mount to start.
-    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
+    #[arg(help_heading = START, long, value_name = "TIME", default_value = "3m",
+        value_parser = duration)]
     pub(crate) daemon_timeout: Duration,
 }
 
@@ -112,14 +121,14 @@ pub(crate) struct MountArgs {
 #[derive(Debug, Args)]
 pub(crate) struct EmbeddedArgs {
     /// Run rqbit inside tfs, and download to this directory.
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    #[arg(long, help_heading = EMBEDDED, value_name = "DIR", conflicts_with = "server")]
     pub(crate) embedded: Option<PathBuf>,
     /// Add a torrent: a .torrent file (- for standard input), a magnet link or a URL. May be
     /// repeated.
-    #[arg(long, value_name = "FILE|MAGNET|URL", requires = "embedded")]
+    #[arg(long, help_heading = EMBEDDED, value_name = "FILE|MAGNET|URL", requires = "embedded")]
     pub(crate) add: Vec<OsString>,
     /// Connect to no peers: no DHT, no trackers, no port forwarding.
-    #[arg(long, requires = "embedded")]
+    #[arg(long, help_heading = EMBEDDED, requires = "embedded")]
     pub(crate) offline: bool,
 }
 
@@ -190,6 +199,17 @@ impl MountArgs {
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
     }
 }
+
+pub(crate) const MOUNT_HELP: &str = "\
+Returns when the mount can be used. The process stays in the background, unless
+--foreground is given. A configuration file can set most flags: tfs config init.
+
+Examples:
+  tfs mount /mnt/t                         the rqbit on this machine
+  tfs mount http://nas:3030 /mnt/t         an rqbit elsewhere
+  tfs mount home=nas:3030 http://b /mnt/t  two servers in one mount
+  tfs mount --embedded ~/torrents /mnt/t   no server: rqbit runs inside tfs
+  tfs mount -o allow_other,uid=1000 /mnt/t options as mount(8) has them";
 
 /// Returns whether an argument is the address of a server, and so no mount point: a URL, or a host
 /// with a port. A directory of that name can be written as `./host:3030`.

@@ -89,19 +89,10 @@ pub(crate) struct PreloadArgs {
     pub(crate) json: bool,
 }
 
-pub(crate) const PRELOAD_HELP: &str = "\
-Reads have priority: while one waits for data, preloading pauses.
-Ctrl-C stops the preload; the same command resumes it.
-
-Examples:
-  tfs preload /mnt/t/Film                   all files of a torrent
-  tfs preload --head 8MiB --tail 1MiB FILE  what players read first";
-
-fn size(text: &str) -> Result<ByteSize, &'static str> {
-    match text.parse() {
-        Ok(ByteSize(0)) => Err("it must be more than zero"),
-        Ok(size) => Ok(size),
-        Err(_no_size) => Err("it must be a size, such as 8MiB"),
+fn size(text: &str) -> Result<ByteSize, String> {
+    match tfs_config::parse_size(text)? {
+        0 => Err("it must be more than zero".to_owned()),
+        bytes => Ok(ByteSize(bytes)),
     }
 }
 

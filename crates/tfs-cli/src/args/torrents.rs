@@ -77,6 +77,9 @@ pub(crate) struct DeleteArgs {
     /// Do not ask for confirmation.
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Show which files would be deleted, and delete nothing.
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
 }
 
 fn resolve_time(text: &str) -> Result<Duration, String> {

@@ -60,23 +60,10 @@ impl Level {
     }
 }
 
-/// The reader of log output on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// The user of a command that ends, or that goes to the background. On a terminal, warnings
-    /// look like those of the command itself.
-    User,
-    /// The operator of a service: each line has its time and its call site.
-    Operator,
-}
-
 /// Starts logging, including panics. `RUST_LOG` overrides the flags, and the flags override the
-/// settings.
-pub(crate) fn start(
-    verbose: u8,
-    settings: &LoggingSection,
-    audience: Audience,
-) -> eyre::Result<Level> {
+/// settings. On a terminal, warnings look like those of the command itself; elsewhere each line has
+/// its time and its call site.
+pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Level> {
     let directives = directives(verbose, settings.level);
     let (filter, directives, misunderstood) = match from_environment() {
         Some(Ok(filter)) => (filter, None, None),
@@ -97,7 +84,6 @@ pub(crate) fn start(
     let colours = !journal && settings.file.is_none() && output::has_colors(is_terminal);
     // With more than warnings, the call site matters.
     let is_plain = is_terminal
-        && audience == Audience::User
         && settings.format == LogFormat::Text
         && directives.is_some_and(|it| {
             [LogLevel::Warn, LogLevel::Error].iter().any(|level| it == self::directives(0, *level))

@@ -18,7 +18,7 @@ use tfs_service::{
 use tfs_sys::shell::quoted;
 use tfs_types::join_causes;
 
-use self::mounts::{mount, mountpoint, unmount};
+use self::mounts::{inside, mount, mountpoint, unmount};
 use crate::{exit, output};
 
 /// How many matching torrents are shown.
@@ -71,14 +71,23 @@ fn tells_causes(error: &eyre::Report) -> bool {
 /// Hint for a server that answers with an error.
 const LOG_HINT: &str = "check the log of rqbit";
 
-/// Hint for a server on this machine that does not run.
-const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
-
 /// Returns the hint for a server that cannot be reached. A remote one cannot be started from here.
-fn what_to_do(url: &BaseUrl) -> String {
-    if url.is_loopback() {
-        return START_IT.to_owned();
+fn what_to_do(error: &ConnectError) -> String {
+    if let Some(start) = error.start_command() {
+        return format!("start it with \"{start} <DIR>\"");
     }
+    let port = error.url.port();
+    if error.is_closed_by_program() {
+        return format!(
+            "a program that is not rqbit may listen there, or rqbit has just ended; name it with: \
+             ss -ltnp \"sport = :{port}\""
+        );
+    }
+    check_address(&error.url)
+}
+
+/// Returns the hint for an address where rqbit should answer.
+fn check_address(url: &BaseUrl) -> String {
     format!("check that the address is right and that rqbit listens there: curl -sS {url}")
 }
 
@@ -119,7 +128,7 @@ fn down_hint(down: &ServerDown) -> String {
             | ServerFailure::Tls
             | ServerFailure::Unauthorized
             | ServerFailure::Forbidden
-            | ServerFailure::NotRqbit => what_to_do(&error.url),
+            | ServerFailure::NotRqbit => what_to_do(error),
             ServerFailure::Proxy => PROXY_HINT.to_owned(),
             ServerFailure::ProxyUnauthorized => PROXY_CREDENTIALS_HINT.to_owned(),
             ServerFailure::ClientCertificate => CLIENT_CERTIFICATE_HINT.to_owned(),
@@ -131,9 +140,9 @@ fn down_hint(down: &ServerDown) -> String {
             | SourceErrorKind::Unreachable
             | SourceErrorKind::TimedOut
             | SourceErrorKind::Denied
-            | SourceErrorKind::Protocol => what_to_do(url),
+            | SourceErrorKind::Protocol => check_address(url),
         },
-        ServerDownCause::Slow(url, _) => what_to_do(url),
+        ServerDownCause::Slow(url, _) => check_address(url),
         ServerDownCause::Incomplete { .. } => "follow the progress with: tfs status".to_owned(),
     }
 }
@@ -260,12 +269,13 @@ fn add(AddError { fault, .. }: &AddError) -> ErrorReport {
 fn server(error: &ConnectError) -> ErrorReport {
     match error.fault() {
         ServerFailure::Unreachable => {
-            let instead = if cfg!(feature = "embedded") && error.url.is_loopback() {
+            let is_startable = error.start_command().is_some();
+            let instead = if cfg!(feature = "embedded") && is_startable {
                 ", or mount with --embedded <DIR>"
             } else {
                 ""
             };
-            hinted(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
+            hinted(exit::SERVER_UNREACHABLE, "", what_to_do(error) + instead)
         }
         ServerFailure::TimedOut => hinted(
             exit::SERVER_FAILED,
@@ -369,8 +379,11 @@ fn find(error: &FindError) -> ErrorReport {
         FindError::NoFile { .. } => {
             hinted(exit::FILE_UNKNOWN, PREFIX, "list mounts with: tfs status; list files with: ls")
         }
-        FindError::NotMounted { .. } => {
-            hinted(exit::NOT_MOUNTED, PREFIX, "list mounts with: tfs status")
+        FindError::NotMounted { path } => {
+            let hint =
+                inside(path).map(|mount| format!("it is inside the mount {}", quoted(&mount)));
+            let hint = hint.unwrap_or_else(|| "list mounts with: tfs status".to_owned());
+            hinted(exit::NOT_MOUNTED, PREFIX, hint)
         }
         FindError::NotInMount { .. } => {
             hinted(exit::NOT_IN_MOUNT, PREFIX, "list mounts with: tfs status")
@@ -397,16 +410,11 @@ fn find(error: &FindError) -> ErrorReport {
             "only the user who mounted is answered: run it as that user",
         ),
         FindError::Unanswered { path, pid, .. } => {
-            let pid = pid.map_or_else(|| "<PID>".to_owned(), |pid| pid.to_string());
-            let path = quoted(path);
-            hinted(
-                exit::MOUNT_UNANSWERED,
-                PREFIX,
-                format!(
-                    "if it is stopped, continue it: kill -CONT {pid}; if it is stuck, end it: tfs \
-                     unmount --force {path}"
-                ),
-            )
+            let resume = pid.map_or_else(String::new, |pid| {
+                format!("if it is stopped, continue it: kill -CONT {pid}; ")
+            });
+            let end = format!("if it is stuck, end it: tfs unmount --force {}", quoted(path));
+            hinted(exit::MOUNT_UNANSWERED, PREFIX, resume + &end)
         }
         FindError::SocketLost { .. } => hinted(
             exit::MOUNT_UNANSWERED,
@@ -445,8 +453,10 @@ fn refused(failure: &FailureBody) -> ErrorReport {
         FailureKind::UnknownMount => exit::NOT_MOUNTED,
         FailureKind::Ambiguous => exit::MOUNT_AMBIGUOUS,
         FailureKind::Busy => exit::MOUNT_BUSY,
-        FailureKind::ServerFailed => {
-            return hinted(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
+        FailureKind::ServerFailed | FailureKind::ServerUnreachable => {
+            let is_away = failure.kind == FailureKind::ServerUnreachable;
+            let code = if is_away { exit::SERVER_UNREACHABLE } else { exit::SERVER_FAILED };
+            return hinted(code, "", "the mount shows the torrents as last known");
         }
         FailureKind::BadQuery => exit::QUERY_INVALID,
         FailureKind::UnknownFile => exit::FILE_UNKNOWN,
@@ -498,17 +508,6 @@ fn message(error: &eyre::Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_server_of_this_machine_is_started_from_here() {
-        let check = |url: &str, want: &str| {
-            let hint = what_to_do(&url.parse().unwrap());
-            assert!(hint.starts_with(want), "{url}: {hint}");
-        };
-        check("http://127.0.0.1:3030", START_IT);
-        check("http://localhost:3030", START_IT);
-        check("http://nas:3030", "check that the address is right");
-    }
 
     #[test]
     fn a_process_that_is_silent_is_a_reason_in_words() {

@@ -1,6 +1,9 @@
 //! Errors of mounting and unmounting.
 
+use std::path::{Path, PathBuf};
+
 use tfs_service::{MountError, MountpointError, UnmountError};
+use tfs_sys::mountinfo::MountTable;
 use tfs_sys::shell::quoted;
 
 use super::{ErrorReport, hinted};
@@ -16,6 +19,10 @@ pub(super) fn mountpoint(error: &MountpointError) -> ErrorReport {
         ),
         MountpointError::NotDirectory { .. } => {
             hinted(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "use an empty directory")
+        }
+        // `--allow-non-empty` would hide the system, or all of /home.
+        MountpointError::NotEmpty { path } if is_of_system(path) => {
+            hinted(exit::MOUNTPOINT_NOT_EMPTY, PREFIX, "use an empty directory, such as /mnt/t")
         }
         MountpointError::NotEmpty { .. } => hinted(
             exit::MOUNTPOINT_NOT_EMPTY,
@@ -41,6 +48,19 @@ pub(super) fn mountpoint(error: &MountpointError) -> ErrorReport {
             ErrorReport { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
         }
     }
+}
+
+/// Returns the mount of tfs that has this path inside.
+pub(super) fn inside(path: &Path) -> Option<PathBuf> {
+    let location = MountTable::read().ok()?.locate(path).ok()?;
+    location.inside.is_some_and(|names| !names.is_empty()).then_some(location.path)
+}
+
+/// Returns whether a directory is one of the system, which no mount should hide.
+fn is_of_system(path: &Path) -> bool {
+    const FOR_MOUNTS: [&str; 3] = ["/mnt", "/media", "/srv"];
+    let is_top = path.parent().is_none_or(|parent| parent.parent().is_none());
+    is_top && !FOR_MOUNTS.iter().any(|dir| path == Path::new(dir))
 }
 
 pub(super) fn mount(error: &MountError) -> ErrorReport {
@@ -80,8 +100,15 @@ pub(super) fn mount(error: &MountError) -> ErrorReport {
 pub(super) fn unmount(error: &UnmountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
-        UnmountError::NotMounted { .. } => {
-            hinted(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: findmnt -t fuse.tfs")
+        UnmountError::NotMounted { path } => {
+            let hint = inside(path).map_or_else(
+                || "see what is mounted with: findmnt -t fuse.tfs".to_owned(),
+                |mount| {
+                    let mount = quoted(&mount);
+                    format!("it is inside the mount {mount}; to unmount that: tfs unmount {mount}")
+                },
+            );
+            hinted(exit::NOT_MOUNTED, PREFIX, hint)
         }
         UnmountError::NotTfs { path, .. } => {
             hinted(exit::NOT_MOUNTED, PREFIX, format!("use: umount {}", quoted(path)))
@@ -99,7 +126,7 @@ pub(super) fn unmount(error: &UnmountError) -> ErrorReport {
             exit::MOUNT_BUSY,
             PREFIX,
             "no program was found that uses it. If tfs status says that its own process is \
-             stopped, continue it: kill -CONT <PID>. Or use --force to end it now, or --lazy",
+             stopped, continue it as shown there. Or use --force to end it now, or --lazy",
         ),
         UnmountError::Busy { .. } => hinted(
             exit::MOUNT_BUSY,

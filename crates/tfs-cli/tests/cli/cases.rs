@@ -32,6 +32,8 @@ fn check(test: &str, file: &str) {
     // trycmd skips a program that it does not know.
     for command in fs::read_to_string(&file).unwrap().lines().filter_map(|it| it.strip_prefix("$ "))
     {
+        let editor = command.strip_prefix("EDITOR='").and_then(|rest| rest.split_once("' "));
+        let command = editor.map_or(command, |(_, rest)| rest);
         let program = command.split(' ').find(|word| !word.contains('='));
         assert!(matches!(program, Some("tfs" | "write")), "{command}");
     }
@@ -100,4 +102,9 @@ fn config_init() {
 #[test]
 fn config_show() {
     check(test_name!(), "config-show.trycmd");
+}
+
+#[test]
+fn config_change() {
+    check(test_name!(), "config-change.trycmd");
 }

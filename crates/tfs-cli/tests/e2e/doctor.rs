@@ -118,6 +118,24 @@ fn dead_and_stopped_mounts_are_found_without_a_hang() {
 }
 
 #[test]
+fn a_broken_configuration_is_a_finding_among_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("tfs.toml"), "[read]\ntimout = \"5s\"\n").unwrap();
+    let (code, found) = findings(doctor(dir, "http://127.0.0.1:1").current_dir(dir));
+    assert_eq!(code, 61);
+    let (verdict, text) = &found["config"][0];
+    let place = format!("{}:2:1: unknown key `read.timout`", dir.join("tfs.toml").display());
+    assert!(verdict == "fault" && text.starts_with(&place), "{text}");
+    assert!(text.contains("did you mean `read.timeout`?"), "{text}");
+    assert!(found.contains_key("fuse-device") && found.contains_key("server"), "{found:?}");
+    // A unit with a broken configuration would not start.
+    let mut unit = doctor(dir, "http://h:3030");
+    let unit = unit.current_dir(dir).arg("--systemd").output().unwrap();
+    assert!(describe(&unit).starts_with("exit 3\nerror: "));
+}
+
+#[test]
 fn servers_that_are_no_good() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

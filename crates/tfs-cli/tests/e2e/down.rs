@@ -45,6 +45,11 @@ fn mount(dir: &Path, server: &str) -> (Mounted, Output) {
     (Mounted::at(path, dir), output)
 }
 
+/// Returns a text without the address of a server: `URL`, and `HOST` for its address and port.
+fn without_address(text: &str, url: &str) -> String {
+    text.replace(url, "URL").replace(url.trim_start_matches("http://"), "HOST")
+}
+
 #[test]
 fn the_same_tree_after_every_restart() {
     let test = tfs_testkit::test_name!();
@@ -97,18 +102,18 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
         expect![[r#"
             exit 20
             error: cannot reach rqbit at URL/: connection refused
-            hint: start it with "rqbit server start <DIR>", or mount with --embedded <DIR>
+            hint: start it with "rqbit --http-api-listen-addr HOST server start <DIR>", or mount with --embedded <DIR>
         "#]]
-        .assert_eq(&describe(&required).replace(&url, "URL"));
+        .assert_eq(&without_address(&describe(&required), &url));
         assert!(!is_mounted(&dir.join("mnt")));
 
         let (mounted, output) = mount(dir, &url);
         expect![[r#"
             exit 0
             warning: cannot reach rqbit at URL/: connection refused
-            hint: the mount shows the torrents as they were last known until it answers; start it with "rqbit server start <DIR>"
+            hint: the mount shows the torrents as they were last known until it answers; start it with "rqbit --http-api-listen-addr HOST server start <DIR>"
         "#]]
-        .assert_eq(&describe(&output).replace(&url, "URL"));
+        .assert_eq(&without_address(&describe(&output), &url));
         assert_eq!(find(&mounted.path), before);
         let file = mounted.path.join("folder/a/b.bin");
         let du = run(Command::new("du").arg("--block-size=1").arg(&file));
@@ -135,9 +140,9 @@ fn nothing_is_not_shown_as_empty() {
         expect![[r#"
             exit 0
             warning: cannot reach rqbit at URL/: connection refused
-            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit --http-api-listen-addr HOST server start <DIR>"
         "#]]
-        .assert_eq(&describe(&output).replace(&url, "URL"));
+        .assert_eq(&without_address(&describe(&output), &url));
         let ls = Command::new("ls").arg(&mounted.path).output().unwrap();
         let text = describe(&ls);
         assert!(text.starts_with("exit 2\n") && text.contains("Input/output error"), "{text}");

@@ -117,7 +117,7 @@ fn servers() {
         &expect![[r#"
             exit 20
             error: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: start it with "rqbit server start <DIR>", or mount with --embedded <DIR>
+            hint: start it with "rqbit --http-api-listen-addr 127.0.0.1:1 server start <DIR>", or mount with --embedded <DIR>
         "#]],
     );
     check(
@@ -151,6 +151,20 @@ fn servers() {
         hint: pass the address of rqbit's API with --server, such as http://127.0.0.1:3030; behind a proxy with its path, such as https://host/rqbit
     "#]]
     .assert_eq(&mounted);
+}
+
+/// A program that is not rqbit, such as an sshd, has the port. To start rqbit there would fail.
+#[test]
+fn another_program_has_the_port() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = answering("");
+    let output = tfs(dir.path()).args(["list", "--server", &other.url()]).output().unwrap();
+    let port = other.url().rsplit(':').next().unwrap().to_owned();
+    expect![[r#"
+        exit 20
+        error: cannot reach rqbit at http://127.0.0.1:PORT/: connection closed by the server
+        hint: a program that is not rqbit may listen there, or rqbit has just ended; name it with: ss -ltnp "sport = :PORT"
+    "#]].assert_eq(&describe(&output).replace(&port, "PORT"));
 }
 
 /// The response of a proxy in front of rqbit is not a sign of a wrong address.

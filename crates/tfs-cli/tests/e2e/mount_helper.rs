@@ -183,9 +183,9 @@ fn several_servers() {
             a.bin
             code 1
             warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit --http-api-listen-addr 127.0.0.1:1 server start <DIR>"
             warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit --http-api-listen-addr 127.0.0.1:1 server start <DIR>"
             error: invalid value for '--server <URL>': invalid port number; an address has the form http://127.0.0.1:3030 or https://host/path
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
         "#]],

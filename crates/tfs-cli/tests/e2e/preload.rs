@@ -343,7 +343,7 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
         "#]]
         .assert_eq(&said(dir, &["preload", &at("films/other.mkv")]));
         let wrong = said(dir, &["preload", "--head", "much", &at("films")]);
-        assert!(wrong.starts_with("exit 2\n") && wrong.contains("such as 8MiB"), "{wrong}");
+        assert!(wrong.starts_with("exit 2\n") && wrong.contains("such as 64MiB or 1GB"), "{wrong}");
 
         // A hanging process does not delay other mounts.
         let pid = mounted.pid().unwrap();

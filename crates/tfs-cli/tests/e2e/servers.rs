@@ -208,7 +208,7 @@ fn a_server_that_is_down_takes_only_its_own() {
         let health = fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap();
         assert!(health.starts_with("the server down does not answer"), "{health}");
         let refreshed = describe(&tfs(dir).arg("refresh").output().unwrap());
-        let want = "exit 23\nno changes; torrents: 2\npolled: home\n\
+        let want = "exit 20\nno changes; torrents: 2\npolled: home\n\
             error: cannot poll the server down: failed to list the torrents";
         assert!(refreshed.starts_with(want), "{refreshed}");
         let refreshed = tfs(dir).args(["refresh", "--json"]).output().unwrap();

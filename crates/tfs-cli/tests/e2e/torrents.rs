@@ -117,6 +117,25 @@ fn torrents_are_forgotten_added_and_deleted() {
     let nothing = "exit 0\nno torrent matches; list all with: tfs list\n";
     assert_eq!(stage.said(&["list", "nowhere"]), nothing);
 
+    // A preview asks nothing and changes nothing.
+    let preview = stage.said(&["delete", "--dry-run", "one"]);
+    let shown = preview.replace(on_disk.to_str().unwrap(), "PATH");
+    expect![[r#"
+        exit 0
+        would delete film one.mkv: 1 file, 195.3 KiB (195.3 KiB downloaded)
+           195.3 KiB  PATH
+        nothing was deleted: --dry-run
+    "#]]
+    .assert_eq(&shown);
+    let json = run(&mut stage.tfs(&["delete", "-n", "--json", "one"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["files"][0]["path"], on_disk.to_str().unwrap());
+    assert_eq!(
+        (&json[0]["size_bytes"], &json[0]["there_bytes"]),
+        (&200_000.into(), &200_000.into())
+    );
+    assert!(on_disk.exists());
+    assert_eq!(stage.listed().as_array().unwrap().len(), 2);
     expect![[r#"
         exit 54
         error: no terminal to ask for confirmation
@@ -133,6 +152,37 @@ fn torrents_are_forgotten_added_and_deleted() {
         missing.starts_with("exit 51\nerror: cannot add missing.torrent: No such file"),
         "{missing}"
     );
+}
+
+/// Returns the torrent with the flag of a private one (BEP 27), and so with another info hash.
+fn as_private(torrent_file: &[u8]) -> Vec<u8> {
+    const KEY: &[u8] = b"6:pieces";
+    let key = torrent_file.windows(KEY.len()).position(|window| window == KEY).unwrap();
+    let after_key = key + KEY.len();
+    let colon =
+        after_key + torrent_file[after_key..].iter().position(|byte| *byte == b':').unwrap();
+    let len = str::from_utf8(&torrent_file[after_key..colon]).unwrap();
+    let mut changed = torrent_file.to_vec();
+    let end = colon + 1 + len.parse::<usize>().unwrap();
+    changed.splice(end..end, *b"7:privatei1e");
+    changed
+}
+
+/// Both torrents would write to one file.
+#[test]
+fn a_second_torrent_at_one_path_is_refused() {
+    let stage = TorrentsStage::new();
+    let file = stage.home.path().join("other.torrent");
+    fs::write(&file, as_private(&stage.torrent(0).torrent_file)).unwrap();
+    let file = file.to_str().unwrap();
+    let said = stage.said(&["add", "--overwrite", file]);
+    expect![[r#"
+        exit 51
+        error: cannot add FILE: files of it are files of another torrent of the server: film one.mkv
+        hint: two torrents at one path overwrite each other: remove the other one first (tfs forget keeps its files), or add this one to another rqbit
+    "#]]
+    .assert_eq(&said.replace(file, "FILE"));
+    assert_eq!(stage.listed().as_array().unwrap().len(), 2);
 }
 
 #[test]

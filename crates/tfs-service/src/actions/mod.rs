@@ -4,6 +4,7 @@ mod act;
 mod embedded_servers;
 mod merge;
 mod notify;
+mod preview;
 mod searching;
 mod select;
 mod server_set;
@@ -15,6 +16,7 @@ mod watched_servers;
 
 pub use self::act::{ActedRow, TorrentAction, act};
 pub use self::notify::notify_of_change;
+pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
 pub use self::searching::{SearchError, search_servers};
 pub use self::select::{SelectError, select};
 pub use self::server_set::{ServerSet, TorrentListing};

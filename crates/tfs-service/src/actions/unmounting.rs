@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use fuse_adapter::{Holder, Unmount, UnmountError, unmount};
+use rustix::process::{Pid, Signal, kill_process};
 use tfs_api::wire::{
     FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted, shown,
 };
-use tfs_api::{ControlError, FoundMount, find_mount};
+use tfs_api::{ControlError, FindError, FoundMount, find_mount};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountTable, locate};
 use tfs_sys::places::{places, places_left};
+use tfs_sys::process::is_stopped;
 
 use crate::control::place_info;
 
@@ -30,15 +32,26 @@ pub struct EndedMount {
 /// # Errors
 /// [`UnmountError`]; the mount still exists.
 pub async fn end_mount(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
-    let was_asked = match ask(path, how).await {
+    let (was_asked, unmounted) = match ask(path, how).await {
         EndAnswer::Ended(ended) => return Ok(ended),
         EndAnswer::Busy(holders) => {
             return Err(UnmountError::Busy { path: path.to_owned(), holders });
         }
-        EndAnswer::None { was_asked } => was_asked,
+        EndAnswer::None { was_asked, silent } => {
+            let path = path.to_owned();
+            let unmounted = blocking(move || {
+                let ended = unmount_one(&path, how)?;
+                if how == Unmount::Force
+                    && let Some(pid) = silent
+                {
+                    resume(pid);
+                }
+                Ok(ended)
+            });
+            (was_asked, unmounted.await)
+        }
     };
-    let path = path.to_owned();
-    match blocking(move || unmount_one(&path, how)).await {
+    match unmounted {
         // The process did unmount, but answered too late.
         Err(UnmountError::NotMounted { .. }) if was_asked => Ok(EndedMount::default()),
         done => done,
@@ -67,7 +80,20 @@ enum EndAnswer {
     /// No answer; the process may have started to unmount.
     None {
         was_asked: bool,
+        /// The process behind the mount that did not answer, if it is known.
+        silent: Option<u32>,
     },
+}
+
+/// Continues a process that a signal has stopped. It sees then that its mount is gone, and ends, or
+/// serves its other mounts.
+fn resume(pid: u32) {
+    if !is_stopped(pid) {
+        return;
+    }
+    let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let continued = id.map(|id| kill_process(id, Signal::CONT));
+    tracing::debug!(pid, ?continued, "continued the process of a mount that was ended by force");
 }
 
 async fn ask(path: &Path, how: Unmount) -> EndAnswer {
@@ -75,14 +101,15 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
         Ok(found) => found,
         Err(error) => {
             tracing::debug!(%error, "no process to end");
-            return EndAnswer::None { was_asked: false };
+            let silent = if let FindError::Unanswered { pid, .. } = error { pid } else { None };
+            return EndAnswer::None { was_asked: false, silent };
         }
     };
     // The filesystem may also be visible elsewhere; only this path is to be unmounted.
     let given = path.to_owned();
     let located = blocking(move || locate(&given)).await;
     if located.is_ok_and(|located| shown(&located) != mount.mountpoint) {
-        return EndAnswer::None { was_asked: false };
+        return EndAnswer::None { was_asked: false, silent: None };
     }
     let mode = match how {
         Unmount::Clean => UnmountMode::Clean,
@@ -101,7 +128,7 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
         }
         Err(error) => {
             tracing::debug!(%error, "the process does not end its mount");
-            EndAnswer::None { was_asked: true }
+            EndAnswer::None { was_asked: true, silent: Some(pid) }
         }
     }
 }

@@ -73,6 +73,12 @@ pub enum AddFault {
     /// Its files already exist and must not be overwritten.
     #[error("files of it already exist on the server's disk")]
     FilesExist,
+    /// Its files are those of another torrent, which would be damaged.
+    #[error("files of it are files of another torrent of the server: {name}")]
+    SharedFiles {
+        /// The other torrent: its name, or its info hash.
+        name: String,
+    },
     /// The request exceeds rqbit's limit.
     #[error("it is larger than this rqbit accepts (status 413)")]
     TooLargeForServer,
@@ -132,6 +138,7 @@ impl AddFault {
             | Self::FetchTimedOut { .. }
             | Self::NotFetched { .. }
             | Self::FilesExist
+            | Self::SharedFiles { .. }
             | Self::TooLargeForServer
             | Self::TooLargeForProxy
             | Self::ProxyTimedOut { .. }

@@ -5,6 +5,7 @@ mod file;
 mod input;
 mod magnet;
 mod refusal;
+mod shared_files;
 
 use std::time::Duration;
 
@@ -72,6 +73,12 @@ pub async fn add(
     // in between, both report it as added.
     let client = server.client();
     let before = client.torrents().await.map_err(failed)?;
+    if existing == Existing::Use {
+        let other = shared_files::owner(client, torrent.source(), time_max, &before).await;
+        if let Some(name) = other.map_err(failed)? {
+            return Err(torrent.failed(AddFault::SharedFiles { name }));
+        }
+    }
     let added = client.add_torrent(torrent.source(), &options).await.map_err(failed)?;
     let details = added.details;
     let is_new = before.iter().all(|torrent| torrent.info_hash != details.info_hash);

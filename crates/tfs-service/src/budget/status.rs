@@ -1,9 +1,7 @@
 //! The holders of a server's streams, for users.
 
-use std::fs;
-use std::path::Path;
-
 use tfs_api::status::{BudgetHolder, BudgetStatus};
+use tfs_sys::process;
 use tfs_sys::runtime_dir;
 use tfs_types::chain;
 
@@ -13,7 +11,7 @@ use super::{DIR_NAME, ServerKey};
 
 /// Returns the mounts of a process.
 pub(super) fn holders_of_process(record: &ProcessRecord) -> Vec<BudgetHolder> {
-    let is_stopped = record.pid != std::process::id() && is_stopped(record.pid);
+    let is_stopped = record.pid != std::process::id() && process::is_stopped(record.pid);
     let holders = record.members.iter().map(|member| BudgetHolder {
         pid: record.pid,
         mountpoint: member.mountpoint.clone(),
@@ -36,13 +34,4 @@ pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
         }
         Err(error) => BudgetStatus::new(Vec::new(), Some(chain(&error))),
     }
-}
-
-/// Returns whether a process was stopped by a signal or a debugger.
-fn is_stopped(pid: u32) -> bool {
-    let path = Path::new("/proc").join(pid.to_string()).join("stat");
-    let Ok(text) = fs::read_to_string(path) else { return false };
-    // The program name is in parentheses, and may contain any characters.
-    let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some('T' | 't'))
 }

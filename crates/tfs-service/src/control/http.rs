@@ -147,7 +147,7 @@ fn status(kind: FailureKind) -> StatusCode {
         FailureKind::Ambiguous | FailureKind::Busy | FailureKind::NotDaemon => StatusCode::CONFLICT,
         FailureKind::ConfigInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         FailureKind::NotPermitted => StatusCode::FORBIDDEN,
-        FailureKind::ServerFailed => StatusCode::BAD_GATEWAY,
+        FailureKind::ServerFailed | FailureKind::ServerUnreachable => StatusCode::BAD_GATEWAY,
         FailureKind::Failed | FailureKind::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

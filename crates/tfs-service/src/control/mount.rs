@@ -20,7 +20,8 @@ use tfs_sys::places::{MountPlace, places, places_left};
 use tfs_sys::{blocking, memory};
 use tokio::time::timeout;
 use vfs_core::{
-    InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, TorrentSource, Vfs,
+    InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, SourceErrorKind, TorrentSource,
+    Vfs,
 };
 
 use super::controlled::ControlTarget;
@@ -204,15 +205,20 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
                     }
                     Err(RefreshError::Ended) => return Err(ended()),
                     Err(RefreshError::Failed(error)) => {
+                        let unreachable = error.kind == SourceErrorKind::Unreachable;
                         let error = format!("failed to {}", with_root_cause(&error));
-                        refreshed.failed.push(FailedServer { server, error });
+                        refreshed.failed.push(FailedServer { server, error, unreachable });
                     }
                 }
             }
             if refreshed.servers.is_empty() {
+                let kind = match refreshed.failed.iter().all(|failed| failed.unreachable) {
+                    true => FailureKind::ServerUnreachable,
+                    false => FailureKind::ServerFailed,
+                };
                 let errors: Vec<_> =
                     refreshed.failed.into_iter().map(|failed| failed.error).collect();
-                return Err(FailureBody::new(FailureKind::ServerFailed, errors.join("; ")));
+                return Err(FailureBody::new(kind, errors.join("; ")));
             }
             Ok(refreshed)
         })

@@ -126,10 +126,14 @@ fn assess_silence(url: &BaseUrl) -> CheckResult {
 fn assess_error(error: &ConnectError) -> CheckResult {
     let finding = CheckResult::fault("server", error.to_string());
     let url = &error.url;
+    if let Some(start) = error.start_command() {
+        return finding
+            .fix(format!("{start} ~/Downloads"))
+            .fix("tfs doctor --server http://HOST:3030   # if it is elsewhere");
+    }
     match error.fault() {
-        ServerFailure::Unreachable if url.is_loopback() => finding
-            .fix("rqbit server start ~/Downloads")
-            .fix("tfs doctor --server http://HOST:3030   # if it is elsewhere"),
+        ServerFailure::Unreachable if error.is_closed_by_program() => finding
+            .fix(format!("ss -ltnp \"sport = :{}\"   # which program listens there?", url.port())),
         ServerFailure::Unreachable => finding.fix(format!(
             "curl -sS {url}   # check that it runs and this machine can reach \
                                  it"
@@ -298,7 +302,7 @@ mod tests {
         let findings = examine(&server("home", 1)).await;
         expect![[r#"
             Fault server: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-                $ rqbit server start ~/Downloads
+                $ rqbit --http-api-listen-addr 127.0.0.1:1 server start ~/Downloads
                 $ tfs doctor --server http://HOST:3030   # if it is elsewhere
             Ok clock: plausible; no server to compare it with
         "#]]

@@ -50,7 +50,12 @@ fn files<S: TorrentSource>(
     let mut known = HashSet::new();
     for path in paths {
         let below = vfs.files_below(path).map_err(|error| {
-            let message = format!("failed to find {path} in the mount: {error}");
+            let shown = if path.is_empty() { "/" } else { path };
+            let message = if matches!(error, VfsError::NoTree) {
+                "the torrents are not known yet".to_owned()
+            } else {
+                format!("failed to find {shown} in the mount: {error}")
+            };
             let kind = match error {
                 VfsError::NotFound | VfsError::NotDirectory => FailureKind::UnknownFile,
                 VfsError::IsDirectory

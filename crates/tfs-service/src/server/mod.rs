@@ -2,6 +2,8 @@
 
 pub(crate) mod rqbit_version;
 
+pub use self::rqbit_version::RQBIT_VERSIONS_TESTED;
+
 use std::time::Duration;
 
 use rqbit_client::{
@@ -16,6 +18,9 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Timeout for the head of an answer. rqbit answers in milliseconds, but a machine that has to spin
 /// up its disks takes longer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// The port of rqbit's HTTP API, unless another one is chosen.
+const RQBIT_PORT: u16 = 3030;
 
 /// The statuses below 500 that ask to try again later (RFC 9110, RFC 8470, RFC 6585).
 const BUSY_STATUSES: [u16; 3] = [408, 425, 429];
@@ -170,6 +175,29 @@ impl ConnectError {
                 ServerFailure::Failed
             }
         }
+    }
+
+    /// Returns the command that starts an rqbit at this address, without its directory: if it is
+    /// one of this machine, and no program listens there.
+    #[must_use]
+    pub fn start_command(&self) -> Option<String> {
+        let Self { url, source } = self;
+        let is_here = url.is_loopback() && !url.is_https() && url.prefix() == "/";
+        let is_free = matches!(source.kind(), ErrorKind::Refused);
+        let listen = match url.port() {
+            RQBIT_PORT => String::new(),
+            port => format!(" --http-api-listen-addr 127.0.0.1:{port}"),
+        };
+        (is_here && is_free).then(|| format!("rqbit{listen} server start"))
+    }
+
+    /// Returns whether a program of this machine accepts connections at this address, and closes
+    /// them without an answer.
+    #[must_use]
+    pub fn is_closed_by_program(&self) -> bool {
+        let is_closed =
+            matches!(self.source.kind(), ErrorKind::Closed | ErrorKind::ShortBody { .. });
+        self.url.is_loopback() && is_closed
     }
 
     fn is_answer(&self) -> bool {

@@ -2,7 +2,7 @@
 
 /// The versions, major and minor, that the tests of tfs run: `tfs_testkit::swarm`.
 /// `docs/reference/rqbit-versions.md` lists their differences.
-const TESTED: [&str; 2] = ["8.1", "9.1"];
+pub const RQBIT_VERSIONS_TESTED: [&str; 2] = ["8.1", "9.1"];
 
 /// Maximum length of a version that is printed: the server's text ends up on a terminal.
 const CHARS_MAX: usize = 32;
@@ -14,12 +14,14 @@ pub(crate) fn shown(version: &str) -> String {
 
 /// Returns a warning for a version that tfs is not tested with; `None` for tested ones.
 pub(crate) fn untested(version: &str) -> Option<String> {
-    let is_tested = TESTED.iter().any(|tested| {
+    let is_tested = RQBIT_VERSIONS_TESTED.iter().any(|tested| {
         let rest = version.strip_prefix(tested);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     });
     let version = shown(version);
-    (!is_tested).then(|| format!("rqbit {version} is not tested; tested: {}", TESTED.join(", ")))
+    (!is_tested).then(|| {
+        format!("rqbit {version} is not tested; tested: {}", RQBIT_VERSIONS_TESTED.join(", "))
+    })
 }
 
 /// Returns whether a version is older than 9: it provides no `.torrent` files and no bitfields.

@@ -98,8 +98,8 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.is_missing(target, &states)
     }
 
-    /// Returns whether missing bytes of an open file cannot arrive: all servers that have its torrent
-    /// have paused it, or report that it failed. Blocks only for short locks.
+    /// Returns whether missing bytes of an open file cannot arrive: all servers that have its
+    /// torrent have paused it, or report that it failed. Blocks only for short locks.
     #[must_use]
     pub fn is_stopped(&self, handle: HandleId) -> bool {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, 0, 1) else { return false };

@@ -1,4 +1,8 @@
-//! `tfs config`: effective settings and their origins, configuration paths, and a template file.
+//! `tfs config`: effective settings and their origins, configuration paths, and changes of files.
+
+mod change;
+mod edit;
+mod replace;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,6 +14,8 @@ use tfs_config::{
     ConfigFile, ConfigFileState, Loaded, Origin, ShownValue, Sources, keys, sample_file,
 };
 
+pub(crate) use self::change::{get, set};
+pub(crate) use self::edit::edit;
 use crate::exit;
 use crate::output::{self, visible};
 use crate::report::UserError;
@@ -85,18 +91,18 @@ fn assignment(value: &ShownValue) -> String {
     let key = value.key.rsplit('.').next().unwrap_or(&value.key);
     match value.toml() {
         Some(toml) => visible(&format!("{key} = {toml}")),
-        None => match keys::find_key(&without_index(&value.key)).map(|key| key.default) {
-            Some(keys::DefaultValue::Unset { means, .. }) => format!("# {key} is not set: {means}"),
-            _ => format!("# {key} is not set"),
+        None => match find_key(&value.key).and_then(keys::Key::effect_if_unset) {
+            Some(effect) => format!("# {key} is not set: {effect}"),
+            None => format!("# {key} is not set"),
         },
     }
 }
 
-/// Returns the name of a key without the index of its section in a list.
-fn without_index(name: &str) -> String {
+/// Returns the key of a shown value, whose name may have the index of its section in a list.
+fn find_key(name: &str) -> Option<&'static keys::Key> {
     match (name.split_once('['), name.rsplit_once(']')) {
-        (Some((section, _)), Some((_, key))) => format!("{section}{key}"),
-        _ => name.to_owned(),
+        (Some((section, _)), Some((_, key))) => keys::find_key(&format!("{section}{key}")),
+        _ => keys::find_key(name),
     }
 }
 
