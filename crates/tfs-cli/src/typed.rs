@@ -159,7 +159,7 @@ mod tests {
         check(
             "tfs mount -o memory=1 /mnt/t",
             &expect![[r#"
-                error: invalid value '1' for '--memory <SIZE>': the unit is missing, as in 1MiB; units are KiB, MiB, GiB, KB, MB or GB
+                error: invalid value '1' for '--memory <SIZE>': the unit is missing, as in 1MiB; units are B, KiB, MiB, GiB, KB, MB or GB
 
                 For more information, try '--help'."#]],
         );

@@ -522,7 +522,7 @@ url = \"http://nas\" # far
             &expect![[r#"
                 there are several `server`s: home, my.nas; name one of them, as in server.home.url
                 `server.home` names no key of the server; add the key, as in server.home.local_paths
-                `read.timeout`: the unit is missing, as in 5s; 
+                `read.timeout`: the unit is missing, as in 5s; units are ms, s, m, h or d; 
                 unknown key `read.x`; see all keys with: tfs config init --print
                 # my file
 
@@ -549,7 +549,7 @@ url = \"http://nas\" # far
             &expect![[r#"
                 `server.home.ulr` names no key of the server; add the key, as in server.home.url
                 `server.url`: credentials are not allowed in the address; use `username` and `password_file`; 
-                `server.password` names no key of the server; add the key, as in server.password.local_paths
+                `server.password` names no key of the server; put the password into a file, and name it with `password_file`
             "#]],
         );
     }

@@ -51,7 +51,7 @@ fn check(file: &str, want: &Expect) {
 
 #[test]
 fn a_higher_layer_wins_and_each_value_knows_its_place() {
-    let file = "[read]\ntimeout = \"10s\"\nmemory = 33554432\nreadahead = \"1MiB\"\n\
+    let file = "[read]\ntimeout = \"10s\"\nmemory = \"32MiB\"\nreadahead = \"1MiB\"\n\
         [logging]\nlevel = \"info\"";
     let variables = [("TFS_READ__TIMEOUT", "20s"), ("TFS_READ__MEMORY", "64MiB"), ("HOME", "/x")];
     let loaded = load(file, &variables, &[("read.timeout", "30s")]).unwrap();
@@ -105,7 +105,7 @@ fn all_mistakes_of_a_file_are_told_at_once_with_their_places() {
                 did you mean `read`?
             f.toml:4:1: unknown key `read.timout`
                 did you mean `read.timeout`?
-            f.toml:5:13: `read.timeout`: the unit is missing, as in "5s"
+            f.toml:5:13: `read.timeout`: the unit is missing, as in 5s; units are ms, s, m, h or d; write it in quotes
             f.toml:6:11: `read.missing`: it must be "wait" or "fail"; did you mean `wait`?
             f.toml:7:10: `read.memory`: it must be at least 1.0 MiB
         "#]],
@@ -201,7 +201,7 @@ fn variables_are_checked_like_files() {
     let error = load("", &variables, &[]).unwrap_err();
     expect![[r#"
         TFS_METADATA__SHOW_CONTROL: it must be true or false
-        TFS_READ__TIMEOUT: the unit is missing, as in 5s
+        TFS_READ__TIMEOUT: the unit is missing, as in 5s; units are ms, s, m, h or d
         TFS_READ__TIMOUT: unknown key `read.timout`
             did you mean `TFS_READ__TIMEOUT`?
         TFS_SERVER__URL: a variable cannot set it: there may be several `server`s

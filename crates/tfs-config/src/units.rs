@@ -17,7 +17,10 @@ const LONG_TIME_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 const TIME_UNITS: &str = "ms, s, m, h or d";
 
 /// The units of sizes, for messages.
-const SIZE_UNITS: &str = "KiB, MiB, GiB, KB, MB or GB";
+const SIZE_UNITS: &str = "B, KiB, MiB, GiB, KB, MB or GB";
+
+/// How many digits a number of MiB has at most.
+const SIZE_DIGITS_MAX: usize = 5;
 
 /// Parses a duration such as `90s`, `1m 30s` or `200ms`.
 ///
@@ -51,7 +54,9 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
 /// A message for users, if it is invalid or has no unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     if is_number(text) {
-        return Err(no_unit(text, "MiB", SIZE_UNITS));
+        // A long number was meant in bytes.
+        let unit = if text.len() > SIZE_DIGITS_MAX { "B" } else { "MiB" };
+        return Err(no_unit(text, unit, SIZE_UNITS));
     }
     let size = text.parse().map(|size: ByteSize| size.as_u64());
     size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
@@ -138,7 +143,7 @@ mod tests {
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1GB"), Ok(1_000_000_000));
         assert_eq!(size("0B"), Ok(0));
-        let message = "the unit is missing, as in 8MiB; units are KiB, MiB, GiB, KB, MB or GB";
+        let message = "the unit is missing, as in 8MiB; units are B, KiB, MiB, GiB, KB, MB or GB";
         assert_eq!(size("8"), Err(message.to_owned()));
         let message = "the unit is missing, as in 5s; units are ms, s, m, h or d";
         assert_eq!(time("5"), Err(message.to_owned()));
