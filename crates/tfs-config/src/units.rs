@@ -48,12 +48,12 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a size such as `64MiB` or `1GB`.
+/// Parses a size such as `64MiB` or `1GB`, or `0`.
 ///
 /// # Errors
 /// A message for users, if it is invalid or has no unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    if is_number(text) {
+    if is_number(text) && text != "0" {
         // A long number was meant in bytes.
         let unit = if text.len() > SIZE_DIGITS_MAX { "B" } else { "MiB" };
         return Err(no_unit(text, unit, SIZE_UNITS));
@@ -147,7 +147,8 @@ mod tests {
         assert_eq!(size("8"), Err(message.to_owned()));
         let message = "the unit is missing, as in 5s; units are ms, s, m, h or d";
         assert_eq!(time("5"), Err(message.to_owned()));
-        for wrong in ["", "0", "big", "5 parsecs", "-1MiB"] {
+        assert_eq!(size("0"), Ok(0));
+        for wrong in ["", "00", "big", "5 parsecs", "-1MiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
         assert_eq!(mask("022"), Ok(0o22));
