@@ -309,7 +309,7 @@ fn config_keys(context: &CompletionContext, typed: &str) -> Vec<CompletionCandid
 
 /// Returns keys and values in turns, as `tfs config set` takes them; with `--unset` keys only.
 fn assignments(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
-    let is_key = context.has_word("--unset") || context.value_count_behind("set") % 2 == 0;
+    let is_key = context.has_word("--unset") || context.value_count_behind("set").is_multiple_of(2);
     if is_key { config_keys(context, typed) } else { config_values(context, typed) }
 }
 
