@@ -120,10 +120,10 @@ fn what_a_service_cannot_do_is_said() {
         Usage: tfs service install [OPTIONS] [SERVER]... <MOUNTPOINT>
 
         For more information, try '--help'.
-        exit 62
+        exit 63
         error: there is no service
         hint: install one with: tfs service install MOUNTPOINT
-        exit 62
+        exit 63
         error: there is no service for /mnt/t
         hint: list them with: tfs service status
     "#]]
@@ -142,7 +142,7 @@ fn without_systemd_the_unit_is_printed() {
         .arg(dir.path().join("mnt"))
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(62));
+    assert_eq!(output.status.code(), Some(63));
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("[Unit]\n"));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("error: systemd does not run on this machine\n"), "{stderr}");
