@@ -68,9 +68,9 @@ impl Tls {
 
 /// A TCP connection whose failed writes are reported by the next read.
 ///
-/// A server that refuses the certificate of a client sends an alert and closes the connection, while
-/// the client may still be writing the handshake or a request. The write then fails, but the alert
-/// can still be read, and says why. After it, a read fails or ends as the write did.
+/// A server that refuses the certificate of a client sends an alert and closes the connection. The
+/// client may still be writing the handshake or a request. The write then fails, but the alert can
+/// still be read, and says why. After it, a read fails or ends as the write did.
 struct ReadTellsWhy(TcpStream);
 
 /// Turns the failure of a write to a connection that the peer has closed into a success.
