@@ -179,8 +179,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = SERVERS, value_name = "FILE", help = help("server.client_key"),
         value_parser = setting("server.client_key"))]
     client_key: Option<String>,
-    #[arg(long = "header", help_heading = SERVERS, value_name = "NAME: VALUE", help = help("server.headers"),
-        value_parser = SecretParser("server.headers"))]
+    #[arg(long = "header", help_heading = SERVERS, value_name = "NAME: VALUE",
+        help = help("server.headers"), value_parser = SecretParser("server.headers"))]
     headers: Vec<String>,
     #[arg(long, help_heading = SERVERS, value_name = "URL", help = help("server.proxy"),
         value_parser = SecretParser("server.proxy"))]
