@@ -1,4 +1,5 @@
 //! Servers behind something: extra headers, client certificates, proxies, login pages.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -44,10 +45,10 @@ async fn calls(client: Client) -> String {
         }
     };
     let range = RequestedRange::new(10, 20);
-    let mut stream = client.stream(torrent.clone(), 0, range, Some(FILE_BYTES)).await.unwrap();
+    let mut stream = client.stream(torrent, 0, range, Some(FILE_BYTES)).await.unwrap();
     let streamed = stream.next_chunk().await.unwrap().unwrap();
     let reader = Arc::clone(&client);
-    let of = torrent.clone();
+    let of = torrent;
     let inline = tokio::task::spawn_blocking(move || {
         let mut buffer = [0; 10];
         let position = FilePosition { start: 10, file_len: FILE_BYTES };
