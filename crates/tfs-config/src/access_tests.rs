@@ -103,7 +103,7 @@ fn headers_and_proxies_come_from_text_files_and_variables() {
 }
 
 #[test]
-fn headers_and_proxies_that_cannot_be_used() {
+fn headers_that_cannot_be_used() {
     check(
         &[
             ("headers = [\"secret\"]", &[]),
@@ -126,13 +126,7 @@ fn headers_and_proxies_that_cannot_be_used() {
                  password_file = \"DIR/text\"",
                 &[],
             ),
-            ("proxy = \"socks5://secret@proxy\"", &[]),
-            ("proxy = \"http://secret@proxy/path\"", &[]),
-            ("proxy = \"file:DIR/none\"", &[]),
-            ("proxy = \"file:DIR/text\"", &[]),
-            ("proxy = \"env:NONE\"", &[]),
             ("", &[("server.headers", "secret")]),
-            ("", &[("server.proxy", "secret")]),
         ],
         &expect![[r#"
             headers = ["secret"] []
@@ -173,6 +167,24 @@ fn headers_and_proxies_that_cannot_be_used() {
             headers = ["Authorization: Bearer secret"] username = "u" password_file = "DIR/text" []
               the header Authorization and a user name exclude each other
                   remove one of them
+             [("server.headers", "secret")]
+              --header: a header has the form Name: value
+        "#]],
+    );
+}
+
+#[test]
+fn proxies_that_cannot_be_used() {
+    check(
+        &[
+            ("proxy = \"socks5://secret@proxy\"", &[]),
+            ("proxy = \"http://secret@proxy/path\"", &[]),
+            ("proxy = \"file:DIR/none\"", &[]),
+            ("proxy = \"file:DIR/text\"", &[]),
+            ("proxy = \"env:NONE\"", &[]),
+            ("", &[("server.proxy", "secret")]),
+        ],
+        &expect![[r#"
             proxy = "socks5://secret@proxy" []
               FILE:3:9: `server.proxy`: its address does not begin with http://; a proxy has the form http://host:3128
             proxy = "http://secret@proxy/path" []
@@ -186,8 +198,6 @@ fn headers_and_proxies_that_cannot_be_used() {
             proxy = "env:NONE" []
               no address of the proxy: cannot use the variable NONE: it is not set
                   set the variable, or write the address to the file's first line
-             [("server.headers", "secret")]
-              --header: a header has the form Name: value
              [("server.proxy", "secret")]
               --proxy: its address does not begin with http://; a proxy has the form http://host:3128
         "#]],
