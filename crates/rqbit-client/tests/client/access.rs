@@ -80,7 +80,7 @@ fn check(
                 timeouts: PATIENT,
                 ..ClientConfig::new(url.parse().unwrap())
             };
-            text += &format!("{name}: {}", calls(Client::new(config).unwrap()).await);
+            text.extend([name, ": ", &calls(Client::new(config).unwrap()).await]);
         }
         text
     });
@@ -192,7 +192,7 @@ fn every_request_goes_through_the_proxy() {
                     timeouts: PATIENT,
                     ..ClientConfig::new(url.parse().unwrap())
                 };
-                text += &format!("{name}: {}", calls(Client::new(config).unwrap()).await);
+                text.extend([name, ": ", &calls(Client::new(config).unwrap()).await]);
             }
             text
         });
