@@ -128,6 +128,9 @@ mod tests {
             timed out connecting: unreachable, retryable
             timed out waiting for more of the body: timed out, retryable
             body continues after the requested range: protocol violated, final
+            server answered with a login page at https://auth/: denied, final
+            proxy http://proxy:3128: connection refused: unreachable, retryable
+            proxy http://proxy:3128: requires other credentials: denied, final
         "#]]
         .assert_eq(&lines.collect::<String>());
     }
