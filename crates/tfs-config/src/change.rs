@@ -283,8 +283,8 @@ mod tests {
             match result {
                 Ok(note) => said.push_str(note),
                 Err(problem) => {
-                    let hint = problem.hint.as_deref().unwrap_or_default();
-                    said.extend([problem.to_string(), format!("; {hint}\n")]);
+                    let hint = problem.hint.as_ref().map(|hint| format!("; {hint}"));
+                    said.extend([problem.to_string(), hint.unwrap_or_default(), "\n".into()]);
                 }
             }
         }
@@ -522,7 +522,7 @@ url = \"http://nas\" # far
             &expect![[r#"
                 there are several `server`s: home, my.nas; name one of them, as in server.home.url
                 `server.home` names no key of the server; add the key, as in server.home.local_paths
-                `read.timeout`: the unit is missing, as in 5s; units are ms, s, m, h or d; 
+                `read.timeout`: the unit is missing, as in 5s; units are ms, s, m, h or d
                 unknown key `read.x`; see all keys with: tfs config init --print
                 # my file
 
@@ -548,7 +548,7 @@ url = \"http://nas\" # far
             &["server.home.ulr=http://me:pw@h", "server.url=http://me:pw@h", "server.password=pw"],
             &expect![[r#"
                 `server.home.ulr` names no key of the server; add the key, as in server.home.url
-                `server.url`: credentials are not allowed in the address; use `username` and `password_file`; 
+                `server.url`: credentials are not allowed in the address; use `username` and `password_file`
                 `server.password` names no key of the server; put the password into a file, and name it with `password_file`
             "#]],
         );
