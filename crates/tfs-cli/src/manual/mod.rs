@@ -1,7 +1,7 @@
 //! Manual pages: tfs(1), a page for each command, and tfs.toml(5).
 //!
 //! All texts have one source: options and examples are those of `--help`, exit codes those of
-//! [`exit`], variables and keys those of `tfs_config`.
+//! [`exit`](crate::exit), variables and keys those of `tfs_config`.
 
 mod command;
 mod environment;

@@ -126,7 +126,7 @@ fn at_line_start(line: String) -> String {
     if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
 }
 
-/// Returns text with `code` in bold and <VALUES> in italics.
+/// Returns text with `code` in bold and `<VALUES>` in italics.
 fn formatted(markup: &str) -> String {
     let mut result = String::new();
     let mut rest = markup;
