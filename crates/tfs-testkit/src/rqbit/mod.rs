@@ -57,6 +57,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -80,6 +81,7 @@ pub use self::setup::{Backend, ClientSocket, Handshake, Override, RqbitSetup};
 use self::state::RqbitState;
 pub use self::state::{Census, PermitStep};
 pub use self::torrent::{FakeFile, FakeTorrent};
+use crate::until::until_async;
 
 /// A fake rqbit on loopback. Dropping it ends it and its connections.
 #[derive(Debug)]
@@ -276,10 +278,12 @@ impl FakeRqbit {
     /// Waits until every script has ended, and returns their log, by connection.
     ///
     /// # Panics
-    /// If a script failed.
+    /// If a script failed, or if one has not ended in half a minute, for example because the client
+    /// has not made its connection.
     pub async fn finish(mut self) -> String {
-        // An error is the end of the thread.
-        drop((&mut self.ended).await);
+        // The end of the thread drops the sender.
+        let has_ended = async || (self.ended.try_recv() == Err(TryRecvError::Closed)).then_some(());
+        until_async("every script ends", has_ended).await;
         let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
         ended.expect("no script fails");
         lock(&self.shared.log).script_lines()

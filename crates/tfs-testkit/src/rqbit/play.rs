@@ -96,6 +96,10 @@ pub(super) async fn play(
                 true
             }
             ScriptStep::Drip => drip(client).await,
+            ScriptStep::Log(text) => {
+                log((*text).to_owned());
+                true
+            }
             ScriptStep::Gate => {
                 shared.gate.acquire().await.expect("the gate stays").forget();
                 true

@@ -19,6 +19,8 @@ pub enum ScriptStep {
     Count(&'static str, &'static str),
     /// Writes a byte twice a second: longer than any client should wait.
     Drip,
+    /// Logs a text, so that the test can wait for what precedes it.
+    Log(&'static str),
     /// Waits until the test opens the gate.
     Gate,
     /// Waits until the client closes the connection, and logs it.
