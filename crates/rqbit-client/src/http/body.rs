@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::io;
+use std::iter::successors;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -210,6 +211,44 @@ fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
     io_error(error).map(io::Error::kind)
 }
 
+/// Returns the I/O error that caused an error of hyper.
+///
+/// A connection that fails before it takes a request cancels it. The cause of that error is another
+/// error of hyper, and only the cause of the latter is the I/O error.
 fn io_error(error: &hyper::Error) -> Option<&io::Error> {
-    error.source()?.downcast_ref::<io::Error>()
+    successors(error.source(), |&cause| cause.source()).find_map(|cause| cause.downcast_ref())
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use http_body_util::Full;
+    use hyper::Request;
+    use tokio::io::{AsyncRead, ReadBuf, join, sink};
+    use tokio_rustls::rustls::{AlertDescription, Error};
+
+    use super::*;
+    use crate::TlsError;
+
+    /// A connection whose server has refused the client by an alert.
+    struct Alert;
+
+    impl AsyncRead for Alert {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            _buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let alert = Error::AlertReceived(AlertDescription::CertificateRequired);
+            Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, alert)))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_before_the_request_is_its_failure() {
+        let io = Box::new(join(Alert, sink()));
+        let mut connection = HttpConnection::new(io).await.unwrap();
+        let failure = connection.send(Request::new(Full::default())).await.map_err(hyper_failure);
+        let kind = failure.unwrap_err().kind;
+        assert_eq!(kind, ErrorKind::Tls(TlsError::ClientCertificateMissing));
+    }
 }

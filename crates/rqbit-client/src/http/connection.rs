@@ -39,8 +39,6 @@ pub(crate) struct HttpConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once closed. It must be dropped then, so that pending operations fail.
     driver: Option<Box<Driver>>,
-    /// Why the driver has ended, if it failed.
-    failure: Option<hyper::Error>,
     made_at: Instant,
 }
 
@@ -52,8 +50,7 @@ impl HttpConnection {
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .handshake(TokioIo::new(io))
             .await?;
-        let driver = Some(Box::new(driver));
-        Ok(Self { sender, driver, failure: None, made_at: Instant::now() })
+        Ok(Self { sender, driver: Some(Box::new(driver)), made_at: Instant::now() })
     }
 
     /// Returns the age of the connection.
@@ -69,21 +66,16 @@ impl HttpConnection {
         request: Request<Full<Bytes>>,
     ) -> hyper::Result<Response<Incoming>> {
         let mut response = pin!(self.sender.send_request(request));
-        let answer = poll_fn(|cx| {
-            poll_driver(&mut self.driver, &mut self.failure, cx);
+        poll_fn(|cx| {
+            poll_driver(&mut self.driver, cx);
             response.as_mut().poll(cx)
         })
-        .await;
-        // A connection that fails before it takes the request only cancels the request.
-        answer.map_err(|error| match self.failure.take() {
-            Some(failure) if error.is_canceled() => failure,
-            _ => error,
-        })
+        .await
     }
 
     /// Polls the connection.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
-        poll_driver(&mut self.driver, &mut self.failure, cx);
+        poll_driver(&mut self.driver, cx);
     }
 
     /// Returns whether another request can be sent, as far as known without waiting.
@@ -96,16 +88,11 @@ impl HttpConnection {
 
 /// Polls the driver, and drops it when it has ended.
 ///
-/// hyper reports its error to an answer or a body too, but not to a request that was not taken yet.
-fn poll_driver(
-    driver: &mut Option<Box<Driver>>,
-    failure: &mut Option<hyper::Error>,
-    cx: &mut Context<'_>,
-) {
+/// Its own error is dropped: hyper reports it to the answer or the body as well.
+fn poll_driver(driver: &mut Option<Box<Driver>>, cx: &mut Context<'_>) {
     if let Some(it) = driver
-        && let Poll::Ready(ended) = Pin::new(it).poll(cx)
+        && Pin::new(it).poll(cx).is_ready()
     {
         *driver = None;
-        *failure = ended.err();
     }
 }
