@@ -166,10 +166,16 @@ fn what_is_missing_is_said() {
         let value = value.replace("DIR", dir.path().to_str().unwrap());
         [without(flag), vec![flag.to_owned(), value]].concat()
     };
+    let identity = without("--client-key");
+    let identity = identity.iter().map(|it| it.replace("client.pem", "other.pem")).collect();
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let open = format!("http://{}", server.proxy.address());
+    let tls_flags = server.tls_flags();
+    let anonymous = [&tls_flags[..2], &flags[tls_flags.len()..]].concat();
     let cases = [
         ("no authority", without("--ca-file")),
+        ("no client certificate", anonymous),
+        ("another client certificate", identity),
         ("no header", without("--header")),
         ("no credentials of the proxy", with("--proxy", &open)),
         ("a proxy that is down", with("--proxy", &format!("http://{nobody}"))),
@@ -187,6 +193,12 @@ fn what_is_missing_is_said() {
         no authority: exit 24
         error: cannot reach rqbit at URL/: certificate of the server is not trusted: invalid peer certificate: UnknownIssuer
         hint: check whether the address needs http instead of https, and whether the system trusts the certificate; for a private authority pass its certificate with --ca-file
+        no client certificate: exit 24
+        error: cannot use rqbit at URL/: server requires a client certificate
+        hint: pass --client-cert and --client-key with a certificate of the server's authority
+        another client certificate: exit 24
+        error: cannot use rqbit at URL/: server does not accept the client certificate
+        hint: pass --client-cert and --client-key with a certificate of the server's authority
         no header: exit 22
         error: cannot use rqbit at URL/: server answered with a login page at https://auth.example/
         hint: pass the header that lets programs in, such as a service token: --header 'NAME: file:PATH'; or exempt the path of rqbit's API from the login
