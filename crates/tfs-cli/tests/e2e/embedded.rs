@@ -89,6 +89,28 @@ fn a_torrent_that_cannot_be_added_leaves_no_mount() {
     });
 }
 
+#[test]
+fn a_file_of_another_length_is_not_overwritten_by_a_mount() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
+        let content = Content::new(3, 1_000_000);
+        let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
+        let torrent = download_to(&store, content);
+        fs::create_dir(&mountpoint).unwrap();
+        let torrent_file = dir.join("a.torrent");
+        fs::write(&torrent_file, &torrent.torrent_file).unwrap();
+        let mine = vec![7; 1_000_001];
+        fs::write(store.join("a b.bin"), &mine).unwrap();
+
+        let refused = mount(dir, &store, &mountpoint).arg("--add").arg(&torrent_file).output();
+        let text = describe(&refused.unwrap());
+        assert!(text.starts_with("exit 51\n"), "{text}");
+        assert!(text.contains("files of it already exist"), "{text}");
+        assert!(!is_mounted(&mountpoint));
+        assert!(fs::read(store.join("a b.bin")).unwrap() == mine);
+    });
+}
+
 /// Requests the embedded server's address from the process of a mount, as its user may, and returns
 /// the password.
 fn password(dir: &Path) -> String {

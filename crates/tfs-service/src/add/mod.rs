@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rqbit_client::AddOptions;
 use serde::Serialize;
+use tfs_sys::blocking;
 
 pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
@@ -44,6 +45,10 @@ pub enum Existing {
     Refuse,
     /// Matching parts are kept, the rest is overwritten.
     Use,
+    /// As [`Use`](Self::Use) if each of them has the length that it has in the torrent; otherwise the
+    /// torrent is not added. Only for a server that stores its files on this machine. The files of a
+    /// magnet link are not known, so they are not used.
+    UseOfSameLength,
 }
 
 /// Adds a torrent. One that the server already has is not changed.
@@ -65,7 +70,11 @@ pub async fn add(
 ) -> Result<AddedRow, AddError> {
     let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
     let options = AddOptions {
-        overwrite: existing == Existing::Use,
+        overwrite: match existing {
+            Existing::Refuse => false,
+            Existing::Use => true,
+            Existing::UseOfSameLength => !torrent.is_magnet(),
+        },
         timeout: Some(time_max),
         ..AddOptions::default()
     };
@@ -73,10 +82,18 @@ pub async fn add(
     // in between, both report it as added.
     let client = server.client();
     let before = client.torrents().await.map_err(failed)?;
-    if existing == Existing::Use {
-        let other = shared_files::owner(client, torrent.source(), time_max, &before).await;
-        if let Some(name) = other.map_err(failed)? {
+    if options.overwrite && !torrent.is_magnet() {
+        let new = shared_files::preview(client, torrent.source(), time_max).await;
+        let new = new.map_err(failed)?;
+        if let Some(name) = shared_files::owner(client, &new, &before).await {
             return Err(torrent.failed(AddFault::SharedFiles { name }));
+        }
+        let is_known = before.iter().any(|known| known.info_hash == new.details.info_hash);
+        if existing == Existing::UseOfSameLength
+            && !is_known
+            && blocking(move || shared_files::has_other_files(&new)).await
+        {
+            return Err(torrent.failed(AddFault::FilesExist));
         }
     }
     let added = client.add_torrent(torrent.source(), &options).await.map_err(failed)?;

@@ -55,7 +55,7 @@ impl Drop for MagnetResolution {
 /// Adds a magnet link. Waits for its peers without a limit.
 async fn resolve(server: &RqbitServer, magnet: &PreparedTorrent) -> Result<(), AddError> {
     loop {
-        match add(server, magnet, Existing::Use, RESOLVE_TIME_MAX).await {
+        match add(server, magnet, Existing::UseOfSameLength, RESOLVE_TIME_MAX).await {
             Ok(_row) => return Ok(()),
             Err(AddError { fault: AddFault::NoPeers { .. }, .. }) => {
                 tracing::warn!(

@@ -282,8 +282,8 @@ impl Starting {
             return Ok(look);
         }
         for torrent in &files {
-            // Existing files are verified and kept.
-            add(&self.server, torrent, Existing::Use, RESOLVE_TIME_DEFAULT).await?;
+            // Data of the torrent is verified and kept.
+            add(&self.server, torrent, Existing::UseOfSameLength, RESOLVE_TIME_DEFAULT).await?;
         }
         first_look(&self.server, &mut self.discovery, time_max).await
     }
