@@ -15,7 +15,8 @@ say() { printf '\n$ %s\n' "$*"; }
 # Runs a command as root, printed as typed.
 sudo_() { say "sudo $*"; "$@"; }
 # Runs a line as the user, printed as typed. The log of no file may stop it.
-anna() { say "$*"; su anna -c "cd; PATH=/usr/bin:/bin; $*"; }
+anna() { say "$*"; su anna -c "cd; PATH=/usr/local/bin:/usr/bin:/bin; $environment $*"; }
+environment=
 # Everything with tfs in its name, and the users.
 left() { find / -xdev \( -path /proc -o -path /home -o -path /srv -o -path /tmp \) -prune -o \
     -name '*tfs*' -print | grep -v '^/var/log/' | sort; }
@@ -36,8 +37,42 @@ for file in /usr/bin/tfs /usr/sbin/mount.fuse.tfs /usr/lib/systemd/system/tfs.se
     /usr/share/man/man1/tfs.1.gz /usr/share/bash-completion/completions/tfs; do
     test -e "$file" || { echo "$file is missing"; exit 1; }
 done
+tfs man --dir /tmp/man/man1
+pages=$(cd /tmp/man && find man* -type f)
+for page in $pages; do
+    test -e "/usr/share/man/$page.gz" || { echo "the page $page is not packed"; exit 1; }
+done
+echo "$(echo "$pages" | wc -l) manual pages"
 
-echo "== use, as a normal user"
+echo "== the quick start as written, as a normal user, with the demonstration as the server"
+su anna -c 'exec tfs demo --keep' >/srv/demo.log 2>&1 &
+demo=$!
+for attempt in $(seq 300); do
+    grep -q 'tfs unmount' /srv/demo.log && break
+    sleep 0.2
+done
+server=$(sed -n 's/.*tfs mount --server \([^ ]*\) .*/\1/p' /srv/demo.log)
+test -n "$server" || { cat /srv/demo.log; exit 1; }
+su anna -c 'mkdir ~/Downloads && cp ~/film.torrent ~/Downloads/other.torrent'
+# A player that compares what it reads with the original.
+cat >/usr/local/bin/mpv <<'MPV'
+#!/bin/sh
+cmp "$1" /tmp/tfs-demo-*/original/"${1#"$HOME"/films/}" && echo "played the same bytes"
+MPV
+chmod 755 /usr/local/bin/mpv
+sed -n '/^```console test$/,/^```$/s/^\$ //p' /usr/share/doc/tfs/docs/guide/quick-start.md |
+    sed -e "s|http://127.0.0.1:3030|$server|" \
+        -e 's|"Demo Film"/|"Demo Film (2026) [1080p]"/|' >/srv/quick-start
+test "$(wc -l </srv/quick-start)" -ge 10 || { echo "the page has too few commands"; exit 1; }
+environment="export TFS_SERVER=$server;"
+while read -r line; do
+    anna "$line" </dev/null
+done </srv/quick-start
+environment=
+kill "$demo"
+wait "$demo" || true
+
+echo "== embedded, as a normal user"
 anna tfs --version
 anna tfs demo
 anna mkdir mnt

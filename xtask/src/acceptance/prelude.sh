@@ -133,7 +133,8 @@ packages() {
         (cd "$ROOT" && cargo xtask dist deb --binary "$OLDPWD/tfs" --deb-version $version) \
             >packages.log 2>&1 || { cat packages.log; return 1; }
         PACKAGE=${NEXT:-}
-        NEXT=$(grep '\.deb$' packages.log)
+        # cargo-deb prints the name too.
+        NEXT=$(grep '\.deb$' packages.log | tail -n 1)
     done
     export PACKAGE NEXT
 }
