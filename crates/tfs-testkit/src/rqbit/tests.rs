@@ -6,7 +6,6 @@ use tokio::net::TcpStream;
 use super::head::Head;
 use super::*;
 use crate::content::Content;
-use crate::until::until_async;
 
 const PATH: &str = "/torrents/0101010101010101010101010101010101010101/stream/0";
 
