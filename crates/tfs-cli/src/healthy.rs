@@ -59,7 +59,7 @@ fn healths(found: &Statuses, is_named: bool) -> Vec<MountHealth> {
 fn unreached_health(mount: &UnreachedMount) -> MountHealth {
     let problem = match mount.own_status() {
         Some(mount) => mount.status.trouble,
-        None => Some("its process does not answer".to_owned()),
+        None => Some("its process has ended or does not answer".to_owned()),
     };
     MountHealth { mountpoint: mount.mountpoint.display().to_string(), problem }
 }

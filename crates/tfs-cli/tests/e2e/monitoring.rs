@@ -150,7 +150,7 @@ fn healthy_is_an_exit_code() {
         mounted.crash();
         assert_eq!(healthy(dir, &[&path]).0, 43);
         let (code, all) = healthy(dir, &[]);
-        let dead = format!("{}: its process does not answer\n", path.display());
+        let dead = format!("{}: its process has ended or does not answer\n", path.display());
         assert!(code == 62 && all.contains(&dead), "{code} {all}");
     });
 }
