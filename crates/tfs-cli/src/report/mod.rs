@@ -352,7 +352,10 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
         EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => {
             "use a directory that you can write to"
         }
-        EmbeddedErrorKind::SessionInUse => "stop the other tfs first, or use another directory",
+        EmbeddedErrorKind::SessionInUse => {
+            "another mount has the same download directory: find it with tfs status and unmount it, \
+             or use another directory"
+        }
         EmbeddedErrorKind::BindPort
         | EmbeddedErrorKind::StartSession
         | EmbeddedErrorKind::CreateTorrent
