@@ -8,7 +8,8 @@ use eyre::WrapErr as _;
 use serde_json::json;
 use tfs_config::{ChosenServer, Loaded, Origin, Problem, ServerSection};
 use tfs_service::doctor::{
-    CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitScope, examine, unit_for,
+    CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitMount, UnitScope,
+    examine, unit_for,
 };
 use tfs_service::examined_servers;
 use tfs_sys::shell::quoted;
@@ -16,6 +17,7 @@ use tfs_sys::shell::quoted;
 use crate::args::DoctorArgs;
 use crate::figures::counted;
 use crate::report::settings_error;
+use crate::service::CommandLine;
 use crate::{exit, output, runtime};
 
 /// The version of the JSON. New fields do not change it.
@@ -40,12 +42,12 @@ const MOUNTPOINT_IN_HOME: &str = "tfs";
 /// `problems` are the errors of the configuration, which was ignored then.
 pub(crate) fn run(
     args: &DoctorArgs,
-    config: Option<&Path>,
+    line: &CommandLine<'_>,
     loaded: &Loaded,
     problems: &[Problem],
 ) -> eyre::Result<u8> {
     if args.systemd {
-        return print_unit(args, config, loaded);
+        return print_unit(args, line, loaded);
     }
     let mountpoint = args.mountpoint.as_deref().map(absolute).transpose();
     let mountpoint = mountpoint.wrap_err("cannot use the mount point")?;
@@ -116,10 +118,10 @@ fn is_coloured() -> bool {
 
 /// Prints a systemd unit for this machine: a system unit for root, else a user unit. The unit runs
 /// the daemon if the configuration has mounts and no mount was named.
-fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
+fn print_unit(args: &DoctorArgs, line: &CommandLine<'_>, loaded: &Loaded) -> eyre::Result<u8> {
     let scope = if nix::unistd::geteuid().is_root() { UnitScope::System } else { UnitScope::User };
     let binary = env::current_exe().wrap_err("cannot find this program")?;
-    let file = config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
+    let file = line.config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
     let file = file.as_deref();
     let mut first = String::new();
     let unit = if args.mountpoint.is_none() && !loaded.settings.mounts.is_empty() {
@@ -131,8 +133,10 @@ fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre
         if !mountpoint.exists() {
             first = format!("# first: mkdir -p {}\n", quoted(&mountpoint));
         }
-        let variables = variables(chosen(loaded, Some(&mountpoint))?)?;
-        unit_for(scope, &binary, &variables, file, UnitCommand::Mount(&mountpoint))
+        let chosen = chosen(loaded, Some(&mountpoint))?;
+        let variables = if line.servers.is_empty() { variables(chosen)? } else { Vec::new() };
+        let mount = UnitMount { mountpoint: &mountpoint, words: &line.words()?, embedded: None };
+        unit_for(scope, &binary, &variables, file, UnitCommand::Mount(mount))
     };
     let (path, start) = match scope {
         UnitScope::System => ("/etc/systemd/system/tfs.service", "systemctl"),

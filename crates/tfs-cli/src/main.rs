@@ -154,7 +154,9 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
             service::run(args, &line, &loaded)
         }
         Command::Doctor(args) => {
-            doctor::run(args, sources.named_file.as_deref(), &loaded, &problems)
+            let Sources { named_file, servers, flags, .. } = &sources;
+            let line = service::CommandLine { config: named_file.as_deref(), servers, flags };
+            doctor::run(args, &line, &loaded, &problems)
         }
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),

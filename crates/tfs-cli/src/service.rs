@@ -24,6 +24,22 @@ pub(crate) struct CommandLine<'a> {
     pub(crate) flags: &'a [Flag],
 }
 
+impl CommandLine<'_> {
+    /// Returns the flags and servers as words of a unit's command line.
+    ///
+    /// # Errors
+    /// A usage error, if a value is invalid or may be a secret.
+    pub(crate) fn words(&self) -> eyre::Result<Vec<String>> {
+        let mut words = words_of(self.flags).map_err(|error| {
+            UserError::new(exit::USAGE, error).with_hint(
+                "every user can read the unit; name a file or a variable: file:PATH, env:NAME",
+            )
+        })?;
+        words.extend(self.servers.iter().map(|server| format!("--server={server}")));
+        Ok(words)
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &ServiceArgs, line: &CommandLine<'_>, loaded: &Loaded) -> eyre::Result<u8> {
     match &args.command {
@@ -101,12 +117,7 @@ fn unit(
 ) -> eyre::Result<String> {
     let binary = env::current_exe().wrap_err("cannot find this program")?;
     let config = line.config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
-    let mut words = words_of(line.flags).map_err(|error| {
-        UserError::new(exit::USAGE, error).with_hint(
-            "every user can read the unit; name a file or a variable: file:PATH, env:NAME",
-        )
-    })?;
-    words.extend(line.servers.iter().map(|server| format!("--server={server}")));
+    let mut words = line.words()?;
     let mut embedded = None;
     #[cfg(feature = "embedded")]
     if let Some(dir) = &args.mount.embedded.embedded {

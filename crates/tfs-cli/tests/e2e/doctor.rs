@@ -154,13 +154,18 @@ fn servers_that_are_no_good() {
 #[test]
 fn a_unit_is_printed_for_this_machine() {
     let dir = tempfile::tempdir().unwrap();
-    let unit = run(doctor(dir.path(), "http://h:3030/%20x").args(["--systemd", "/mnt/my films"]));
+    let url = "http://h:3030/%20x";
+    let flags = ["--proxy", "http://proxy:3128", "--systemd", "/mnt/my films"];
+    let unit = run(doctor(dir.path(), url).args(flags));
     let binary = fs::canonicalize(env!("CARGO_BIN_EXE_tfs")).unwrap();
     let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
     assert!(start.starts_with(&format!("ExecStart={} mount -f", binary.display())), "{start}");
-    assert!(start.ends_with(" \"/mnt/my films\""), "{start}");
-    assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
+    let words = "--proxy=http://proxy:3128 --server=http://h:3030/%%20x/ \"/mnt/my films\"";
+    assert!(start.ends_with(words), "{start}");
+    assert!(!unit.contains("TFS_SERVER=http://h"), "{unit}");
     assert!(unit.contains("\nType=notify\n"), "{unit}");
+    let unit = run(tfs(dir.path()).env("TFS_SERVER", url).args(["doctor", "--systemd", "/mnt/t"]));
+    assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
 }
 
 #[test]

@@ -33,15 +33,15 @@ const STOP_SECONDS_MAX: u32 = 30;
 /// The command of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitCommand<'a> {
-    /// One mount, at this absolute path.
-    Mount(&'a Path),
+    /// One mount.
+    Mount(UnitMount<'a>),
     /// One mount, by `tfs service install`.
     Service(UnitMount<'a>),
     /// All mounts of the configuration.
     Daemon,
 }
 
-/// A mount that is installed as a service.
+/// The mount of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitMount<'a> {
     /// The absolute path.
@@ -162,10 +162,11 @@ pub fn unit_for(
     let binary = word(binary);
     let config = config.map(|file| format!(" --config {}", word(file))).unwrap_or_default();
     let lines = match command {
-        UnitCommand::Mount(mountpoint) => {
-            UnitLines::mount(&binary, &(config + mount_flags(scope)), &word(mountpoint))
+        UnitCommand::Mount(mount) => mount_lines(scope, &binary, &config, mount),
+        UnitCommand::Service(mount) => {
+            let lines = mount_lines(scope, &binary, &config, mount);
+            UnitLines { relations: mountpoint_line(mount.mountpoint) + &lines.relations, ..lines }
         }
-        UnitCommand::Service(mount) => service_lines(scope, &binary, &config, mount),
         UnitCommand::Daemon => UnitLines::daemon(&binary, &config),
     };
     let environment: String =
@@ -173,8 +174,8 @@ pub fn unit_for(
     unit(scope, &environment, &lines)
 }
 
-/// Returns the lines of a mount that is installed as a service.
-fn service_lines(
+/// Returns the lines of a mount.
+fn mount_lines(
     scope: UnitScope,
     binary: &str,
     config: &str,
@@ -187,7 +188,7 @@ fn service_lines(
     let lines = UnitLines::mount(binary, &format!("{config}{usual}{words}"), &escaped(&path));
     let disk =
         embedded.map(|dir| format!("RequiresMountsFor={}\n", escaped(&dir.to_string_lossy())));
-    UnitLines { relations: mountpoint_line(mountpoint) + &disk.unwrap_or_default(), ..lines }
+    UnitLines { relations: disk.unwrap_or_default(), ..lines }
 }
 
 /// Returns the flags of a mount. A mount by root is for other users, such as a media server.
@@ -238,18 +239,20 @@ mod tests {
         ] {
             assert_eq!(escaped(word), want);
         }
+        let words = ["--ca-file=/etc/my ca.pem".to_owned()];
+        let mountpoint = Path::new("/mnt/my films");
         let unit = unit_for(
             UnitScope::System,
             Path::new("/opt/tfs 1/tfs"),
             &[("TFS_SERVER", "http://h/%20x\"$y".to_owned())],
             None,
-            UnitCommand::Mount(Path::new("/mnt/my films")),
+            UnitCommand::Mount(UnitMount { mountpoint, words: &words, embedded: None }),
         );
         let lines: Vec<_> = unit.lines().filter(|line| line.contains("tfs 1")).collect();
         assert_eq!(
             lines,
             [
-                "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other \"/mnt/my films\"",
+                "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other \"--ca-file=/etc/my ca.pem\" \"/mnt/my films\"",
                 "ExecStopPost=-\"/opt/tfs 1/tfs\" unmount --lazy \"/mnt/my films\"",
             ]
         );
