@@ -134,7 +134,12 @@ fn print_unit(args: &DoctorArgs, line: &CommandLine<'_>, loaded: &Loaded) -> eyr
             first = format!("# first: mkdir -p {}\n", quoted(&mountpoint));
         }
         let chosen = chosen(loaded, Some(&mountpoint))?;
-        let variables = if line.servers.is_empty() { variables(chosen)? } else { Vec::new() };
+        let mut variables = if line.servers.is_empty() { variables(chosen)? } else { Vec::new() };
+        for variable in line.variables(loaded) {
+            if variables.iter().all(|(name, _)| *name != variable.0) {
+                variables.push(variable);
+            }
+        }
         let mount = UnitMount { mountpoint: &mountpoint, words: &line.words()?, embedded: None };
         unit_for(scope, &binary, &variables, file, UnitCommand::Mount(mount))
     };

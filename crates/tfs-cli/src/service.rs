@@ -38,6 +38,20 @@ impl CommandLine<'_> {
         words.extend(self.servers.iter().map(|server| format!("--server={server}")));
         Ok(words)
     }
+
+    /// Returns the variables of the environment that select the server, unless it is named here,
+    /// and its credentials.
+    pub(crate) fn variables(&self, loaded: &Loaded) -> Vec<(&'static str, String)> {
+        let environment = &loaded.environment;
+        let file = environment.password_file.as_ref();
+        let file = file.map(|file| absolute(file).unwrap_or_else(|_| file.clone()));
+        let variables = [
+            ("TFS_SERVER", environment.server.clone().filter(|_| self.servers.is_empty())),
+            ("TFS_USERNAME", environment.username.clone()),
+            ("TFS_PASSWORD_FILE", file.map(|file| file.display().to_string())),
+        ];
+        variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 /// Runs the command.
@@ -132,24 +146,10 @@ fn unit(
         words.push("--require-server".to_owned());
     }
     utf8(mountpoint)?;
-    let variables =
-        if embedded.is_none() && line.servers.is_empty() { variables(loaded) } else { Vec::new() };
+    let variables = if embedded.is_none() { line.variables(loaded) } else { Vec::new() };
     let mount = UnitMount { mountpoint, words: &words, embedded: embedded.as_deref() };
     let command = UnitCommand::Service(mount);
     Ok(unit_for(scope, &binary, &variables, config.as_deref(), command))
-}
-
-/// Returns the variables of the environment that select the server.
-fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
-    let environment = &loaded.environment;
-    let file = environment.password_file.as_ref();
-    let file = file.map(|file| absolute(file).unwrap_or_else(|_| file.clone()));
-    let variables = [
-        ("TFS_SERVER", environment.server.clone()),
-        ("TFS_USERNAME", environment.username.clone()),
-        ("TFS_PASSWORD_FILE", file.map(|file| file.display().to_string())),
-    ];
-    variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn utf8(path: &Path) -> eyre::Result<&str> {

@@ -163,6 +163,16 @@ fn a_unit_is_printed_for_this_machine() {
     let words = "--proxy=http://proxy:3128 --server=http://h:3030/%%20x/ \"/mnt/my films\"";
     assert!(start.ends_with(words), "{start}");
     assert!(!unit.contains("TFS_SERVER=http://h"), "{unit}");
+    let password = dir.path().join("password");
+    fs::write(&password, "x").unwrap();
+    for command in [&["doctor", "--systemd"][..], &["service", "install", "--print"]] {
+        let mut tfs = tfs(dir.path());
+        tfs.env("TFS_USERNAME", "me").env("TFS_PASSWORD_FILE", &password);
+        let unit = run(tfs.args(command).args(["--server", url, "/mnt/t"]));
+        let file = format!("\nEnvironment=\"TFS_PASSWORD_FILE={}\"\n", password.display());
+        assert!(unit.contains("\nEnvironment=\"TFS_USERNAME=me\"\n"), "{command:?}: {unit}");
+        assert!(unit.contains(&file), "{command:?}: {unit}");
+    }
     assert!(unit.contains("\nType=notify\n"), "{unit}");
     let unit = run(tfs(dir.path()).env("TFS_SERVER", url).args(["doctor", "--systemd", "/mnt/t"]));
     assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
