@@ -1,10 +1,9 @@
 //! All output: results to stdout, everything else to stderr.
-#![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::env;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::OnceLock;
@@ -182,11 +181,16 @@ fn in_place(screen: &Screen, width: Width, height: Height, has_colors: bool) -> 
     frame
 }
 
+/// Writes to standard error. A reader that has ended, such as `head`, is no error of the command.
+fn to_stderr(text: fmt::Arguments<'_>) {
+    drop(io::stderr().write_fmt(text));
+}
+
 /// Prints an error with its hint.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
-    eprintln!("{} {}", label("error:", RED), visible(message));
+    to_stderr(format_args!("{} {}\n", label("error:", RED), visible(message)));
     if let Some(hint) = hint {
-        eprintln!("hint: {}", visible(hint));
+        to_stderr(format_args!("hint: {}\n", visible(hint)));
     }
 }
 
@@ -195,20 +199,20 @@ pub(crate) fn warning(message: &str, hint: &str) {
     if STYLE.get().is_some_and(|style| !style.has_warnings) {
         return;
     }
-    eprintln!("{} {}", label("warning:", YELLOW), visible(message));
-    eprintln!("hint: {}", visible(hint));
+    to_stderr(format_args!("{} {}\n", label("warning:", YELLOW), visible(message)));
+    to_stderr(format_args!("hint: {}\n", visible(hint)));
 }
 
 /// Prints a line that belongs to an error or a question.
 pub(crate) fn note(text: &str) {
-    eprintln!("{}", visible(text));
+    to_stderr(format_args!("{}\n", visible(text)));
 }
 
 /// Ends the line in which a terminal has shown `^C`, so that the prompt begins a new line. A shell
 /// does that only for commands that the signal itself ended.
 pub(crate) fn end_interrupted_line() {
     if io::stderr().is_terminal() {
-        eprintln!();
+        to_stderr(format_args!("\n"));
     }
 }
 
@@ -244,7 +248,7 @@ pub(crate) fn can_ask() -> bool {
 
 /// Asks a question, and returns the answer in lower case, without spaces around it.
 pub(crate) fn answer(question: &str) -> io::Result<String> {
-    eprint!("{question}");
+    to_stderr(format_args!("{question}"));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(answer.trim().to_lowercase())

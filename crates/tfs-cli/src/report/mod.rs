@@ -258,15 +258,13 @@ fn start(error: &StartError) -> ErrorReport {
 /// Reports a torrent that an embedded server did not take when its mount started. The mount does not
 /// exist then, so commands cannot help.
 fn add_at_start(error: &AddError) -> ErrorReport {
-    let hint = match error.fault {
-        AddFault::FilesExist => {
-            "other files of that name are in the directory: move them away, or mount without --add \
-             and overwrite them with: tfs add --overwrite FILE"
-        }
-        AddFault::SharedFiles { .. } => {
-            "mount without --add for this one, and add it to another rqbit"
-        }
-        _ => return add(error),
+    let hint = if matches!(error.fault, AddFault::FilesExist) {
+        "other files of that name are in the directory: move them away, or mount without --add and \
+         overwrite them with: tfs add --overwrite FILE"
+    } else if matches!(error.fault, AddFault::SharedFiles { .. }) {
+        "mount without --add for this one, and add it to another rqbit"
+    } else {
+        return add(error);
     };
     ErrorReport { hint: Some(hint.to_owned()), ..add(error) }
 }

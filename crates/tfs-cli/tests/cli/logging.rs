@@ -17,6 +17,16 @@ fn warning(dir: &Path) -> Command {
 const TEXT: &str = "TFS_SEVER is not a setting of tfs; did you mean TFS_SERVER?";
 
 #[test]
+fn a_closed_standard_error_changes_no_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = tfs(dir.path());
+    let status = command.args(["list", "--server", "http://127.0.0.1:1"]).stderr(writer).status();
+    assert_eq!(status.unwrap().code(), Some(20));
+}
+
+#[test]
 fn text_goes_to_stderr_and_json_to_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
