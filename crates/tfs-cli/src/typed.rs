@@ -20,7 +20,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
     if let Some(args) = cli.mount_args()
         && !args.options.is_empty()
     {
-        cli = Cli::try_parse_from(expand(words, &args.options)?)?;
+        cli = Cli::try_parse_from(expand(words, &args.options)?).map_err(with_tip)?;
     }
     cli.place().map_err(refusal)?;
     Ok(cli)
@@ -60,8 +60,30 @@ fn refusal(message: String) -> clap::Error {
     mount.error(ErrorKind::ValueValidation, message)
 }
 
+/// The beginning of clap's tip to pass an unknown flag as a value, as in `-- --flag`. A torrent or
+/// a directory is hardly ever meant.
+const TIP_OF_VALUES: &str = "to pass ";
+
+/// Corrects the suggestions of clap: leaves out those that do not help, and puts the most similar
+/// word first.
+fn corrected(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().starts_with(TIP_OF_VALUES));
+        if !tips.is_empty() {
+            drop(error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips)));
+        }
+    }
+    if let Some(ContextValue::Strings(mut words)) = error.remove(ContextKind::SuggestedSubcommand) {
+        words.reverse();
+        let words = ContextValue::Strings(words);
+        drop(error.insert(ContextKind::SuggestedSubcommand, words));
+    }
+    error
+}
+
 /// Replaces the suggestions of clap, which knows only similar words.
-fn with_tip(mut error: clap::Error) -> clap::Error {
+fn with_tip(error: clap::Error) -> clap::Error {
+    let mut error = corrected(error);
     let word = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
@@ -178,6 +200,18 @@ mod tests {
 
               tip: 'tfs forget' keeps the files on disk; 'tfs delete' deletes them"#]],
         );
+        check(
+            "tfs moutn /mnt/t",
+            &expect![[r#"
+            error: unrecognized subcommand 'moutn'
+
+              tip: some similar subcommands exist: 'mount', 'umount', 'unmount'"#]],
+        );
+        check("tfs pause --dry-run x", &expect!["error: unexpected argument '--dry-run' found"]);
+        check("tfs forget --dry-runn x", &expect!["error: unexpected argument '--dry-runn' found"]);
+        check("tfs list -l", &expect!["error: unexpected argument '-l' found"]);
+        check("tfs list --mount", &expect!["error: unexpected argument '--mount' found"]);
+        check("tfs unmount -x", &expect!["error: unexpected argument '-x' found"]);
         check("tfs rmm", &expect!["error: unrecognized subcommand 'rmm'"]);
         check(
             "tfs mount --daemon /mnt/t",
