@@ -103,11 +103,11 @@ impl ListView<'_> {
     }
 
     fn table<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow>) -> String {
-        let columns = match self.args.columns.as_slice() {
-            [] => Column::defaults(self.has_servers),
-            chosen => chosen.to_vec(),
-        };
-        table(rows, &columns, self.width)
+        match self.args.columns.as_slice() {
+            [] => table(rows, &Column::defaults(self.has_servers), self.width),
+            // Chosen columns are all shown: a line may be longer than the terminal is wide.
+            chosen => table(rows, chosen, None),
+        }
     }
 
     /// Returns the table, and below it the totals and the failed torrents. Old torrents are marked.
@@ -233,6 +233,26 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use crate::rows::row;
+
+    #[track_caller]
+    fn check_heading(line: &str, want: &str) {
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Command::List(args) = cli.command else { panic!("{line}") };
+        let view = ListView { args: &args, has_servers: true, flag: None, width: Some(60) };
+        let long = row(&"a long name ".repeat(9), (Some(8), 2), (Some(8), 2));
+        let text = view.table([long].iter());
+        let heading: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(heading.join(" "), want, "{line}");
+    }
+
+    #[test]
+    fn chosen_columns_are_kept_on_a_narrow_terminal() {
+        check_heading("tfs list", "ID STATE DONE SIZE DOWN NAME");
+        check_heading(
+            "tfs list --columns id,name,size,hash,ratio,peers,selected,server,up",
+            "ID NAME SIZE HASH RATIO PEERS SELECTED SERVER UP",
+        );
+    }
 
     #[test]
     fn rows_of_a_silent_server_are_old_and_the_silence_is_said() {

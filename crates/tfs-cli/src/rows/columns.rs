@@ -57,11 +57,11 @@ impl Column {
         Self::Selected,
         Self::Peers,
         Self::Up,
-        Self::Id,
         Self::Eta,
         Self::Server,
         Self::Size,
         Self::Down,
+        Self::Id,
     ];
 
     /// Returns the columns if none are chosen: with the server if there are several.
@@ -372,9 +372,9 @@ pub(super) mod tests {
         check_width(
             60,
             &expect![[r#"
-            STATE        DONE       DOWN  NAME
-            downloading    0%  2.0 MiB/s  Some.Long.Film.Name.…264-GROUP
-            downloading  100%          -  日本語の長い名前のファイル.mkv"#]],
+            ID  STATE        DONE       DOWN  NAME
+             1  downloading    0%  2.0 MiB/s  Some.Long.Film.Na…64-GROUP
+             1  downloading  100%          -  日本語の長い名前…イル.mkv"#]],
         );
         check_width(
             10,
