@@ -367,7 +367,7 @@ url = \"http://nas\" # far
         );
         check(
             FILE,
-            &["logging.level=info", "server.x.url=http://x"],
+            &["logging.level=info", "server.x.url=x:3030"],
             &expect![[r##"
             # my file
 
@@ -387,7 +387,7 @@ url = \"http://nas\" # far
 
             [[server]]
             name = "x"
-            url = "http://x"
+            url = "http://x:3030"
 
             # the end
 

@@ -9,6 +9,9 @@ use rqbit_client::{BaseUrl, BaseUrlError};
 use super::value_origin::ValueOrigin;
 use super::{secret_source, units};
 
+/// The values of the mapping of local paths that are words.
+const LOCAL_PATHS_WORDS: [&str; 2] = ["auto", "off"];
+
 /// Maximum length of a server name: it is a file name in the state directory.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -131,9 +134,13 @@ impl ValueKind {
                 super::toml_value::value_of(value.get_ref())
             }
             Self::Names | Self::Patterns | Self::Headers => Ok(Value::from(vec![text])),
-            Self::LocalPaths if text.starts_with('/') => match text.split_once('=') {
-                Some((from, to)) => Ok(Value::from(vec![vec![from, to]])),
-                None => Err(self.wanted()),
+            Self::LocalPaths if !LOCAL_PATHS_WORDS.contains(&text) => match text.split_once('=') {
+                Some((from, to)) if [from, to].iter().all(|path| Path::new(path).is_absolute()) => {
+                    Ok(Value::from(vec![vec![from, to]]))
+                }
+                _ => Err("it must be auto, off or a pair of absolute paths, as in \
+                          /downloads=/srv/torrents"
+                    .to_owned()),
             },
             Self::Mask
             | Self::Size { .. }
@@ -239,13 +246,13 @@ impl ValueKind {
                     return Ok(Value::from(path));
                 }
             },
-            Self::Url => check_url(text)?,
+            Self::Url => return check_url(text, written).map(Value::from),
             Self::Proxy => return secret_source::check_proxy(text, written).map(Value::from),
             Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
                 "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
             })?,
             Self::Choice(words) if words.contains(&text) => {}
-            Self::LocalPaths if ["auto", "off"].contains(&text) => {}
+            Self::LocalPaths if LOCAL_PATHS_WORDS.contains(&text) => {}
             Self::Choice(words) => {
                 let near = super::suggest::nearest(text, words.iter().copied());
                 let near = near.map(|word| format!("; did you mean `{word}`?"));
@@ -314,12 +321,31 @@ pub(super) fn check_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks whether a text is a valid URL of a server. The message includes an example.
+/// Checks whether a text is a valid URL of a server, and returns it. At the prompt, `http://` may be
+/// missing before a host and a port. The message includes an example.
 ///
 /// # Errors
 /// A message for users.
-fn check_url(text: &str) -> Result<(), String> {
-    parse_url(text).map(drop)
+fn check_url(text: &str, written: ValueOrigin) -> Result<String, String> {
+    let has_no_scheme = has_only_host_and_port(text);
+    match written {
+        ValueOrigin::AtPrompt if has_no_scheme => {
+            let url = format!("http://{text}");
+            parse_url(&url).map(|_| url)
+        }
+        ValueOrigin::InFile if has_no_scheme => {
+            Err("http:// is missing, as in http://127.0.0.1:3030".to_owned())
+        }
+        ValueOrigin::AtPrompt | ValueOrigin::InFile => parse_url(text).map(|_| text.to_owned()),
+    }
+}
+
+/// Returns whether a text is `HOST:PORT`, with or without a slash after it.
+pub(super) fn has_only_host_and_port(text: &str) -> bool {
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let Some((host, port)) = text.trim_end_matches('/').rsplit_once(':') else { return false };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_port && !host.is_empty() && host.bytes().all(is_of_host)
 }
 
 /// Parses the URL of a server.

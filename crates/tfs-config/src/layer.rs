@@ -62,7 +62,10 @@ impl Layer {
             let start = error.span().map_or(0, |span| span.start);
             // Only the message: the line itself may contain a secret.
             let problem = Problem::at(reader.place(start), error.message());
-            reader.problems.push(problem);
+            reader.problems.push(match is_bare_text(text, start) {
+                true => problem.hint("write text in quotes, as in name = \"text\""),
+                false => problem,
+            });
         }
         // Further errors in an unparsable file would mislead.
         if errors.is_empty() {
@@ -101,6 +104,14 @@ impl Provider for Layer {
     fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
         Ok(Profile::Default.collect(self.values.clone()))
     }
+}
+
+/// Returns whether the value of the line around a byte is text without quotes.
+fn is_bare_text(text: &str, byte_idx: usize) -> bool {
+    let start = text.get(..byte_idx).and_then(|before| before.rfind('\n')).map_or(0, |it| it + 1);
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let Some((_, value)) = line.split_once('=') else { return false };
+    value.trim_start().starts_with(|first: char| first.is_alphabetic() || "/~.".contains(first))
 }
 
 /// Returns the defaults of a section's keys.

@@ -59,7 +59,7 @@ impl FromStr for ServerArg {
     /// Parses `URL`, `NAME=URL` or `NAME`. A URL may lack `http://` if it has a port.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, address) = text.split_once('=').unwrap_or(("", text));
-        if has_only_host_and_port(address) {
+        if kind::has_only_host_and_port(address) {
             let separator = if name.is_empty() { "" } else { "=" };
             return format!("{name}{separator}http://{address}").parse();
         }
@@ -88,12 +88,4 @@ impl fmt::Display for ServerArg {
             Self::Named { name, url } => write!(f, "{name}={url}"),
         }
     }
-}
-
-/// Returns whether a text is `HOST:PORT`, with or without a slash after it.
-fn has_only_host_and_port(text: &str) -> bool {
-    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    let Some((host, port)) = text.trim_end_matches('/').rsplit_once(':') else { return false };
-    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    is_port && !host.is_empty() && host.bytes().all(is_of_host)
 }

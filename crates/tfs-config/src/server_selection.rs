@@ -1,5 +1,6 @@
 //! Selects the servers and mounts of a command, and applies the flags to them.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use figment::value::{Dict, Value};
@@ -235,6 +236,8 @@ impl Loaded {
                             "the configuration has: {}; an address begins with http://",
                             names.join(", ")
                         )
+                    } else if name.parse::<IpAddr>().is_ok() {
+                        format!("an address begins with http://, as in http://{name}:3030")
                     } else {
                         format!(
                             "no server is configured: use an address such as http://{name}:3030, \

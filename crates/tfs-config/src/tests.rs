@@ -124,6 +124,41 @@ fn all_mistakes_of_a_file_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn text_without_quotes_has_a_hint() {
+    check(
+        "[[server]]\nurl = nas:3030\nname = nas # home\n",
+        &expect![[r#"
+        f.toml:2:7: invalid float, expected `nan`
+            write text in quotes, as in name = "text"
+        f.toml:3:8: invalid float, expected `nan`
+            write text in quotes, as in name = "text"
+    "#]],
+    );
+    check(
+        "[logging]\nfile = /var/log/tfs.log\nlevel = debug\n",
+        &expect![[r#"
+        f.toml:2:8: string values must be quoted, expected literal string
+            write text in quotes, as in name = "text"
+        f.toml:3:9: string values must be quoted, expected literal string
+            write text in quotes, as in name = "text"
+    "#]],
+    );
+    check(
+        "[read]\ntimeout = 5s\n",
+        &expect![[r#"
+        f.toml:2:11: string values must be quoted, expected literal string
+    "#]],
+    );
+    check(
+        "[[server]]\nurl = \"nas:3030\"\nlocal_paths = \"foo\"\n",
+        &expect![[r#"
+        f.toml:2:7: `server.url`: http:// is missing, as in http://127.0.0.1:3030
+        f.toml:3:15: `server.local_paths`: it must be "auto", "off" or a list of pairs ["FROM", "TO"]
+    "#]],
+    );
+}
+
+#[test]
 fn what_is_no_toml_is_told_without_the_line_itself() {
     check(
         "[[server]]\nurl = \"http://h\"\npassword = \"s3cret\n",

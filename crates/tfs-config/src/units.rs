@@ -54,9 +54,7 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
 /// A message for users, if it is invalid or has no unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     if is_number(text) && text != "0" {
-        // A long number was meant in bytes.
-        let unit = if text.len() > SIZE_DIGITS_MAX { "B" } else { "MiB" };
-        return Err(no_unit(text, unit, SIZE_UNITS));
+        return Err(no_unit(text, unit_of(text), SIZE_UNITS));
     }
     let size = text.parse().map(|size: ByteSize| size.as_u64());
     size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
@@ -65,12 +63,16 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 /// Parses bytes in a second, such as `20MiB`, `20MiB/s` or `1GB`; `off` and 0 are no limit.
 ///
 /// # Errors
-/// A message for users, if it is invalid.
+/// A message for users, if it is invalid or has no unit.
 pub(super) fn rate(text: &str) -> Result<Option<NonZeroU64>, String> {
     if text == "off" {
         return Ok(None);
     }
-    let bytes = text.strip_suffix("/s").unwrap_or(text).parse();
+    let text = text.strip_suffix("/s").unwrap_or(text);
+    if is_number(text) && text != "0" {
+        return Err(no_unit(text, unit_of(text), SIZE_UNITS));
+    }
+    let bytes = text.parse();
     let bytes = bytes.map(|size: ByteSize| NonZeroU64::new(size.as_u64()));
     bytes.map_err(|_rate| "it must be a size, such as 20MiB, or off for no limit".to_owned())
 }
@@ -89,6 +91,11 @@ pub(super) fn mask(text: &str) -> Result<u16, String> {
 /// Returns the message for a number without a unit.
 fn no_unit(number: &str, unit: &str, units: &str) -> String {
     format!("the unit is missing, as in {number}{unit}; units are {units}")
+}
+
+/// Returns the unit in which a number is probably meant: a long one in bytes.
+fn unit_of(number: &str) -> &'static str {
+    if number.len() > SIZE_DIGITS_MAX { "B" } else { "MiB" }
 }
 
 fn is_number(text: &str) -> bool {
@@ -150,6 +157,12 @@ mod tests {
         assert_eq!(size("0"), Ok(0));
         for wrong in ["", "00", "big", "5 parsecs", "-1MiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(rate("20MiB/s"), Ok(NonZeroU64::new(20 << 20)));
+        assert_eq!((rate("off"), rate("0")), (Ok(None), Ok(None)));
+        for (number, unit) in [("10", "MiB"), ("100000", "B"), ("10/s", "MiB")] {
+            let as_in = format!("as in {}{unit};", number.trim_end_matches("/s"));
+            assert!(rate(number).unwrap_err().contains(&as_in), "{number}");
         }
         assert_eq!(mask("022"), Ok(0o22));
         for wrong in ["", "8", "1777", "-1"] {

@@ -27,8 +27,8 @@ mod status;
 pub use actions::{
     ActedRow, DeletedFile, DeletionPreview, EndedMount, SearchError, SelectError, ServerSet,
     TorrentAction, TorrentListing, TorrentRow, WatchedList, WatchedServer, WatchedServers, act,
-    add_torrent, end_mount, examined_servers, notify_of_change, preview_deletion, search_servers,
-    select, target_server, target_servers, torrents,
+    add_torrent, end_mount, examined_servers, has_hash_start, notify_of_change, preview_deletion,
+    search_servers, select, target_server, target_servers, torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use tfs_service::{Query, TorrentRow};
+use tfs_config::ServerArg;
+use tfs_service::{Query, TorrentRow, has_hash_start};
 
 use super::columns::{remaining, state};
 
@@ -27,6 +28,19 @@ pub(crate) const STATES: [&str; 11] = [
 /// Characters that make a pattern a glob.
 const OF_GLOBS: [char; 4] = ['*', '?', '[', '{'];
 
+/// Beginnings of paths, which are no names of torrents.
+const OF_PATHS: [&str; 4] = ["/", "./", "../", "~/"];
+
+/// The lowest port of a server. `Apollo:13` is a name.
+const PORT_MIN: u16 = 80;
+
+/// Returns whether a text is the address of a server, with or without `http://`.
+fn is_address(text: &str) -> bool {
+    let Ok(ServerArg::Url(_)) = text.parse() else { return false };
+    let port = text.trim_end_matches('/').rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    text.contains("://") || port.is_some_and(|port| port.is_ok_and(|port| port >= PORT_MIN))
+}
+
 /// Names that contain a text, or match a glob, in any case.
 #[derive(Debug, Clone)]
 pub(crate) enum NamePattern {
@@ -40,8 +54,12 @@ impl FromStr for NamePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("http://") || text.starts_with("https://") {
+        if is_address(text) {
             return Err("to list the torrents of another server, use --server".to_owned());
+        }
+        if OF_PATHS.iter().any(|start| text.starts_with(start)) {
+            return Err("it is a path, not a part of a name; see what is mounted with: tfs status"
+                .to_owned());
         }
         let lower = text.to_lowercase();
         if !lower.contains(OF_GLOBS) {
@@ -63,6 +81,12 @@ impl NamePattern {
             // The name of a file with brackets is more often meant than a class of characters.
             Self::Glob(glob, query) => name.contains(glob) || query.is_match(&name),
         }
+    }
+
+    /// Returns whether this is the id of a torrent, or a prefix of its info hash.
+    fn is_id_of(&self, row: &TorrentRow) -> bool {
+        let Self::Part(text) = self else { return false };
+        row.id.is_some_and(|id| id.to_string() == *text) || has_hash_start(row, text)
     }
 }
 
@@ -123,15 +147,17 @@ impl Filter {
     }
 }
 
-/// Returns whether a torrent is listed.
+/// Returns whether a torrent is listed: its name matches the pattern, or the pattern is its id or a
+/// prefix of its info hash.
 pub(crate) fn is_listed(
     row: &TorrentRow,
     pattern: Option<&NamePattern>,
     filters: &[Filter],
 ) -> bool {
-    let has_name =
-        |pattern: &NamePattern| row.name.as_deref().is_some_and(|it| pattern.is_match(it));
-    pattern.is_none_or(has_name) && filters.iter().all(|filter| filter.is_match(row))
+    let is_meant = |pattern: &NamePattern| {
+        row.name.as_deref().is_some_and(|it| pattern.is_match(it)) || pattern.is_id_of(row)
+    };
+    pattern.is_none_or(is_meant) && filters.iter().all(|filter| filter.is_match(row))
 }
 
 /// The order of the table.
@@ -207,6 +233,41 @@ mod tests {
         ] {
             let parsed: NamePattern = pattern.parse().unwrap();
             assert_eq!(parsed.is_match(name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_be_an_id_or_a_prefix_of_an_info_hash() {
+        let film = TorrentRow {
+            id: Some(17),
+            info_hash: format!("{:0<40}", "c0ffee"),
+            ..torrent("Film", "live", 9)
+        };
+        for (pattern, want) in
+            [("17", true), ("1", false), ("c0ff", true), ("C0FFEE0", true), ("c0f", false)]
+        {
+            let parsed: NamePattern = pattern.parse().unwrap();
+            assert_eq!(is_listed(&film, Some(&parsed), &[]), want, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_paths_are_no_patterns() {
+        for (text, is_pattern) in [
+            ("http://h", false),
+            ("127.0.0.1:39999", false),
+            ("nas:3030/", false),
+            ("[::1]:80", false),
+            ("Apollo:13", true),
+            ("http", true),
+            ("nas", true),
+            ("1.5", true),
+            ("/mnt/t", false),
+            ("~/t", false),
+            ("./t", false),
+            (".hidden", true),
+        ] {
+            assert_eq!(text.parse::<NamePattern>().is_ok(), is_pattern, "{text}");
         }
     }
 

@@ -18,7 +18,7 @@ pub use self::act::{ActedRow, TorrentAction, act};
 pub use self::notify::notify_of_change;
 pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
 pub use self::searching::{SearchError, search_servers};
-pub use self::select::{SelectError, select};
+pub use self::select::{SelectError, has_hash_start, select};
 pub use self::server_set::{ServerSet, TorrentListing};
 pub use self::targets::{examined_servers, target_server, target_servers};
 pub use self::torrents::{TorrentRow, add_torrent, torrents};

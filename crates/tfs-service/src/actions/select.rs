@@ -25,6 +25,13 @@ pub enum SelectError {
     },
 }
 
+/// Returns whether the info hash of a torrent begins with this text, which is in lower case and long
+/// enough to be meant so.
+#[must_use]
+pub fn has_hash_start(torrent: &TorrentRow, text: &str) -> bool {
+    text.len() >= HASH_DIGITS_MIN && torrent.info_hash.starts_with(text)
+}
+
 /// Returns the torrent with this name, part of a name in any case, id, or info hash or prefix of
 /// it.
 ///
@@ -42,8 +49,7 @@ pub fn select<'a>(torrents: &'a [TorrentRow], text: &str) -> Result<&'a TorrentR
     };
     let part = |torrent: &&TorrentRow| {
         let name = torrent.name.as_ref().map(|name| name.to_lowercase());
-        name.is_some_and(|name| name.contains(&lower))
-            || (lower.len() >= HASH_DIGITS_MIN && torrent.info_hash.starts_with(&lower))
+        name.is_some_and(|name| name.contains(&lower)) || has_hash_start(torrent, &lower)
     };
     let text = text.to_owned();
     let mut fitting: Vec<_> = torrents.iter().filter(whole).collect();
