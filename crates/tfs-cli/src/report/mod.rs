@@ -337,9 +337,24 @@ fn embedded_dir(error: &EmbeddedDirError) -> ErrorReport {
                 quoted(parent)
             )
         }
-        EmbeddedDirError::System { .. } => "use a directory that you can write to".to_owned(),
+        EmbeddedDirError::System { .. } => unusable_dir(error).to_owned(),
     };
     hinted(exit::EMBEDDED_FAILED, "cannot ", hint)
+}
+
+/// Returns what to do about a directory that cannot be used, by the error of the system.
+#[cfg(feature = "embedded")]
+fn unusable_dir(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    use std::io::{self, ErrorKind};
+
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    let system = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+    match system.map(io::Error::kind) {
+        Some(ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
+            "it is a file, or inside one: use a directory"
+        }
+        _ => "use a directory that you can write to",
+    }
 }
 
 #[cfg(feature = "embedded")]
@@ -347,9 +362,7 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
     use tfs_service::embed::EmbeddedErrorKind;
 
     let hint = match error.kind() {
-        EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => {
-            "use a directory that you can write to"
-        }
+        EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => unusable_dir(error),
         EmbeddedErrorKind::SessionInUse => {
             "another mount has the same download directory: find it with tfs status and unmount it, \
              or use another directory"

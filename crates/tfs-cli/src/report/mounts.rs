@@ -1,5 +1,6 @@
 //! Errors of mounting and unmounting.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tfs_service::{MountError, MountpointError, UnmountError};
@@ -12,13 +13,17 @@ use crate::exit;
 pub(super) fn mountpoint(error: &MountpointError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
-        MountpointError::Missing { path } => hinted(
-            exit::MOUNTPOINT_MISSING,
-            PREFIX,
-            format!("create it with: mkdir -p {}", quoted(path)),
-        ),
+        MountpointError::Missing { path } => {
+            hinted(exit::MOUNTPOINT_MISSING, PREFIX, creation(path))
+        }
+        MountpointError::NotDirectory { path } if let Some(mount) = inside(path) => {
+            hinted(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, outside_of(&mount))
+        }
         MountpointError::NotDirectory { .. } => {
             hinted(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "use an empty directory")
+        }
+        MountpointError::NotEmpty { path } if let Some(mount) = inside(path) => {
+            hinted(exit::MOUNTPOINT_NOT_EMPTY, PREFIX, outside_of(&mount))
         }
         // `--allow-non-empty` would hide the system, or all of /home.
         MountpointError::NotEmpty { path } if is_of_system(path) => {
@@ -48,6 +53,27 @@ pub(super) fn mountpoint(error: &MountpointError) -> ErrorReport {
             ErrorReport { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
         }
     }
+}
+
+/// Returns what to do about a mount point that does not exist.
+fn creation(path: &Path) -> String {
+    if let Some(mount) = inside(path) {
+        return outside_of(&mount);
+    }
+    // mkdir(1) does not follow a symbolic link.
+    let target =
+        fs::read_link(path).map(|to| path.parent().map_or(to.clone(), |dir| dir.join(&to)));
+    match target {
+        Ok(to) => format!(
+            "it is a symbolic link to a directory that does not exist; create that with: mkdir -p {}",
+            quoted(&to)
+        ),
+        Err(_no_link) => format!("create it with: mkdir -p {}", quoted(path)),
+    }
+}
+
+fn outside_of(mount: &Path) -> String {
+    format!("it is inside the mount {}; use a directory outside of that", quoted(mount))
 }
 
 /// Returns the mount of tfs that has this path inside.

@@ -273,6 +273,31 @@ fn all_is_checked_before_anything_is_done() {
 }
 
 #[test]
+fn a_file_is_no_directory_to_store_in() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        fs::create_dir(dir.join("mnt")).unwrap();
+        fs::write(dir.join("file"), "").unwrap();
+        let mut said = String::new();
+        for store in ["file", "file/store"] {
+            let mut command = mount(dir, store.as_ref(), "mnt".as_ref());
+            let output = command.current_dir(dir).output().unwrap();
+            said += &describe(&output).replace(dir.to_str().unwrap(), "DIR");
+        }
+        expect![[r#"
+            exit 50
+            error: cannot create the directory DIR/file: File exists (os error 17)
+            hint: it is a file, or inside one: use a directory
+            exit 50
+            error: cannot store in DIR/file/store: Not a directory (os error 20)
+            hint: it is a file, or inside one: use a directory
+        "#]]
+        .assert_eq(&said);
+        assert!(!is_mounted(&dir.join("mnt")));
+    });
+}
+
+#[test]
 fn a_magnet_link_does_not_hold_up_the_mount() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {

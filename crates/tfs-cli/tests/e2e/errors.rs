@@ -9,9 +9,10 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use nix::libc::EIO;
 use rqbit_embedded::{ApiCredentials, EmbeddedConfig, EmbeddedServer};
+use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
 use tfs_testkit::rqbit::{FakeRqbit, FakeTorrent, Fault, ScriptStep, Target};
-use tfs_testkit::swarm::Swarm;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Mounted, Rqbits, describe, is_mounted, tfs};
 
@@ -74,13 +75,24 @@ fn mount_points() {
         "#]],
     );
     assert!(dir.join("full/x").exists());
+    std::os::unix::fs::symlink("no where", dir.join("dangling")).unwrap();
+    check(
+        dir,
+        &mut mount(dir, url, "dangling"),
+        &expect![[r#"
+        exit 10
+        error: cannot mount on DIR/dangling: it does not exist
+        hint: it is a symbolic link to a directory that does not exist; create that with: mkdir -p 'DIR/no where'
+    "#]],
+    );
 }
 
 #[test]
 fn mount_points_in_use() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
-        let rqbits = Rqbits::start(Swarm::builder());
+        let film = TorrentSpec::directory("film", [("a.bin", Content::new(1, 10))]);
+        let rqbits = Rqbits::start(Swarm::builder().torrent(film));
         let url = rqbits.swarm.api_url();
         let mounted = Mounted::new(dir, &url);
         let again = mount(dir, &url, mounted.path.to_str().unwrap()).output().unwrap();
@@ -91,6 +103,15 @@ fn mount_points_in_use() {
             hint: unmount it with: tfs unmount DIR/mnt
         "#]]
         .assert_eq(&text);
+        for inside in ["new", "film", "film/a.bin"] {
+            let inside = mounted.path.join(inside);
+            let text = describe(&mount(dir, &url, inside.to_str().unwrap()).output().unwrap());
+            let hint = format!(
+                "hint: it is inside the mount {}; use a directory outside of that\n",
+                mounted.path.display()
+            );
+            assert!(text.ends_with(&hint), "{text}");
+        }
         mounted.unmount();
 
         fs::create_dir(dir.join("full")).unwrap();
