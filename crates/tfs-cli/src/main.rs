@@ -112,9 +112,18 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     let sources = sources(cli);
     let (loaded, problems) = load(cli, &sources)?;
     let verbose = cli.global.verbose;
-    let is_daemon = matches!(cli.command, Command::Daemon);
-    let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
-    let level = logging::start(more, &loaded.settings.logging)?;
+    let more = if matches!(cli.command, Command::Daemon) {
+        daemon::verbosity(verbose, &loaded)
+    } else {
+        verbose
+    };
+    // A mount in the background has this log only until it is ready.
+    let is_service = match &cli.command {
+        Command::Mount(args) => args.foreground,
+        Command::Daemon => true,
+        _ => false,
+    };
+    let level = logging::start(more, &loaded.settings.logging, is_service)?;
     // The parent process has reported them already.
     if background::role() == background::ProcessRole::Child {
         background::set_process_name();

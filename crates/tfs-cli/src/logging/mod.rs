@@ -61,9 +61,13 @@ impl Level {
 }
 
 /// Starts logging, including panics. `RUST_LOG` overrides the flags, and the flags override the
-/// settings. On a terminal, warnings look like those of the command itself; elsewhere each line has
-/// its time and its call site.
-pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Level> {
+/// settings. On a terminal, and for a command that ends soon, warnings look like those of the
+/// command itself; the log of a service has the time and the call site of each line.
+pub(crate) fn start(
+    verbose: u8,
+    settings: &LoggingSection,
+    is_service: bool,
+) -> eyre::Result<Level> {
     let directives = directives(verbose, settings.level);
     let (filter, directives, misunderstood) = match from_environment() {
         Some(Ok(filter)) => (filter, None, None),
@@ -83,7 +87,9 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Leve
     let is_terminal = settings.file.is_none() && !journal && std::io::stderr().is_terminal();
     let colours = !journal && settings.file.is_none() && output::has_colors(is_terminal);
     // With more than warnings, the call site matters.
-    let is_plain = is_terminal
+    let is_plain = settings.file.is_none()
+        && !journal
+        && (is_terminal || !is_service)
         && settings.format == LogFormat::Text
         && directives.is_some_and(|it| {
             [LogLevel::Warn, LogLevel::Error].iter().any(|level| it == self::directives(0, *level))
