@@ -255,8 +255,8 @@ fn start(error: &StartError) -> ErrorReport {
     }
 }
 
-/// Reports a torrent that an embedded server did not take when its mount started. The mount does not
-/// exist then, so commands cannot help.
+/// Reports a torrent that an embedded server did not take when its mount started. Without the
+/// mount, commands cannot help.
 fn add_at_start(error: &AddError) -> ErrorReport {
     let hint = if matches!(error.fault, AddFault::FilesExist) {
         "other files of that name are in the directory: move them away, or mount without --add and \
@@ -364,8 +364,8 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
     let hint = match error.kind() {
         EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => unusable_dir(error),
         EmbeddedErrorKind::SessionInUse => {
-            "another mount has the same download directory: find it with tfs status and unmount it, \
-             or use another directory"
+            "another mount has the same download directory: find it with tfs status and unmount \
+             it, or use another directory"
         }
         EmbeddedErrorKind::BindPort
         | EmbeddedErrorKind::StartSession

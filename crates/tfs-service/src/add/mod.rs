@@ -45,9 +45,9 @@ pub enum Existing {
     Refuse,
     /// Matching parts are kept, the rest is overwritten.
     Use,
-    /// As [`Use`](Self::Use) if each of them has the length that it has in the torrent; otherwise the
-    /// torrent is not added. Only for a server that stores its files on this machine. The files of a
-    /// magnet link are not known, so they are not used.
+    /// As [`Use`](Self::Use) if each of them has the length that it has in the torrent. Otherwise,
+    /// and for a magnet link, whose files are not known, the torrent is not added. Only for a
+    /// server that stores its files on this machine.
     UseOfSameLength,
 }
 
