@@ -117,13 +117,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     } else {
         verbose
     };
-    // A mount in the background has this log only until it is ready.
-    let is_service = match &cli.command {
-        Command::Mount(args) => args.foreground,
-        Command::Daemon => true,
-        _ => false,
-    };
-    let level = logging::start(more, &loaded.settings.logging, is_service)?;
+    let level = logging::start(more, &loaded.settings.logging, is_service(&cli.command))?;
     // The parent process has reported them already.
     if background::role() == background::ProcessRole::Child {
         background::set_process_name();
@@ -173,6 +167,12 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Man(args) => generate::man(args),
         Command::Version(args) => version::run(args),
     }
+}
+
+/// Returns whether a command has a log of its own for long. A mount in the background writes to
+/// standard error only until it is ready.
+fn is_service(command: &Command) -> bool {
+    matches!(command, Command::Daemon) || matches!(command, Command::Mount(args) if args.foreground)
 }
 
 fn sources(cli: &Cli) -> Sources {

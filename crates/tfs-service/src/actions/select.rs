@@ -25,8 +25,8 @@ pub enum SelectError {
     },
 }
 
-/// Returns whether the info hash of a torrent begins with this text, which is in lower case and has
-/// enough digits to be meant so.
+/// Returns whether the info hash of a torrent begins with this text, which is in lower case and
+/// long enough to be meant so.
 #[must_use]
 pub fn has_hash_start(torrent: &TorrentRow, text: &str) -> bool {
     text.len() >= HASH_DIGITS_MIN && torrent.info_hash.starts_with(text)
