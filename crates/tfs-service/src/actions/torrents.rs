@@ -124,7 +124,12 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
         if says_selection { size } else { size.or(Some(stats.total_bytes).filter(|it| *it > 0)) };
     let there_bytes = match stats.file_progress.as_slice() {
         [] => stats.progress_bytes,
-        files => files.iter().copied().fold(0, u64::saturating_add),
+        files => {
+            let sum = files.iter().copied().fold(0, u64::saturating_add);
+            // rqbit 9.1.0 may count less than the length of a file that is complete, if a piece
+            // of it is shared with the next file.
+            if says_selection { sum.max(stats.progress_bytes) } else { sum }
+        }
     };
     // rqbit reports a torrent without selected files as finished.
     let is_none_selected = selected_bytes == Some(0) && size != Some(0);
@@ -202,6 +207,13 @@ mod tests {
             Some(0),
             r#""state":"live","finished":true"#,
             &expect!["1 0/0, 0/Some(0) of all, selected Some(0), finished true, None"],
+        );
+        let shared = r#""state":"live","finished":true,"progress_bytes":50,"total_bytes":50,
+            "file_progress":[30,0,10]"#;
+        check(
+            Some(50),
+            shared,
+            &expect!["1 50/50, 50/Some(50) of all, selected Some(50), finished true, None"],
         );
         let part = r#""state":"paused","finished":true,"progress_bytes":100,"total_bytes":100,
             "file_progress":[30,90]"#;
