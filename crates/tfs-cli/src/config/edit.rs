@@ -87,7 +87,7 @@ fn write_copy(path: &Path, copy: &Path, text: &str) -> eyre::Result<()> {
         Ok(mut file) => file.write_all(text.as_bytes()).wrap_err_with(cannot),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let copy = visible(&copy.display().to_string());
-            output::note(&format!("continuing the edit in {copy}; remove it to start anew"));
+            output::note(&format!("continuing the edit in {copy}; remove it to start again"));
             Ok(())
         }
         Err(error) => Err(error).wrap_err_with(cannot),

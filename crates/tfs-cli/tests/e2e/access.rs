@@ -168,7 +168,7 @@ fn what_is_missing_is_said() {
     };
     let identity = without("--client-key");
     let identity = identity.iter().map(|it| it.replace("client.pem", "other.pem")).collect();
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let open = format!("http://{}", server.proxy.address());
     let tls_flags = server.tls_flags();
     let anonymous = [&tls_flags[..2], &flags[tls_flags.len()..]].concat();
@@ -178,7 +178,7 @@ fn what_is_missing_is_said() {
         ("another client certificate", identity),
         ("no header", without("--header")),
         ("no credentials of the proxy", with("--proxy", &open)),
-        ("a proxy that is down", with("--proxy", &format!("http://{nobody}"))),
+        ("a proxy that is down", with("--proxy", &format!("http://{closed}"))),
         ("no file", with("--ca-file", "DIR/none.pem")),
         ("not PEM", with("--ca-file", "DIR/token")),
         ("the key of another", with("--client-key", "DIR/other.pem")),
@@ -186,7 +186,7 @@ fn what_is_missing_is_said() {
         ("a reserved header", with("--header", "Host: elsewhere")),
     ];
     let rows = cases.map(|(name, flags)| {
-        let said = server.said(&["list"], &flags).replace(&nobody.to_string(), "DOWN");
+        let said = server.said(&["list"], &flags).replace(&closed.to_string(), "DOWN");
         format!("{name}: {said}")
     });
     expect![[r#"
