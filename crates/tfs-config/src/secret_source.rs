@@ -15,7 +15,7 @@ const FILE: &str = "file:";
 /// Prefix of the name of a variable with the value.
 const VARIABLE: &str = "env:";
 
-/// What is shown in place of a value.
+/// Text that replaces a secret value in output.
 pub(super) const NOT_SHOWN: &str = "(not shown)";
 
 /// The form of a value that may be secret.

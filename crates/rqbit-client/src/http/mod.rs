@@ -74,7 +74,7 @@ pub(crate) struct Transport {
     target_prefix: String,
     /// Headers of every request of this client, apart from those of the call.
     fixed: Vec<(HeaderName, HeaderValue)>,
-    /// The proxy that answers in place of an `http` server.
+    /// The proxy that answers requests to an `http` server.
     proxy: Option<Proxy>,
     timeouts: Timeouts,
     target: DialTarget,

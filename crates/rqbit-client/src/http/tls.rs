@@ -142,7 +142,7 @@ fn handshake_failure(error: io::Error) -> CallFailure {
 }
 
 /// Returns the failure that an alert of the server reports about the certificate of this client.
-/// With TLS 1.3 it arrives after the handshake, in place of the answer to the first request.
+/// With TLS 1.3 it arrives after the handshake, instead of the first response.
 pub(super) fn client_certificate_failure(error: &io::Error) -> Option<TlsError> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let rustls::Error::AlertReceived(alert) = error else { return None };

@@ -61,13 +61,12 @@ async fn calls(client: Client) -> String {
     format!("listed, streamed, inline {inline:?}, {:?} pieces, here {here:?}\n", haves.unwrap())
 }
 
-/// Starts a server, and makes calls of it with several accesses.
-#[track_caller]
-fn check(
+/// Starts a server, and makes calls of it with several accesses. Returns the server and the
+/// rendered results.
+fn try_accesses(
     front: Front,
     accesses: impl FnOnce(&TestAuthority) -> Vec<(&'static str, AccessOptions)>,
-    want: &Expect,
-) {
+) -> (FakeRqbit, String) {
     let authority = TestAuthority::new().unwrap();
     let has_tls = front.clients.is_some();
     let server = start(front, &authority);
@@ -84,6 +83,17 @@ fn check(
         }
         text
     });
+    (server, text)
+}
+
+/// Compares the results of [`try_accesses`], of which none may break a rule of the server.
+#[track_caller]
+fn check(
+    front: Front,
+    accesses: impl FnOnce(&TestAuthority) -> Vec<(&'static str, AccessOptions)>,
+    want: &Expect,
+) {
+    let (server, text) = try_accesses(front, accesses);
     assert_eq!(server.violations(), Vec::<String>::new());
     want.assert_eq(&text);
 }
@@ -180,22 +190,7 @@ fn every_request_goes_through_the_proxy() {
     };
     // The port of a proxy that is down differs in each run.
     let check = |front: Front, want: Expect| {
-        let authority = TestAuthority::new().unwrap();
-        let has_tls = front.clients.is_some();
-        let server = start(front, &authority);
-        let url = if has_tls { server.url().replace("http", "https") } else { server.url() };
-        let text = run(async {
-            let mut text = String::new();
-            for (name, access) in accesses(&trusting(&authority)) {
-                let config = ClientConfig {
-                    access,
-                    timeouts: PATIENT,
-                    ..ClientConfig::new(url.parse().unwrap())
-                };
-                text.extend([name, ": ", &calls(Client::new(config).unwrap()).await]);
-            }
-            text
-        });
+        let (_server, text) = try_accesses(front, |authority| accesses(&trusting(authority)));
         let text =
             text.replace(&nowhere.to_string(), "DOWN").replace(&address.to_string(), "PROXY");
         want.assert_eq(&text);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,16 +32,30 @@ fn download_to(store: &Path, content: Content) -> SwarmTorrent {
     torrent
 }
 
-#[test]
-fn torrents_are_added_and_there_again_the_next_time() {
-    let test = tfs_testkit::test_name!();
-    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
-        let content = Content::new(3, 1_000_000);
+/// A download directory with the data of a torrent, its `.torrent` file, and a mount point.
+struct Downloaded {
+    store: PathBuf,
+    mountpoint: PathBuf,
+    torrent_file: PathBuf,
+}
+
+impl Downloaded {
+    fn in_dir(dir: &Path, content: Content) -> Self {
         let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
         let torrent = download_to(&store, content);
         fs::create_dir(&mountpoint).unwrap();
         let torrent_file = dir.join("a.torrent");
         fs::write(&torrent_file, &torrent.torrent_file).unwrap();
+        Self { store, mountpoint, torrent_file }
+    }
+}
+
+#[test]
+fn torrents_are_added_and_there_again_the_next_time() {
+    let test = tfs_testkit::test_name!();
+    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
+        let content = Content::new(3, 1_000_000);
+        let Downloaded { store, mountpoint, torrent_file } = Downloaded::in_dir(dir, content);
 
         run(mount(dir, &store, &mountpoint).arg("--add").arg(&torrent_file));
         check_file(&mountpoint.join("a b.bin"), content, 4096);
@@ -94,11 +108,7 @@ fn a_file_of_another_length_is_not_overwritten_by_a_mount() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
         let content = Content::new(3, 1_000_000);
-        let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
-        let torrent = download_to(&store, content);
-        fs::create_dir(&mountpoint).unwrap();
-        let torrent_file = dir.join("a.torrent");
-        fs::write(&torrent_file, &torrent.torrent_file).unwrap();
+        let Downloaded { store, mountpoint, torrent_file } = Downloaded::in_dir(dir, content);
         let mine = vec![7; 1_000_001];
         fs::write(store.join("a b.bin"), &mine).unwrap();
 

@@ -156,7 +156,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
             thread::scope(|scope| {
                 let reader = scope.spawn(|| check_part(&path, &file, middle..FILM.len()));
                 check_runs(&path, run_pieces, 1);
-                assert!(!reader.is_finished(), "somebody else had it");
+                assert!(!reader.is_finished(), "another server had it");
                 pair.restart(first);
                 reader.join().unwrap();
             });

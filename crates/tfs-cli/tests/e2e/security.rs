@@ -227,7 +227,7 @@ fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
         let mut reader = Command::new("cat");
         reader.arg(first_file(&mounted.path, "new ")).stdout(Stdio::null());
         let mut reader = reader.spawn().unwrap();
-        until("somebody reads", || {
+        until("a program reads", || {
             said(tfs(dir).args(["status"])).contains("PROCESS").then_some(())
         });
         let odd = "\u{1b}[2J\u{202e}";

@@ -33,43 +33,29 @@ fn a_unit_has_the_options_of_the_mount_in_any_directory() {
     let dir = dir.path();
     let embedded =
         said(dir, &["service", "install", "--user", "--print", "--embedded", "my torrents", "mnt"]);
-    let server = said(
-        dir,
-        &[
-            "service",
-            "install",
-            "--user",
-            "--print",
-            "-o",
-            "uid=7,gid=8",
-            "--allow-other",
-            "--read-timeout",
-            "30s",
-            "--header",
-            "X-Token: file:token",
-            "nas=http://nas:3030",
-            "/mnt/t",
-        ],
-    );
+    let of_server = || {
+        said(
+            dir,
+            &[
+                "service",
+                "install",
+                "--user",
+                "--print",
+                "-o",
+                "uid=7,gid=8",
+                "--allow-other",
+                "--read-timeout",
+                "30s",
+                "--header",
+                "X-Token: file:token",
+                "nas=http://nas:3030",
+                "/mnt/t",
+            ],
+        )
+    };
+    let server = of_server();
     fs::write(dir.join("token"), "secret\n").unwrap();
-    let server_with_token = said(
-        dir,
-        &[
-            "service",
-            "install",
-            "--user",
-            "--print",
-            "-o",
-            "uid=7,gid=8",
-            "--allow-other",
-            "--read-timeout",
-            "30s",
-            "--header",
-            "X-Token: file:token",
-            "nas=http://nas:3030",
-            "/mnt/t",
-        ],
-    );
+    let server_with_token = of_server();
     assert!(server.starts_with("exit 3\n"), "{server}");
     expect![[r#"
         exit 0

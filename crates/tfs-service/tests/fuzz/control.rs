@@ -38,7 +38,7 @@ static SOCKET: LazyLock<PathBuf> = LazyLock::new(|| {
 /// # Panics
 /// If it does not.
 pub(crate) fn control(data: &[u8]) {
-    let mut connection = UnixStream::connect(&*SOCKET).expect("somebody listens");
+    let mut connection = UnixStream::connect(&*SOCKET).expect("the control socket listens");
     connection.set_read_timeout(Some(TIME_MAX)).expect("it is not zero");
     // The server may have heard enough before all is said.
     let sent = connection.write_all(data).and_then(|()| connection.shutdown(Shutdown::Write));
