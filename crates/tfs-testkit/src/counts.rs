@@ -85,8 +85,8 @@ fn io_field(io: &str, name: &str) -> Option<u64> {
 mod tests {
     use std::fs::File;
     use std::hint::black_box;
-    use std::io::Read as _;
-    use std::process::{self, Command};
+    use std::io::{Read as _, Write as _};
+    use std::process::{self, Command, Stdio};
 
     use super::{ProcessCounts, page_faults};
 
@@ -115,9 +115,27 @@ mod tests {
 
     #[test]
     fn a_wait_is_a_voluntary_switch() {
-        // The parent of a new process waits until its program is loaded.
-        let counts = during(|| assert!(Command::new("true").status().unwrap().success()));
-        assert!(counts.voluntary_switches > 0, "{counts:?}");
+        // A process of its own: here, the end of another test's thread makes the count go down.
+        let mut cat = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, mut output) = (cat.stdin.take().unwrap(), cat.stdout.take().unwrap());
+        let mut echo = || {
+            input.write_all(b"x").unwrap();
+            output.read_exact(&mut [0]).unwrap();
+        };
+        echo();
+        let before = ProcessCounts::of(cat.id()).unwrap();
+        // Each further byte makes the process wait, unless the byte arrives before the read.
+        let waited = (0..10_000).any(|_| {
+            echo();
+            (ProcessCounts::of(cat.id()).unwrap() - before).voluntary_switches > 0
+        });
+        drop(input);
+        assert!(cat.wait().unwrap().success());
+        assert!(waited);
     }
 
     #[test]
