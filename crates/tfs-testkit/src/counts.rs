@@ -116,11 +116,8 @@ mod tests {
     #[test]
     fn a_wait_is_a_voluntary_switch() {
         // A process of its own: here, the end of another test's thread makes the count go down.
-        let mut cat = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut cat =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut input, mut output) = (cat.stdin.take().unwrap(), cat.stdout.take().unwrap());
         let mut echo = || {
             input.write_all(b"x").unwrap();

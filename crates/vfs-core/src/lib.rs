@@ -16,8 +16,10 @@
 //! never block for longer than a short lock. Time is an argument; only the engine uses tokio's
 //! clock, so that tests can pause it.
 
+mod arrangement;
 mod attr;
 mod budget;
+mod control_dir;
 mod engine;
 mod error;
 mod extents;
@@ -35,7 +37,6 @@ mod timestamp;
 mod torrent;
 mod tree;
 mod vfs;
-mod view;
 mod xattr;
 
 /// Compiles the example of the README.
@@ -43,11 +44,13 @@ mod xattr;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+pub use arrangement::{ArrangedFile, ArrangedTorrent, Arrangement, RootContents, ViewPlace};
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use budget::{
     BudgetListener, BudgetMember, BudgetPeer, BudgetView, StreamBudget, StreamDemand,
     StreamPermits, StreamSlots,
 };
+pub use control_dir::ControlFile;
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
     PreloadWait, ReadCounters, ReadPolicy, ReadWay, ReaderWait, ServerCounters,
@@ -76,4 +79,3 @@ pub use torrent::{
 };
 pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout};
 pub use vfs::{OpenReader, Vfs, VfsConfig};
-pub use view::ControlFile;

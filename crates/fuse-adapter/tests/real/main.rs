@@ -6,6 +6,7 @@
 
 mod changes;
 mod clearing;
+mod control_dir;
 mod crowd;
 mod edge_cases;
 mod ending;
@@ -23,5 +24,4 @@ mod programs;
 mod reading;
 mod support;
 mod unmounting;
-mod views;
 mod xattrs;

@@ -63,7 +63,7 @@ impl<S: TorrentSource> Vfs<S> {
             let path = |it: &Arc<TorrentTree>| tree.added(server, it.info_hash());
             replaced.iter().filter_map(path).collect()
         };
-        self.views.index.replace(paths);
+        self.control.index.replace(paths);
         if let Some(sink) = &*sink {
             notices.iter().for_each(|notice| notice.tell(&**sink));
         }

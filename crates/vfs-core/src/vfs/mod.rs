@@ -9,13 +9,13 @@ mod servers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::control_dir::{self, CONTROL_NAME, ControlDir, ControlIno, ControlNumbers};
 use crate::engine::MultiEngine;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::looks::{LookNotes, LookWatcher};
 use crate::search::{IndexCounts, Match};
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
-use crate::view::{self, CONTROL_NAME, ViewIno, ViewNumbers, Views};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
     Ino, InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait,
@@ -84,7 +84,7 @@ pub struct Vfs<S> {
     /// Sink of notifications. Held while a listing is applied and announced, so that listings are
     /// sequential. Taken before `tree`, and only by calls that document it.
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
-    views: Views,
+    control: ControlDir,
     is_control_shown: bool,
     handles: Handles,
     looks: LookNotes,
@@ -112,7 +112,7 @@ impl<S: TorrentSource> Vfs<S> {
         Self {
             tree: RwLock::new(Tree::new(config.layout, &names, config.inode_numbers)),
             sink: Mutex::new(None),
-            views: Views::new(Vec::new(), ViewNumbers::new(config.inode_numbers)),
+            control: ControlDir::new(Vec::new(), ControlNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,
             handles: Handles::default(),
             looks: LookNotes::default(),
@@ -123,7 +123,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Adds these files to the control directory; of files with one name, only the first.
     #[must_use]
     pub fn with_control_files(mut self, files: Vec<ControlFile>) -> Self {
-        self.views = Views::new(files, self.views.numbers);
+        self.control = ControlDir::new(files, self.control.numbers);
         self
     }
 
@@ -148,7 +148,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// pass over the names of all files, and does not block.
     #[must_use]
     pub fn search(&self, query: &Query, limit: usize) -> Vec<SearchHit> {
-        let found = self.views.index.search(query, limit);
+        let found = self.control.index.search(query, limit);
         let tree = self.tree();
         let hits =
             found.into_iter().filter_map(|Match { tree: torrent, index, path, len, .. }| {
@@ -163,7 +163,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the memory used by [`search`](Self::search) alone, in bytes.
     #[must_use]
     pub fn search_memory_bytes(&self) -> usize {
-        self.views.index.memory_bytes()
+        self.control.index.memory_bytes()
     }
 
     /// Finds `name` in the directory `parent` and counts one lookup of the result. A name that is
@@ -181,12 +181,12 @@ impl<S: TorrentSource> Vfs<S> {
             return self.lookup_number(parent, name == "..");
         }
         if parent == Ino::ROOT && name == CONTROL_NAME {
-            let attr = self.views.attr(&self.tree(), ViewIno::Control)?;
-            return Ok(view::found(attr));
+            let attr = self.control.attr(&self.tree(), ControlIno::Control)?;
+            return Ok(control_dir::found(attr));
         }
-        if let Some(dir) = self.views.numbers.view(parent) {
-            self.views.refresh(dir, || self.tree())?;
-            return self.views.lookup(&self.tree(), dir, name).map(view::found);
+        if let Some(dir) = self.control.numbers.find(parent) {
+            self.control.refresh(dir, || self.tree())?;
+            return self.control.lookup(&self.tree(), dir, name).map(control_dir::found);
         }
         let tree = self.tree();
         let found = tree.lookup(parent, name);
@@ -201,8 +201,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// Subtracts `count` from the lookup count of `ino`. Lookups go on meanwhile, except for a node
     /// of a torrent that was removed: an unmount after a walk forgets each of a million files.
     pub fn forget(&self, ino: Ino, count: u64) {
-        if let Some(view) = self.views.numbers.view(ino) {
-            return self.views.forget(view, count);
+        if let Some(node) = self.control.numbers.find(ino) {
+            return self.control.forget(node, count);
         }
         let must_drop = self.tree().release(ino, count);
         if must_drop {
@@ -213,11 +213,11 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the attributes of `ino`.
     ///
     /// # Errors
-    /// `NotFound`, or `Stale` for a view that no longer exists.
+    /// `NotFound`, or `Stale` for a search that no longer exists.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         let tree = self.tree();
-        match self.views.numbers.view(ino) {
-            Some(view) => self.views.attr(&tree, view),
+        match self.control.numbers.find(ino) {
+            Some(node) => self.control.attr(&tree, node),
             None => tree.attr(ino),
         }
     }
@@ -253,8 +253,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NotFound` or `NotSymlink`.
     pub fn read_link(&self, ino: Ino) -> Result<String, VfsError> {
         let tree = self.tree();
-        match self.views.numbers.view(ino) {
-            Some(view) => self.views.link_target(&tree, view),
+        match self.control.numbers.find(ino) {
+            Some(node) => self.control.link_target(&tree, node),
             None => tree.link_target(ino).map(str::to_owned),
         }
     }
@@ -264,8 +264,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// As [`read_dir`](Self::read_dir).
     pub fn open_dir(&self, ino: Ino) -> Result<(), VfsError> {
-        match self.views.numbers.view(ino) {
-            Some(dir) => self.views.list(&self.tree(), dir, 0, &mut |_| false),
+        match self.control.numbers.find(ino) {
+            Some(dir) => self.control.list(&self.tree(), dir, 0, &mut |_| false),
             None => {
                 let tree = self.tree();
                 self.note_listing(&tree, ino);
@@ -319,9 +319,9 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// `NotFound`, `IsDirectory`, or `Stale` if its torrent was removed.
     pub fn open(&self, ino: Ino) -> Result<HandleId, VfsError> {
-        let file = match self.views.numbers.view(ino) {
+        let file = match self.control.numbers.find(ino) {
             // No lock is held: the text may be about this filesystem.
-            Some(view) => OpenFile::Text(self.views.render(view)?),
+            Some(node) => OpenFile::Text(self.control.render(node)?),
             None => OpenFile::Torrent(self.tree().file(ino)?),
         };
         let is_torrent = matches!(file, OpenFile::Torrent(_));
@@ -467,7 +467,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the numbers of torrents and files.
     #[must_use]
     pub fn counts(&self) -> FsCounts {
-        let IndexCounts { torrents, files } = self.views.index.counts();
+        let IndexCounts { torrents, files } = self.control.index.counts();
         FsCounts { is_known: self.tree().is_known(), torrents, files }
     }
 
@@ -483,10 +483,10 @@ impl<S: TorrentSource> Vfs<S> {
         cookie: u64,
         mut each: impl FnMut(&Tree, &DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        if let Some(view) = self.views.numbers.view(dir) {
-            self.views.refresh(view, || self.tree())?;
+        if let Some(node) = self.control.numbers.find(dir) {
+            self.control.refresh(node, || self.tree())?;
             let tree = self.tree();
-            return self.views.list(&tree, view, cookie, &mut |entry| each(&tree, entry));
+            return self.control.list(&tree, node, cookie, &mut |entry| each(&tree, entry));
         }
         let tree = self.tree();
         if cookie == 0 {
@@ -495,8 +495,8 @@ impl<S: TorrentSource> Vfs<S> {
         if dir != Ino::ROOT || !self.is_control_shown || cookie >= CONTROL_COOKIE {
             return tree.list(dir, cookie, |entry| each(&tree, entry));
         }
-        let control = self.views.attr(&tree, ViewIno::Control)?;
-        let control = view::entry(CONTROL_NAME, CONTROL_COOKIE, control);
+        let control = self.control.attr(&tree, ControlIno::Control)?;
+        let control = control_dir::entry(CONTROL_NAME, CONTROL_COOKIE, control);
         let (mut is_listed, mut is_full) = (false, false);
         tree.list(dir, cookie, |entry| {
             if entry.cookie > CONTROL_COOKIE && !is_listed {
@@ -519,7 +519,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     fn facts(&self, ino: Ino) -> Result<Option<FactsWithServers>, VfsError> {
-        if self.views.numbers.view(ino).is_some() {
+        if self.control.numbers.find(ino).is_some() {
             return Ok(None);
         }
         let facts = self.tree().facts(ino)?;

@@ -1,4 +1,4 @@
-//! Queries by inode number: nodes, views, and the number of known nodes.
+//! Queries by inode number: nodes, the control directory, and the number of known nodes.
 
 use super::Vfs;
 use crate::{Entry, Ino, TorrentSource, Validity, VfsError};
@@ -7,9 +7,9 @@ impl<S: TorrentSource> Vfs<S> {
     /// Finds the node with a number, or its parent directory, and counts one lookup of it.
     pub(crate) fn lookup_number(&self, ino: Ino, wants_parent: bool) -> Result<Entry, VfsError> {
         let tree = self.tree();
-        let attr = match (self.views.numbers.view(ino), wants_parent) {
-            (Some(view), false) => self.views.by_number(&tree, view),
-            (Some(view), true) => self.views.parent_by_number(&tree, view),
+        let attr = match (self.control.numbers.find(ino), wants_parent) {
+            (Some(node), false) => self.control.by_number(&tree, node),
+            (Some(node), true) => self.control.parent_by_number(&tree, node),
             (None, false) => tree.by_number(ino),
             (None, true) => tree.parent_by_number(ino),
         }?;
@@ -21,7 +21,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// the size of its files is unknown until they are read to their end.
     #[must_use]
     pub fn is_view(&self, ino: Ino) -> bool {
-        self.views.numbers.view(ino).is_some()
+        self.control.numbers.find(ino).is_some()
     }
 
     /// Returns whether a lookup or listing in a directory has to search the names of all files
@@ -29,7 +29,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// a search with outdated results. All other calls but reads take microseconds.
     #[must_use]
     pub fn must_search(&self, dir: Ino) -> bool {
-        self.views.numbers.view(dir).is_some_and(|dir| self.views.must_search(dir))
+        self.control.numbers.find(dir).is_some_and(|dir| self.control.must_search(dir))
     }
 
     /// Returns how many nodes of torrents the front end knows. Costs O(1).

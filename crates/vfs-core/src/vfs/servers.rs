@@ -211,7 +211,7 @@ impl<S: TorrentSource> Vfs<S> {
         layouts.into_iter().collect()
     }
 
-    /// Propagates written changes to reads, views, and the sink, whose lock the caller holds.
+    /// Propagates written changes to reads, the control directory, and the sink, whose lock the caller holds.
     fn announce(
         &self,
         server: ServerId,
@@ -227,7 +227,7 @@ impl<S: TorrentSource> Vfs<S> {
             let added = changes.added.iter();
             added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
         };
-        self.views.update(added, self.folder_of(server).0, changes);
+        self.control.update(added, self.folder_of(server).0, changes);
         if let Some(sink) = sink {
             notices.iter().for_each(|notice| notice.tell(sink));
         }

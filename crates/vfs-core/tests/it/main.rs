@@ -1,6 +1,7 @@
 //! The filesystem without a kernel, over a source whose completion the test triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod control_dir;
 mod edge_cases;
 mod engine;
 mod failover;
@@ -17,4 +18,3 @@ mod seek;
 mod servers;
 mod support;
 mod tree;
-mod views;

@@ -146,7 +146,7 @@ fn a_directory_for_each_server_has_what_that_server_has() {
 }
 
 #[test]
-fn views_find_what_is_in_the_directories_of_servers() {
+fn links_find_what_is_in_the_directories_of_servers() {
     let stage = ServersStage::new(RootLayout::ByServer);
     let film = directory(1, "film", &[("a", 10)]);
     let hash = stage.home.add(film.clone());

@@ -399,7 +399,7 @@ fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
     let mut ranges: Vec<_> =
         (1..100).map(|id| (hash(id), vfs.numbers_of(ServerId::FIRST, hash(id)).unwrap())).collect();
 
-    // Views are below 2^32 too.
+    // The control directory is below 2^32 too.
     let control = vfs.lookup(Ino::ROOT, b".tfs").unwrap().attr.ino;
     let by_hash = vfs.lookup(control, b"by-hash").unwrap().attr.ino;
     let link = vfs.lookup(by_hash, hash(99).to_string().as_bytes()).unwrap().attr.ino;

@@ -275,7 +275,7 @@ fn a_search_tells_where_a_file_is_and_how_much_of_it() {
 }
 
 #[test]
-fn views_are_found_by_number_and_searches_only_in_their_run() {
+fn nodes_are_found_by_number_and_searches_only_in_their_run() {
     let source = FakeSource::new(4);
     source.add(single_file(1, "film.mkv", 5));
     let vfs = vfs_of(&source, false);

@@ -93,7 +93,7 @@ fn programs_read_control_files_to_their_end() {
 }
 
 #[test]
-fn views_are_directories_of_links_that_lead_to_the_files() {
+fn control_directories_are_directories_of_links_that_lead_to_the_files() {
     run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture();
         let mount = fixture.mount(dir);
@@ -162,7 +162,7 @@ fn without_a_tree_the_root_fails_and_control_does_not() {
 }
 
 #[test]
-fn views_follow_the_torrents() {
+fn links_follow_the_torrents() {
     run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture();
         let mount = fixture.mount(dir);

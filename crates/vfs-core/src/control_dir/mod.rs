@@ -9,9 +9,9 @@
 //!
 //! Links and directories are computed from the tree on request, and only the searches that the
 //! front end knows are stored. Their content may change at any time, without notification. Only the
-//! numbers are stable: a number never has two meanings, see [`ViewIno`].
+//! numbers are stable: a number never has two meanings, see [`ControlIno`].
 
-mod control;
+mod file;
 mod number;
 mod results;
 mod searches;
@@ -20,8 +20,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-pub use control::ControlFile;
-pub(crate) use number::{ViewIno, ViewNumbers};
+pub use file::ControlFile;
+pub(crate) use number::{ControlIno, ControlNumbers};
 use results::Hit;
 use searches::SearchTable;
 
@@ -48,25 +48,25 @@ pub(crate) const SEARCH_RESULTS_MAX: usize = 10_000;
 
 /// The content of the control directory.
 #[derive(Debug)]
-pub(crate) struct Views {
+pub(crate) struct ControlDir {
     files: Box<[ControlFile]>,
     pub(crate) index: SearchIndex,
     /// Protects the searches that the front end knows. Held for one call, never during a search,
     /// and taken after the lock of the tree.
     searches: Mutex<SearchTable>,
-    pub(crate) numbers: ViewNumbers,
+    pub(crate) numbers: ControlNumbers,
     /// Random number of this run: searches are numbered from 1 in each run, and a file handle from
     /// another run must not lead to another search.
     run: u32,
 }
 
-impl Views {
-    pub(crate) fn new(files: Vec<ControlFile>, numbers: ViewNumbers) -> Self {
+impl ControlDir {
+    pub(crate) fn new(files: Vec<ControlFile>, numbers: ControlNumbers) -> Self {
         // The seeds of hash maps are the only source of random numbers in `std`.
         let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
         let run = u32::from_le_bytes([a, b, c, d]);
         Self {
-            files: control::distinct(files),
+            files: file::distinct(files),
             index: SearchIndex::default(),
             searches: Mutex::new(SearchTable::new(numbers.value_max())),
             numbers,
@@ -83,74 +83,81 @@ impl Views {
     }
 
     /// Finds a name, and counts a lookup of the result if it has a lookup count.
-    pub(crate) fn lookup(&self, tree: &Tree, dir: ViewIno, name: &str) -> Result<Attr, VfsError> {
+    pub(crate) fn lookup(
+        &self,
+        tree: &Tree,
+        dir: ControlIno,
+        name: &str,
+    ) -> Result<Attr, VfsError> {
         let found = match dir {
-            ViewIno::Control => self.child_of_control(name).ok_or(VfsError::NotFound)?,
-            ViewIno::ByHash => {
+            ControlIno::Control => self.child_of_control(name).ok_or(VfsError::NotFound)?,
+            ControlIno::ByHash => {
                 tree.check_known()?;
                 let info_hash: InfoHash = name.parse().map_err(|_no_hash| VfsError::NotFound)?;
-                ViewIno::HashLink(tree.top(info_hash).ok_or(VfsError::NotFound)?.ino)
+                ControlIno::HashLink(tree.top(info_hash).ok_or(VfsError::NotFound)?.ino)
             }
-            ViewIno::Search => ViewIno::Query(self.searches().look_up(name)?),
-            ViewIno::Query(id) => {
+            ControlIno::Search => ControlIno::Query(self.searches().look_up(name)?),
+            ControlIno::Query(id) => {
                 tree.check_known()?;
-                ViewIno::SearchLink(self.searches().results(id)?.file(name)?)
+                ControlIno::SearchLink(self.searches().results(id)?.file(name)?)
             }
-            ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
+            ControlIno::File(_) | ControlIno::HashLink(_) | ControlIno::SearchLink(_) => {
                 return Err(VfsError::NotDirectory);
             }
         };
         self.attr(tree, found)
     }
 
-    /// Returns the attributes of a view, and counts a lookup if it has a lookup count.
-    pub(crate) fn by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+    /// Returns the attributes of a node, and counts a lookup if it has a lookup count.
+    pub(crate) fn by_number(&self, tree: &Tree, ino: ControlIno) -> Result<Attr, VfsError> {
         let attr = self.attr(tree, ino)?;
-        if let ViewIno::Query(id) = ino {
+        if let ControlIno::Query(id) = ino {
             self.searches().acquire(id)?;
         }
         Ok(attr)
     }
 
-    /// Returns the attributes of the parent directory of a view.
-    pub(crate) fn parent_by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+    /// Returns the attributes of the parent directory of a node.
+    pub(crate) fn parent_by_number(&self, tree: &Tree, ino: ControlIno) -> Result<Attr, VfsError> {
         self.attr(tree, ino)?;
         match ino {
-            ViewIno::Control => tree.by_number(Ino::ROOT),
-            ViewIno::ByHash | ViewIno::Search | ViewIno::File(_) => {
-                self.attr(tree, ViewIno::Control)
+            ControlIno::Control => tree.by_number(Ino::ROOT),
+            ControlIno::ByHash | ControlIno::Search | ControlIno::File(_) => {
+                self.attr(tree, ControlIno::Control)
             }
-            ViewIno::Query(_) => self.attr(tree, ViewIno::Search),
-            ViewIno::HashLink(_) => self.attr(tree, ViewIno::ByHash),
+            ControlIno::Query(_) => self.attr(tree, ControlIno::Search),
+            ControlIno::HashLink(_) => self.attr(tree, ControlIno::ByHash),
             // It may be in any number of searches.
-            ViewIno::SearchLink(_) => Err(VfsError::NotFound),
+            ControlIno::SearchLink(_) => Err(VfsError::NotFound),
         }
     }
 
     /// Subtracts `count` from the lookup count.
-    pub(crate) fn forget(&self, ino: ViewIno, count: u64) {
-        if let ViewIno::Query(id) = ino {
+    pub(crate) fn forget(&self, ino: ControlIno, count: u64) {
+        if let ControlIno::Query(id) = ino {
             self.searches().forget(id, count);
         }
     }
 
-    pub(crate) fn attr(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+    pub(crate) fn attr(&self, tree: &Tree, ino: ControlIno) -> Result<Attr, VfsError> {
         let mut generation = 0;
         let (kind, size, mtime, nlink) = match ino {
-            ViewIno::Control => (NodeKind::Directory, 0, tree.root_mtime(), 4),
-            ViewIno::ByHash | ViewIno::Search => (NodeKind::Directory, 0, tree.root_mtime(), 2),
-            ViewIno::Query(id) => {
+            ControlIno::Control => (NodeKind::Directory, 0, tree.root_mtime(), 4),
+            ControlIno::ByHash | ControlIno::Search => {
+                (NodeKind::Directory, 0, tree.root_mtime(), 2)
+            }
+            ControlIno::Query(id) => {
                 self.searches().results(id)?;
                 generation = self.run;
                 (NodeKind::Directory, 0, tree.root_mtime(), 2)
             }
             // The size is unknown before the text is rendered. Such files have size 0 in `/proc`
             // too, so that programs read until the end.
-            ViewIno::File(position) => {
+            ControlIno::File(position) => {
                 self.files.get(position).ok_or(VfsError::NotFound)?;
                 (NodeKind::File, 0, tree.root_mtime(), 1)
             }
-            ViewIno::HashLink(node) | ViewIno::SearchLink(node) => {
+            ControlIno::HashLink(node) | ControlIno::SearchLink(node) => {
                 let len = self.link_target(tree, ino)?.len() as u64;
                 let node = tree.attr(node)?;
                 generation = node.generation;
@@ -162,15 +169,15 @@ impl Views {
     }
 
     /// Returns the target of a link, relative to its directory.
-    pub(crate) fn link_target(&self, tree: &Tree, ino: ViewIno) -> Result<String, VfsError> {
+    pub(crate) fn link_target(&self, tree: &Tree, ino: ControlIno) -> Result<String, VfsError> {
         let (node, up) = match ino {
-            ViewIno::HashLink(node) => (node, UP_FROM_HASH),
-            ViewIno::SearchLink(node) => (node, UP_FROM_SEARCH),
-            ViewIno::Control
-            | ViewIno::ByHash
-            | ViewIno::Search
-            | ViewIno::File(_)
-            | ViewIno::Query(_) => return Err(VfsError::NotSymlink),
+            ControlIno::HashLink(node) => (node, UP_FROM_HASH),
+            ControlIno::SearchLink(node) => (node, UP_FROM_SEARCH),
+            ControlIno::Control
+            | ControlIno::ByHash
+            | ControlIno::Search
+            | ControlIno::File(_)
+            | ControlIno::Query(_) => return Err(VfsError::NotSymlink),
         };
         let mut target = up.to_owned();
         tree.write_path(node, &mut target)?;
@@ -178,17 +185,18 @@ impl Views {
     }
 
     /// Returns the current text of a control file.
-    pub(crate) fn render(&self, ino: ViewIno) -> Result<Bytes, VfsError> {
+    pub(crate) fn render(&self, ino: ControlIno) -> Result<Bytes, VfsError> {
         match ino {
-            ViewIno::File(position) => {
+            ControlIno::File(position) => {
                 let file = self.files.get(position).ok_or(VfsError::NotFound)?;
                 Ok((file.render)())
             }
-            ViewIno::Control | ViewIno::ByHash | ViewIno::Search | ViewIno::Query(_) => {
-                Err(VfsError::IsDirectory)
-            }
+            ControlIno::Control
+            | ControlIno::ByHash
+            | ControlIno::Search
+            | ControlIno::Query(_) => Err(VfsError::IsDirectory),
             // Linux resolves links before it opens a file, or refuses with O_NOFOLLOW.
-            ViewIno::HashLink(_) | ViewIno::SearchLink(_) => Err(VfsError::NotFound),
+            ControlIno::HashLink(_) | ControlIno::SearchLink(_) => Err(VfsError::NotFound),
         }
     }
 
@@ -196,19 +204,19 @@ impl Views {
     pub(crate) fn list(
         &self,
         tree: &Tree,
-        dir: ViewIno,
+        dir: ControlIno,
         cookie: u64,
         each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
         let parent = match dir {
-            ViewIno::Control => tree.attr(Ino::ROOT)?,
-            ViewIno::ByHash | ViewIno::Search => self.attr(tree, ViewIno::Control)?,
-            ViewIno::Query(_) => self.attr(tree, ViewIno::Search)?,
-            ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
+            ControlIno::Control => tree.attr(Ino::ROOT)?,
+            ControlIno::ByHash | ControlIno::Search => self.attr(tree, ControlIno::Control)?,
+            ControlIno::Query(_) => self.attr(tree, ControlIno::Search)?,
+            ControlIno::File(_) | ControlIno::HashLink(_) | ControlIno::SearchLink(_) => {
                 return Err(VfsError::NotDirectory);
             }
         };
-        if matches!(dir, ViewIno::ByHash | ViewIno::Query(_)) {
+        if matches!(dir, ControlIno::ByHash | ControlIno::Query(_)) {
             tree.check_known()?;
         }
         let this = self.attr(tree, dir)?;
@@ -219,19 +227,20 @@ impl Views {
             }
         }
         match dir {
-            ViewIno::Control => self.list_control(tree, cookie, each),
-            ViewIno::ByHash => self.list_hashes(tree, cookie, each),
-            ViewIno::Query(id) => self.list_results(tree, id, cookie, each),
+            ControlIno::Control => self.list_control(tree, cookie, each),
+            ControlIno::ByHash => self.list_hashes(tree, cookie, each),
+            ControlIno::Query(id) => self.list_results(tree, id, cookie, each),
             // Searches of a user are private, and a walk over the whole tree should not enter them.
-            ViewIno::Search | ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
-                Ok(())
-            }
+            ControlIno::Search
+            | ControlIno::File(_)
+            | ControlIno::HashLink(_)
+            | ControlIno::SearchLink(_) => Ok(()),
         }
     }
 
     /// Returns whether [`refresh`](Self::refresh) would search.
-    pub(crate) fn must_search(&self, dir: ViewIno) -> bool {
-        let ViewIno::Query(id) = dir else { return false };
+    pub(crate) fn must_search(&self, dir: ControlIno) -> bool {
+        let ControlIno::Query(id) = dir else { return false };
         let generation = self.index.generation();
         matches!(self.searches().outdated(id, generation), Ok(Some(_)))
     }
@@ -239,10 +248,10 @@ impl Views {
     /// Searches again if the torrents have changed since the last results.
     pub(crate) fn refresh<'a, T: std::ops::Deref<Target = Tree>>(
         &self,
-        dir: ViewIno,
+        dir: ControlIno,
         tree: impl FnOnce() -> T + 'a,
     ) -> Result<(), VfsError> {
-        let ViewIno::Query(id) = dir else { return Ok(()) };
+        let ControlIno::Query(id) = dir else { return Ok(()) };
         let generation = self.index.generation();
         let Some(query) = self.searches().outdated(id, generation)? else { return Ok(()) };
         let found = self.index.search(&query, SEARCH_RESULTS_MAX);
@@ -257,11 +266,11 @@ impl Views {
         Ok(())
     }
 
-    fn child_of_control(&self, name: &str) -> Option<ViewIno> {
+    fn child_of_control(&self, name: &str) -> Option<ControlIno> {
         match name {
-            BY_HASH_NAME => Some(ViewIno::ByHash),
-            SEARCH_NAME => Some(ViewIno::Search),
-            _ => self.files.iter().position(|file| file.name == name).map(ViewIno::File),
+            BY_HASH_NAME => Some(ControlIno::ByHash),
+            SEARCH_NAME => Some(ControlIno::Search),
+            _ => self.files.iter().position(|file| file.name == name).map(ControlIno::File),
         }
     }
 
@@ -271,9 +280,9 @@ impl Views {
         cookie: u64,
         each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        let directories = [(BY_HASH_NAME, ViewIno::ByHash), (SEARCH_NAME, ViewIno::Search)];
+        let directories = [(BY_HASH_NAME, ControlIno::ByHash), (SEARCH_NAME, ControlIno::Search)];
         let files = self.files.iter().enumerate();
-        let files = files.map(|(position, file)| (file.name, ViewIno::File(position)));
+        let files = files.map(|(position, file)| (file.name, ControlIno::File(position)));
         for (own_cookie, (name, ino)) in (FIRST_COOKIE..).zip(directories.into_iter().chain(files))
         {
             if own_cookie > cookie && !each(&entry(name, own_cookie, self.attr(tree, ino)?)) {
@@ -291,7 +300,7 @@ impl Views {
         each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
         for Top { info_hash, ino, cookie, .. } in tree.tops_after(cookie) {
-            let attr = self.attr(tree, ViewIno::HashLink(ino))?;
+            let attr = self.attr(tree, ControlIno::HashLink(ino))?;
             if !each(&entry(&info_hash.to_string(), cookie, attr)) {
                 break;
             }
@@ -308,7 +317,7 @@ impl Views {
     ) -> Result<(), VfsError> {
         for (own_cookie, name, ino) in self.searches().results(id)?.after(cookie) {
             // A torrent that was removed since the search is skipped.
-            let Ok(attr) = self.attr(tree, ViewIno::SearchLink(ino)) else { continue };
+            let Ok(attr) = self.attr(tree, ControlIno::SearchLink(ino)) else { continue };
             if !each(&entry(name, own_cookie, attr)) {
                 break;
             }
@@ -322,7 +331,7 @@ impl Views {
     }
 }
 
-/// Returns the attributes of a view. Changes of them are not announced.
+/// Returns the attributes of a node. Changes of them are not announced.
 fn attr(ino: Ino, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
     Attr {
         ino,
@@ -336,12 +345,12 @@ fn attr(ino: Ino, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
     }
 }
 
-/// Returns the lookup result for a view. Changes of it are not announced.
+/// Returns the lookup result for a node. Changes of it are not announced.
 pub(crate) fn found(attr: Attr) -> Entry {
     Entry { attr, name_validity: Validity::Unannounced }
 }
 
-/// Returns an entry of a view's directory. Changes of it are not announced.
+/// Returns an entry of a node's directory. Changes of it are not announced.
 pub(crate) fn entry(name: &str, cookie: u64, attr: Attr) -> DirEntry<'_> {
     DirEntry { name, cookie, attr, name_validity: Validity::Unannounced }
 }

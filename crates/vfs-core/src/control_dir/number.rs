@@ -1,4 +1,4 @@
-//! Inode numbers of views: derived from their meaning, so that none is stored or reused.
+//! Inode numbers of the control directory: derived from their meaning, so that none is stored or reused.
 
 use crate::tree::FOLDER_NUMBER_MIN;
 use crate::{Ino, InodeNumbers};
@@ -14,18 +14,18 @@ const HASH_LINK: u64 = 1;
 /// link, with the same target, in all searches.
 const SEARCH_LINK: u64 = 2;
 
-/// Layout of the inode numbers of views.
+/// Layout of the inode numbers of the control directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ViewNumbers {
+pub(crate) struct ControlNumbers {
     /// Position of the upper bits.
     shift: u32,
     /// Upper bits of a search; the lower bits are its number, which is counted up.
     query: u64,
 }
 
-/// Meaning of a view's inode number.
+/// Meaning of an inode number in the control directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum ViewIno {
+pub(crate) enum ControlIno {
     /// `.tfs`.
     Control,
     /// `.tfs/by-hash`.
@@ -42,7 +42,7 @@ pub(crate) enum ViewIno {
     Query(u64),
 }
 
-impl ViewNumbers {
+impl ControlNumbers {
     pub(crate) fn new(numbers: InodeNumbers) -> Self {
         match numbers {
             InodeNumbers::Bits64 => Self { shift: 60, query: 4 },
@@ -50,32 +50,32 @@ impl ViewNumbers {
         }
     }
 
-    /// Returns the view of an inode number, if it belongs to one.
-    pub(crate) fn view(self, Ino(number): Ino) -> Option<ViewIno> {
+    /// Returns the meaning of an inode number, if it belongs to the control directory.
+    pub(crate) fn find(self, Ino(number): Ino) -> Option<ControlIno> {
         match (number >> self.shift, number & self.value_max()) {
-            (0, 2) => Some(ViewIno::Control),
-            (0, 3) => Some(ViewIno::ByHash),
-            (0, 4) => Some(ViewIno::Search),
+            (0, 2) => Some(ControlIno::Control),
+            (0, 3) => Some(ControlIno::ByHash),
+            (0, 4) => Some(ControlIno::Search),
             (0, FILES_MIN..FOLDER_NUMBER_MIN) => {
-                usize::try_from(number - FILES_MIN).ok().map(ViewIno::File)
+                usize::try_from(number - FILES_MIN).ok().map(ControlIno::File)
             }
-            (HASH_LINK, node) => Some(ViewIno::HashLink(Ino(node))),
-            (SEARCH_LINK, node) => Some(ViewIno::SearchLink(Ino(node))),
-            (query, id) if query == self.query => Some(ViewIno::Query(id)),
+            (HASH_LINK, node) => Some(ControlIno::HashLink(Ino(node))),
+            (SEARCH_LINK, node) => Some(ControlIno::SearchLink(Ino(node))),
+            (query, id) if query == self.query => Some(ControlIno::Query(id)),
             _ => None,
         }
     }
 
-    /// Returns the inode number of a view.
-    pub(crate) fn ino(self, view: ViewIno) -> Ino {
-        Ino(match view {
-            ViewIno::Control => 2,
-            ViewIno::ByHash => 3,
-            ViewIno::Search => 4,
-            ViewIno::File(position) => FILES_MIN + position as u64,
-            ViewIno::HashLink(Ino(node)) => HASH_LINK << self.shift | node,
-            ViewIno::SearchLink(Ino(node)) => SEARCH_LINK << self.shift | node,
-            ViewIno::Query(id) => self.query << self.shift | id,
+    /// Returns the inode number of a node.
+    pub(crate) fn ino(self, node: ControlIno) -> Ino {
+        Ino(match node {
+            ControlIno::Control => 2,
+            ControlIno::ByHash => 3,
+            ControlIno::Search => 4,
+            ControlIno::File(position) => FILES_MIN + position as u64,
+            ControlIno::HashLink(Ino(node)) => HASH_LINK << self.shift | node,
+            ControlIno::SearchLink(Ino(node)) => SEARCH_LINK << self.shift | node,
+            ControlIno::Query(id) => self.query << self.shift | id,
         })
     }
 
@@ -99,27 +99,27 @@ mod tests {
 
     #[track_caller]
     fn check(numbers: InodeNumbers, last_of_torrents: Ino, max: u64) {
-        let numbers = ViewNumbers::new(numbers);
-        let views = [
-            ViewIno::Control,
-            ViewIno::ByHash,
-            ViewIno::Search,
-            ViewIno::File(0),
-            ViewIno::File(63),
-            ViewIno::HashLink(Ino(TORRENTS_MIN)),
-            ViewIno::HashLink(last_of_torrents),
-            ViewIno::SearchLink(Ino(TORRENTS_MIN)),
-            ViewIno::SearchLink(last_of_torrents),
-            ViewIno::Query(1),
-            ViewIno::Query(numbers.value_max()),
+        let numbers = ControlNumbers::new(numbers);
+        let nodes = [
+            ControlIno::Control,
+            ControlIno::ByHash,
+            ControlIno::Search,
+            ControlIno::File(0),
+            ControlIno::File(63),
+            ControlIno::HashLink(Ino(TORRENTS_MIN)),
+            ControlIno::HashLink(last_of_torrents),
+            ControlIno::SearchLink(Ino(TORRENTS_MIN)),
+            ControlIno::SearchLink(last_of_torrents),
+            ControlIno::Query(1),
+            ControlIno::Query(numbers.value_max()),
         ];
-        for view in views {
-            assert_eq!(numbers.view(numbers.ino(view)), Some(view));
-            assert!(numbers.ino(view).0 <= max);
+        for node in nodes {
+            assert_eq!(numbers.find(numbers.ino(node)), Some(node));
+            assert!(numbers.ino(node).0 <= max);
         }
         let folder = Ino(FOLDER_NUMBER_MIN);
         for other in [Ino::ROOT, Ino(0), folder, Ino(TORRENTS_MIN), last_of_torrents] {
-            assert_eq!(numbers.view(other), None, "{other:?}");
+            assert_eq!(numbers.find(other), None, "{other:?}");
         }
     }
 }
