@@ -16,6 +16,7 @@ mod folder;
 mod history;
 mod inode;
 mod known;
+mod labels;
 mod layout;
 mod links;
 mod lookup;
@@ -28,6 +29,7 @@ mod ranges;
 mod recent;
 mod replace;
 mod totals;
+mod views;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub(crate) use folder::{FOLDER_NUMBER_MIN, FolderId, TorrentKey};
 pub use history::RestoredTorrent;
 use inode::{InodeTable, NUMBER_MIN, NodeRef};
 pub use known::KnownNode;
+use labels::Labels;
 pub(crate) use layout::TorrentTree;
 pub(crate) use node::{NodeBody, NodeIdx};
 pub(crate) use notices::Invalidation;
@@ -49,6 +52,7 @@ pub(crate) use paths::{Added, Top};
 use per_server::PerServerState;
 pub use ranges::NumberRange;
 use totals::Totals;
+pub(crate) use views::Views;
 
 use crate::{
     FileId, Geometry, InfoHash, Ino, InodeNumbers, ServerId, TorrentState, TorrentSummary,
@@ -153,6 +157,8 @@ pub(crate) struct Tree {
     /// Increases over all directories.
     next_cookie: u64,
     totals: Totals,
+    labels: Labels,
+    views: Option<Views>,
 }
 
 impl Tree {
@@ -168,6 +174,8 @@ impl Tree {
             torrent_counts: vec![0; server_names.len()],
             next_cookie: FIRST_COOKIE,
             totals: Totals::default(),
+            labels: Labels::default(),
+            views: None,
         }
     }
 

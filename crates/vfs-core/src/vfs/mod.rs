@@ -6,6 +6,7 @@ mod numbers;
 mod preload;
 mod read;
 mod servers;
+mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -6,6 +6,7 @@ mod edge_cases;
 mod engine;
 mod failover;
 mod invalidation;
+mod labels;
 mod late;
 mod links;
 mod listing;
