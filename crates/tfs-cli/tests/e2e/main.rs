@@ -40,6 +40,7 @@ mod pages;
 mod preload;
 mod process;
 mod released;
+mod removals;
 mod rqbit8;
 mod security;
 mod servers;
