@@ -100,6 +100,26 @@ pub(super) const ABSENCES: &[Absence] = &[
         reason: "errno and system calls are the business of fuse-adapter",
     },
     Absence {
+        package: "tfs-drop",
+        reach: Reach::Anywhere,
+        banned: &[
+            "fuser",
+            "hyper",
+            "serde",
+            "rustix",
+            "librqbit",
+            "rqbit-client",
+            "rqbit-source",
+            "rqbit-embedded",
+            "fuse-adapter",
+            "tfs-config",
+            "tfs-service",
+            "tfs-state",
+            "tfs-sys",
+        ],
+        reason: "the drop folder decides without kernel, network, disk and clock",
+    },
+    Absence {
         package: "rqbit-client",
         reach: Reach::Anywhere,
         banned: &[
