@@ -33,6 +33,7 @@ mod attr_options;
 mod cache_clear;
 mod callers;
 mod connection;
+mod drop;
 mod errno;
 mod filesystem;
 mod fusermount;
@@ -54,12 +55,15 @@ mod unmount;
 pub use attr_options::{AttrOptions, DiskUsage};
 pub use cache_clear::{KernelCaches, KernelCleared};
 pub use callers::Caller;
+pub use drop::{DropClock, DropMount, mount_drop};
 pub use fusermount::fusermount_path;
 pub use kernel_handle::KernelHandle;
 pub use kernel_probe::KernelFuse;
 pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{FuseMount, MountError, SessionError, check_fuse, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
-pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT, SecurityContext};
+pub use options::{
+    DropMountOptions, FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT, SecurityContext,
+};
 pub use reads::MountCounters;
 pub use unmount::{Holder, Unmount, UnmountError, unmount};

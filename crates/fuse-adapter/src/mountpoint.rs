@@ -92,7 +92,7 @@ fn clean_up_dead_mounts(path: &Path) -> Result<(), MountpointError> {
     let location = locate(path).map_err(failed)?;
     for _ in 0..DEAD_MOUNTS_MAX {
         let table = MountTable::read().map_err(failed)?;
-        if !table.at(&location).is_some_and(|entry| entry.is_tfs()) {
+        if !table.at(&location).is_some_and(|entry| entry.is_tfs() || entry.is_drop()) {
             return Ok(());
         }
         match liveness(&location) {

@@ -9,6 +9,9 @@ use crate::AttrOptions;
 /// Subtype: `/proc/mounts` shows the type `fuse.tfs`.
 const SUBTYPE: &str = "tfs";
 
+/// Subtype of drop folders, so that nothing takes one for a library: `fuse.tfs-drop`.
+const DROP_SUBTYPE: &str = "tfs-drop";
+
 /// Maximum length of a source name in bytes. The kernel accepts a page; `df` and `mount` show one
 /// line.
 const FS_NAME_BYTES_MAX: usize = 255;
@@ -111,6 +114,43 @@ impl MountOptions {
             "ro,nosuid,nodev,noexec,default_permissions{allow_other},fsname={},subtype={SUBTYPE}",
             self.fs_name,
         )
+    }
+}
+
+/// Options of the mount of a drop folder. All values are valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropMountOptions {
+    /// Source that `df` and `/proc/mounts` show: the mount point of the library.
+    pub fs_name: FsName,
+    /// A group whose members may use the folder besides the user who mounts.
+    pub gid: Option<u32>,
+}
+
+impl DropMountOptions {
+    /// Returns the data for `mount(2)`, for the device open as `device_fd`.
+    pub(crate) fn kernel_data(&self, device_fd: i32) -> String {
+        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        let allow_other = self.allow_other();
+        // S_IFDIR in octal. The kernel checks only the file type.
+        format!(
+            "fd={device_fd},rootmode=40000,user_id={uid},group_id={gid},\
+             default_permissions{allow_other},subtype={DROP_SUBTYPE}"
+        )
+    }
+
+    /// Returns the value of `fusermount3 -o`.
+    pub(crate) fn fusermount_data(&self) -> String {
+        let allow_other = self.allow_other();
+        format!(
+            "rw,nosuid,nodev,noexec,default_permissions{allow_other},fsname={},\
+             subtype={DROP_SUBTYPE}",
+            self.fs_name,
+        )
+    }
+
+    /// A group has access only if the kernel lets others in. The mode then keeps all others out.
+    fn allow_other(&self) -> &'static str {
+        if self.gid.is_some() { ",allow_other" } else { "" }
     }
 }
 
@@ -244,6 +284,21 @@ mod tests {
             )
         );
         assert!(!options.kernel_data(7, false).contains("context"));
+    }
+
+    #[test]
+    fn a_drop_folder_is_writable_and_open_to_a_group_only() {
+        let mut options = DropMountOptions { fs_name: FsName::new("/mnt/t"), gid: None };
+        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        let ids = format!("rootmode=40000,user_id={uid},group_id={gid}");
+        let data = format!("fd=7,{ids},default_permissions,subtype=tfs-drop");
+        assert_eq!(options.kernel_data(7), data);
+        options.gid = Some(5);
+        let data = format!("fd=7,{ids},default_permissions,allow_other,subtype=tfs-drop");
+        assert_eq!(options.kernel_data(7), data);
+        let data = "rw,nosuid,nodev,noexec,default_permissions,allow_other,fsname=/mnt/t,\
+            subtype=tfs-drop";
+        assert_eq!(options.fusermount_data(), data);
     }
 
     #[test]

@@ -33,8 +33,8 @@ macro_rules! refuse_with_error {
 }
 
 refuse_with_error! {
-    ReplyAttr ReplyData ReplyDirectory ReplyDirectoryPlus
-    ReplyEmpty ReplyEntry ReplyLseek ReplyOpen ReplyStatfs ReplyXattr
+    ReplyAttr ReplyCreate ReplyData ReplyDirectory ReplyDirectoryPlus
+    ReplyEmpty ReplyEntry ReplyLseek ReplyOpen ReplyStatfs ReplyWrite ReplyXattr
 }
 
 impl AnswerBytes for fuser::ReplyData {

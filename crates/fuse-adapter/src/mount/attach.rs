@@ -11,7 +11,8 @@ use rustix::mount::MountFlags;
 use rustix::process::geteuid;
 
 use super::MountError;
-use crate::{MountOptions, fusermount};
+use crate::options::DropMountOptions;
+use crate::{FsName, MountOptions, fusermount};
 
 /// The FUSE device.
 const DEVICE: &str = "/dev/fuse";
@@ -22,24 +23,38 @@ const FS_TYPE: &str = "fuse";
 /// Where a kernel with SELinux shows it.
 const SELINUX_DIR: &str = "/sys/fs/selinux";
 
-/// Flags of all mounts: torrents are untrusted data, and the mount is read-only.
-const FLAGS: MountFlags =
-    MountFlags::RDONLY.union(MountFlags::NOSUID).union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+/// Flags of all mounts: torrents are untrusted data.
+const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
-/// Mounts at `path`, and returns the FUSE device of the mount.
+/// Mounts a library at `path`, read-only, and returns the FUSE device of the mount.
 pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
     if geteuid().is_root() {
-        return attach_as_root(path, options);
+        let flags = FLAGS.union(MountFlags::RDONLY);
+        let data = |device| options.kernel_data(device, Path::new(SELINUX_DIR).is_dir());
+        return attach_as_root(path, &options.fs_name, flags, data);
     }
     // fusermount3 has no such option.
     if options.context.is_some() {
         return Err(MountError::ContextRefused);
     }
+    attach_as_user(path, &options.fusermount_data())
+}
+
+/// Mounts a drop folder at `path`, and returns the FUSE device of the mount.
+pub(crate) fn attach_drop(path: &Path, options: &DropMountOptions) -> Result<OwnedFd, MountError> {
+    if geteuid().is_root() {
+        let data = |device| options.kernel_data(device);
+        return attach_as_root(path, &options.fs_name, FLAGS, data);
+    }
+    attach_as_user(path, &options.fusermount_data())
+}
+
+fn attach_as_user(path: &Path, data: &str) -> Result<OwnedFd, MountError> {
     // fusermount3 opens the device itself, but its message for a missing device is unclear.
     if let Err(MountError::NoFuseDevice) = std::fs::metadata(DEVICE).map_err(device_error) {
         return Err(MountError::NoFuseDevice);
     }
-    fusermount::mount(path, &options.fusermount_data())
+    fusermount::mount(path, data)
         .map_err(|error| MountError::from_fusermount(path.to_owned(), error))
 }
 
@@ -59,13 +74,16 @@ pub fn check_fuse() -> Result<(), MountError> {
     }
 }
 
-fn attach_as_root(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
+fn attach_as_root(
+    path: &Path,
+    source: &FsName,
+    flags: MountFlags,
+    data: impl FnOnce(i32) -> String,
+) -> Result<OwnedFd, MountError> {
     let failed = |source| MountError::Mount { path: path.to_owned(), source };
     let device = File::options().read(true).write(true).open(DEVICE).map_err(device_error)?;
-    let data = options.kernel_data(device.as_raw_fd(), Path::new(SELINUX_DIR).is_dir());
-    let data = CString::new(data).map_err(|nul| failed(nul.into()))?;
-    let source = options.fs_name.as_str();
-    rustix::mount::mount(source, path, FS_TYPE, FLAGS, data.as_c_str())
+    let data = CString::new(data(device.as_raw_fd())).map_err(|nul| failed(nul.into()))?;
+    rustix::mount::mount(source.as_str(), path, FS_TYPE, flags, data.as_c_str())
         .map_err(|errno| failed(errno.into()))?;
     Ok(device.into())
 }

@@ -3,27 +3,28 @@
 mod attach;
 mod background;
 mod error;
+mod serve;
 mod target;
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use fuser::{Config, Session, SessionACL};
-use rustix::io::Errno;
 use tfs_sys::mountinfo::{Device, MountTable};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use vfs_core::{TorrentSource, Vfs};
 
+pub(crate) use self::attach::attach_drop;
 pub use self::attach::check_fuse;
 use self::background::Background;
 pub use self::error::{MountError, SessionError};
-use self::target::MountTarget;
+pub(crate) use self::serve::{SessionEnd, serve, wait_for_end};
+pub(crate) use self::target::MountTarget;
 use crate::attr::Ownership;
 use crate::callers::Callers;
 use crate::filesystem::{Entries, InlineReads, Listings, SearchQueue, TorrentFs};
@@ -41,10 +42,10 @@ use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
 const THREADS: usize = 4;
 
 /// How long users of an ending mount have to close it: their reads have failed by then.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// Maximum time for the session to end after an abort: a few system calls.
-const ABORT_TIME_MAX: Duration = Duration::from_secs(1);
+pub(crate) const ABORT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Mounts `vfs` at `mountpoint`, after [`check_mountpoint`]. Reads are answered on `runtime`.
 ///
@@ -108,7 +109,8 @@ pub fn mount<S: TorrentSource>(
         }
         let notifier = session.notifier();
         let background = Background { reads, notices };
-        let ended = serve(session, background.clone())?;
+        let ends = background.clone();
+        let ended = serve(session, move || ends.end())?;
         background.start(&vfs, &notifier);
         let kernel_side =
             KernelHandle::new(background.reads.clone(), callers, passthrough, notifier);
@@ -128,9 +130,6 @@ pub fn mount<S: TorrentSource>(
         }
     }
 }
-
-/// How the session ended; `None` while it runs.
-type SessionEnd = Option<Result<(), SessionError>>;
 
 /// A mounted filesystem.
 ///
@@ -189,12 +188,7 @@ impl FuseMount {
     /// # Cancel safety
     /// Nothing is lost; any number of callers may wait.
     pub async fn wait(&self) -> Result<(), SessionError> {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(ended) => ended.clone().unwrap_or(Ok(())),
-            // The session thread ended without a result: a panic outside of all handlers.
-            Err(_closed) => Err(SessionError::new(io::Error::other("the session was lost"))),
-        }
+        wait_for_end(self.ended.clone()).await
     }
 
     /// Ends the mount within seconds, even if it is in use: reads fail, the mount is detached, and
@@ -278,28 +272,4 @@ fn config() -> Config {
     let mut config = Config::default();
     config.n_threads = Some(THREADS);
     config
-}
-
-/// Runs the session on threads of its own until it ends.
-fn serve<S: TorrentSource>(
-    session: Session<TorrentFs<S>>,
-    background: Background,
-) -> io::Result<watch::Receiver<SessionEnd>> {
-    let (sender, ended) = watch::channel(None);
-    // The thread ends with the session, which ends with the mount.
-    thread::Builder::new().name("tfs-session".to_owned()).spawn(move || {
-        let result = match session.run() {
-            // A thread was reading a request when the connection closed. Linux 6.18 reports this
-            // for some unmounts, internal and external ones.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::CONNABORTED) => Ok(()),
-            result => result,
-        };
-        // Pending requests have got an error from the kernel.
-        background.end();
-        if let Err(error) = &result {
-            tracing::error!(%error, "the session failed");
-        }
-        sender.send_replace(Some(result.map_err(SessionError::new)));
-    })?;
-    Ok(ended)
 }

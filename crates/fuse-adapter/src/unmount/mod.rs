@@ -103,8 +103,8 @@ pub enum UnmountError {
     },
 }
 
-/// Unmounts the mount at `path`, if it is a tfs mount. A dead mount is always removed, even if it
-/// is in use.
+/// Unmounts the mount at `path`, if it is a tfs mount or the drop folder of one. A dead mount is
+/// always removed, even if it is in use.
 ///
 /// Does not access the mount, so it does not hang. If the mount is busy, the search for its users
 /// takes at most a few seconds.
@@ -131,7 +131,7 @@ fn device_of_tfs(path: &Path) -> Result<Device, UnmountError> {
     let table = MountTable::read().map_err(|source| UnmountError::Table { source })?;
     match table.at(path) {
         None => Err(UnmountError::NotMounted { path: path.to_owned() }),
-        Some(entry) if entry.is_tfs() => Ok(entry.device),
+        Some(entry) if entry.is_tfs() || entry.is_drop() => Ok(entry.device),
         Some(entry) => {
             Err(UnmountError::NotTfs { path: path.to_owned(), fs_type: entry.fs_type.clone() })
         }

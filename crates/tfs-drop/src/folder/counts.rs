@@ -2,6 +2,7 @@
 
 use super::node::{Draft, DraftPhase, FolderNode};
 use super::{DropFolder, FolderDir};
+use crate::limits::{DRAFT_BYTES_MAX, DRAFTS_MAX};
 use crate::{DraftReport, DraftState, FolderReport};
 
 /// Maximum number of drafts in a report.
@@ -14,6 +15,13 @@ impl DropFolder {
 
     pub(super) fn draft_bytes(&self) -> usize {
         self.all_drafts().map(|(_, draft)| draft.bytes.len()).sum()
+    }
+
+    /// Returns how many bytes and how many drafts may follow.
+    #[must_use]
+    pub fn space(&self) -> (usize, usize) {
+        let free_bytes = DRAFT_BYTES_MAX.saturating_sub(self.draft_bytes());
+        (free_bytes, DRAFTS_MAX.saturating_sub(self.draft_count()))
     }
 
     fn all_drafts(&self) -> impl Iterator<Item = (&FolderNode, &Draft)> {

@@ -291,6 +291,18 @@ impl DropFolder {
         if name.chars().any(char::is_control) { Err(DropFault::BadName) } else { Ok(name) }
     }
 
+    /// Shows why a name of a program was refused, under the name with its characters escaped.
+    pub fn note_bad_name(&mut self, parent: u64, name: &[u8], now: Duration) {
+        let Ok(dir) = self.dir(parent) else { return };
+        let shown = vfs_core::escape(&String::from_utf8_lossy(name));
+        let reason = match Self::check_name(name) {
+            Err(DropFault::NameTooLong) => "its name is longer than 255 bytes",
+            _ => "its name has control characters, or is not UTF-8",
+        };
+        self.refused += 1;
+        self.write_note(dir, &shown, reason, now);
+    }
+
     /// Returns the index of a directory.
     fn dir(&self, ino: u64) -> Result<usize, DropFault> {
         match self.dirs.iter().position(|dir| dir.ino == ino) {

@@ -16,6 +16,9 @@ pub use self::locate::{Location, locate};
 /// Filesystem type of tfs mounts in the table.
 pub const FS_TYPE: &str = "fuse.tfs";
 
+/// Filesystem type of drop folders in the table. Their source is the mount point of their library.
+pub const DROP_FS_TYPE: &str = "fuse.tfs-drop";
+
 /// The table of this process's mount namespace.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
@@ -62,6 +65,12 @@ impl MountEntry {
     pub fn is_tfs(&self) -> bool {
         self.fs_type == FS_TYPE
     }
+
+    /// Returns whether it is the drop folder of a tfs mount.
+    #[must_use]
+    pub fn is_drop(&self) -> bool {
+        self.fs_type == DROP_FS_TYPE
+    }
 }
 
 /// All mounts of a namespace.
@@ -93,6 +102,11 @@ impl MountTable {
     /// Returns the tfs mounts, oldest first.
     pub fn tfs(&self) -> impl Iterator<Item = &MountEntry> {
         self.entries.iter().filter(|entry| entry.is_tfs())
+    }
+
+    /// Returns the drop folders of tfs mounts, oldest first.
+    pub fn drops(&self) -> impl Iterator<Item = &MountEntry> {
+        self.entries.iter().filter(|entry| entry.is_drop())
     }
 
     /// Returns all mounts of a filesystem, including those that another mount covers.
