@@ -96,6 +96,22 @@ pub struct Query {
     pattern: Option<QueryPattern>,
 }
 
+/// Whether the case of letters counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LetterCase {
+    Exact,
+    Any,
+}
+
+/// A glob or regular expression before it is compiled.
+struct PatternText<'a> {
+    /// As the user wrote it.
+    text: &'a str,
+    regex: &'a str,
+    is_for_name: bool,
+    case: LetterCase,
+}
+
 #[derive(Debug)]
 struct QueryPattern {
     regex: Regex,
@@ -137,6 +153,18 @@ impl Query {
     /// # Errors
     /// `Empty`, `TooLong`, `Glob` or `TooLarge`.
     pub fn glob(glob: &str) -> Result<Self, QueryError> {
+        Self::glob_with(glob, LetterCase::Exact)
+    }
+
+    /// Matches as [`glob`](Self::glob) does, in any case of letters.
+    ///
+    /// # Errors
+    /// `Empty`, `TooLong`, `Glob` or `TooLarge`.
+    pub fn glob_in_any_case(glob: &str) -> Result<Self, QueryError> {
+        Self::glob_with(glob, LetterCase::Any)
+    }
+
+    fn glob_with(glob: &str, case: LetterCase) -> Result<Self, QueryError> {
         check_len(glob)?;
         let composed = compose(glob);
         let regex = glob::to_regex(&composed).map_err(|(position, fault)| QueryError::Glob {
@@ -144,7 +172,9 @@ impl Query {
             position: position + 1,
             fault,
         })?;
-        Self::pattern(PatternKind::Glob, glob, &regex, !glob.contains('/'))
+        let pattern =
+            PatternText { text: glob, regex: &regex, is_for_name: !glob.contains('/'), case };
+        Self::pattern(PatternKind::Glob, &pattern)
     }
 
     /// Matches paths that contain a match of a regular expression. Case-sensitive, unless the
@@ -155,8 +185,22 @@ impl Query {
     /// # Errors
     /// `Empty`, `TooLong`, `Regex` or `TooLarge`.
     pub fn regex(regex: &str) -> Result<Self, QueryError> {
-        check_len(regex)?;
-        Self::pattern(PatternKind::Regex, regex, &compose(regex), false)
+        Self::regex_with(regex, LetterCase::Exact)
+    }
+
+    /// Matches as [`regex`](Self::regex) does, in any case of letters, unless the expression
+    /// contains `(?-i)`.
+    ///
+    /// # Errors
+    /// `Empty`, `TooLong`, `Regex` or `TooLarge`.
+    pub fn regex_in_any_case(regex: &str) -> Result<Self, QueryError> {
+        Self::regex_with(regex, LetterCase::Any)
+    }
+
+    fn regex_with(text: &str, case: LetterCase) -> Result<Self, QueryError> {
+        check_len(text)?;
+        let pattern = PatternText { text, regex: &compose(text), is_for_name: false, case };
+        Self::pattern(PatternKind::Regex, &pattern)
     }
 
     /// Returns the syntax of the query.
@@ -165,16 +209,17 @@ impl Query {
         self.kind
     }
 
-    fn pattern(
-        kind: PatternKind,
-        text: &str,
-        regex: &str,
-        is_for_name: bool,
-    ) -> Result<Self, QueryError> {
+    fn pattern(kind: PatternKind, pattern: &PatternText<'_>) -> Result<Self, QueryError> {
+        let &PatternText { text, regex, is_for_name, case } = pattern;
         let refused = |reason: String| QueryError::Regex { regex: text.to_owned(), reason };
-        let mut parser = regex_syntax::ParserBuilder::new().nest_limit(NEST_MAX).build();
+        let is_any_case = case == LetterCase::Any;
+        let mut parser = regex_syntax::ParserBuilder::new()
+            .nest_limit(NEST_MAX)
+            .case_insensitive(is_any_case)
+            .build();
         let hir = parser.parse(regex).map_err(|error| refused(reason(&error)))?;
         let built = RegexBuilder::new(regex)
+            .case_insensitive(is_any_case)
             .nest_limit(NEST_MAX)
             .size_limit(COMPILED_BYTES_MAX)
             .dfa_size_limit(DFA_BYTES_MAX)
@@ -189,9 +234,11 @@ impl Query {
         Ok(Self { kind, required, pattern: Some(QueryPattern { regex, is_for_name }) })
     }
 
-    /// Returns whether a name matches, as that of a file in the root does.
+    /// Returns whether a path matches. A glob without a slash is matched with its last name.
     #[must_use]
-    pub fn is_match(&self, name: &str) -> bool {
+    pub fn is_match(&self, path: &str) -> bool {
+        let is_for_name = self.pattern.as_ref().is_some_and(|pattern| pattern.is_for_name);
+        let name = if is_for_name { path.rsplit('/').next().unwrap_or(path) } else { path };
         let folded = fold(name);
         self.required.iter().all(|word| word.is_in(folded.as_bytes()))
             && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))

@@ -201,3 +201,16 @@ fn what_cannot_be_a_query_is_refused_by_name() {
     }
     assert!(Query::regex(&deep).unwrap_err().to_string().contains("nest"));
 }
+
+#[test]
+fn patterns_of_views_ignore_case_and_paths_match_with_their_last_name() {
+    let glob = Query::glob_in_any_case("*.Mkv").unwrap();
+    assert!(glob.is_match("a.MKV") && glob.is_match("d/É.mkv") && !glob.is_match("mkv"));
+    let glob = Query::glob_in_any_case("d/*.mkv").unwrap();
+    assert!(glob.is_match("D/a.mkv") && !glob.is_match("d/e/a.mkv"));
+    let regex = Query::regex_in_any_case("s0[1-3]É").unwrap();
+    assert!(regex.is_match("x/S02e\u{301}") && regex.is_match("s03é"));
+    let exact = Query::regex_in_any_case("(?-i)S01").unwrap();
+    assert!(exact.is_match("S01") && !exact.is_match("s01"));
+    assert!(!Query::glob("*.mkv").unwrap().is_match("a.MKV"));
+}
