@@ -1,0 +1,32 @@
+//! The views of tfs: rules that sort torrents into directories.
+//!
+//! ```text
+//! ViewSpec     what a user wrote
+//!   Views      compiled: the Arrangement that the tree of vfs-core asks
+//!     Conditions   which torrents: by kind, name, size, server, tag, date, selection
+//!     HideRule     which of their files are left out
+//!     NameTemplate the names of their folders, from parsed release names
+//! TorrentKind  film, show, anime, music, book or software, from names and files
+//! ```
+//!
+//! # Invariants
+//! No clock, no disk and no network: the place of a torrent depends on the torrent and the rules
+//! only, so that a restart shows the same tree. Patterns are bounded; a match takes linear time.
+
+mod conditions;
+mod facts;
+mod folder_name;
+mod hide;
+mod kind;
+mod marks;
+mod media;
+mod problem;
+mod release;
+mod spec;
+mod views;
+
+pub use kind::{TorrentKind, UnknownKind};
+pub use problem::ViewProblem;
+pub use release::ReleaseName;
+pub use spec::{ConditionSpec, ViewDepth, ViewSpec};
+pub use views::{ExplainedPlace, REST_NAME, SkippedView, VIEWS_MAX, Views};
