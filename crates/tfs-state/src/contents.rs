@@ -184,6 +184,7 @@ impl Contents {
             info_hash: entry.info_hash,
             name: entry.name,
             first_seen: to_time(entry.first_seen),
+            finished_at: None,
         });
         known.remembered = remembered.collect();
         known

@@ -77,5 +77,5 @@ pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentFile, TorrentState,
     TorrentSummary,
 };
-pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout};
+pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout, TorrentTime};
 pub use vfs::{OpenReader, Vfs, VfsConfig};

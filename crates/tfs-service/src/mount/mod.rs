@@ -454,7 +454,8 @@ fn make_vfs(
     let MountSettings { read, show_control, layout, inode32, .. } = settings;
     let inode_numbers = if *inode32 { InodeNumbers::Bits32 } else { InodeNumbers::Bits64 };
     let (read, show_control, layout) = (*read, *show_control, *layout);
-    let config = VfsConfig { read, show_control, layout, inode_numbers };
+    let times = vfs_core::TorrentTime::default();
+    let config = VfsConfig { read, show_control, layout, inode_numbers, times };
     let sources: Vec<_> = connections.iter().map(ConnectedServer::source).collect();
     Arc::new_cyclic(|vfs| {
         let files = control_files(vfs, about);

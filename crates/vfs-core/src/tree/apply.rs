@@ -266,7 +266,9 @@ impl Tree {
             let (parent, inos) = (folder.ino, Arc::default());
             let standing = PerServerState::new(server, summary);
             let totals = Totals::default();
-            let torrent = TreeTorrent { tree, inos, parent, standing, first_seen: seen_at, totals };
+            let (first_seen, finished_at) = (seen_at, None);
+            let torrent =
+                TreeTorrent { tree, inos, parent, standing, first_seen, finished_at, totals };
             self.torrents.insert(key, torrent);
             self.unnamed.insert(key);
             self.count(server, |count| count.saturating_add(1));
@@ -275,6 +277,7 @@ impl Tree {
         let inos = self.inodes.attach(&tree);
         let memory = folder.past.on_added(key.info_hash);
         let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
+        let finished_at = memory.as_ref().and_then(|memory| memory.finished_at);
         let had = memory.map(|memory| memory.name);
         let named = NameOwner { info_hash: key.info_hash, cookie: self.next_cookie };
         self.next_cookie += 1;
@@ -283,7 +286,7 @@ impl Tree {
         let (parent, standing) = (folder.ino, PerServerState::new(server, summary));
         folder.directory_count = folder.directory_count.saturating_add(usize::from(is_directory));
         let totals = Totals::default();
-        let torrent = TreeTorrent { tree, inos, parent, standing, first_seen, totals };
+        let torrent = TreeTorrent { tree, inos, parent, standing, first_seen, finished_at, totals };
         self.torrents.insert(key, torrent);
         self.sum_up(key);
         self.count(server, |count| count.saturating_add(1));
@@ -304,7 +307,8 @@ impl Tree {
         let name = folder.names.remove(key.info_hash)?;
         let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
         notices.push(Invalidation::Removed { parent: folder.ino, name: name.clone(), child });
-        let memory = PastTorrent { name: name.clone(), first_seen: torrent.first_seen };
+        let TreeTorrent { first_seen, finished_at, .. } = torrent;
+        let memory = PastTorrent { name: name.clone(), first_seen, finished_at };
         folder.past.on_removed(key.info_hash, memory);
         Some(name)
     }
@@ -312,7 +316,8 @@ impl Tree {
     fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<RestoredTorrent> {
         let folder = self.folder(id)?;
         let name = folder.names.name(info_hash)?.to_owned();
-        let first_seen = self.torrents.get(&TorrentKey { folder: id, info_hash })?.first_seen;
-        Some(RestoredTorrent { info_hash, name, first_seen })
+        let torrent = self.torrents.get(&TorrentKey { folder: id, info_hash })?;
+        let TreeTorrent { first_seen, finished_at, .. } = *torrent;
+        Some(RestoredTorrent { info_hash, name, first_seen, finished_at })
     }
 }

@@ -14,6 +14,8 @@ pub struct RestoredTorrent {
     pub name: String,
     /// When it was first seen, in seconds since 1970.
     pub first_seen: i64,
+    /// When it was first seen complete, in seconds since 1970; `None` if it never was.
+    pub finished_at: Option<i64>,
 }
 
 /// State of a torrent when it was last in the tree.
@@ -21,6 +23,7 @@ pub struct RestoredTorrent {
 pub(super) struct PastTorrent {
     pub(super) name: String,
     pub(super) first_seen: i64,
+    pub(super) finished_at: Option<i64>,
 }
 
 /// Minimum number of removed torrents that are kept: as many as the state on disk keeps.
@@ -44,9 +47,10 @@ impl Default for NameHistory {
 impl NameHistory {
     /// Adds a restored torrent, unless newer state exists.
     pub(super) fn remember(&mut self, remembered: RestoredTorrent) {
-        let RestoredTorrent { info_hash, name, first_seen } = remembered;
+        let RestoredTorrent { info_hash, name, first_seen, finished_at } = remembered;
         if self.gone.get(&info_hash).is_none() {
-            self.kept.entry(info_hash).or_insert(PastTorrent { name, first_seen });
+            let past = PastTorrent { name, first_seen, finished_at };
+            self.kept.entry(info_hash).or_insert(past);
         }
     }
 
@@ -81,7 +85,8 @@ mod tests {
             bytes[..8].copy_from_slice(&n.to_le_bytes());
             InfoHash::from_bytes(bytes)
         };
-        let memory = |n: usize| PastTorrent { name: format!("t{n}"), first_seen: 1 };
+        let memory =
+            |n: usize| PastTorrent { name: format!("t{n}"), first_seen: 1, finished_at: None };
         for n in 0..20 * GONE_MIN {
             past.on_removed(hash(n), memory(n));
             assert!(past.gone.len() <= 2 * GONE_MIN);

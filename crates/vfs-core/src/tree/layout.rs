@@ -16,7 +16,7 @@ const CREATED_AHEAD_MAX: i64 = 24 * 60 * 60;
 const CLOCK_MIN: i64 = 1_767_225_600;
 
 /// The nodes of one torrent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TorrentTree {
     key: TorrentKey,
     /// Prefix of the identities of all nodes.
@@ -93,6 +93,11 @@ impl TorrentTree {
             piece_len: details.piece_len,
             file_offsets: file_offsets.collect(),
         }
+    }
+
+    /// Returns the same layout with another time, in seconds since 1970.
+    pub(super) fn with_mtime(self, mtime: i64) -> Self {
+        Self { mtime: mtime.max(0), ..self }
     }
 
     /// Returns whether another layout of the same torrent is equal.

@@ -28,6 +28,7 @@ mod per_server;
 mod ranges;
 mod recent;
 mod replace;
+mod times;
 mod totals;
 mod views;
 
@@ -51,6 +52,7 @@ pub(crate) use notices::Invalidation;
 pub(crate) use paths::{Added, Top};
 use per_server::PerServerState;
 pub use ranges::NumberRange;
+pub use times::TorrentTime;
 use totals::Totals;
 pub(crate) use views::Views;
 
@@ -135,6 +137,8 @@ struct TreeTorrent {
     standing: PerServerState,
     /// When it was first seen, in seconds since 1970.
     first_seen: i64,
+    /// When it was first seen complete, in seconds since 1970.
+    finished_at: Option<i64>,
     /// Its part of the sums over all torrents.
     totals: Totals,
 }
@@ -159,6 +163,8 @@ pub(crate) struct Tree {
     totals: Totals,
     labels: Labels,
     views: Option<Views>,
+    /// Which times torrents show.
+    times: TorrentTime,
 }
 
 impl Tree {
@@ -176,6 +182,7 @@ impl Tree {
             totals: Totals::default(),
             labels: Labels::default(),
             views: None,
+            times: TorrentTime::default(),
         }
     }
 

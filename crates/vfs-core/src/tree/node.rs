@@ -24,7 +24,7 @@ pub(super) struct NodeIdentity {
 }
 
 /// A node. There are as many as files and directories, so each byte counts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LayoutNode {
     /// The escaped name; empty for the torrent's top, whose name is stored in its directory.
     pub(crate) name: Box<str>,
@@ -32,7 +32,7 @@ pub(crate) struct LayoutNode {
     pub(crate) body: NodeBody,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NodeBody {
     /// Children are sorted by name.
     Directory {

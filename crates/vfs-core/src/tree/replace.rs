@@ -70,10 +70,12 @@ impl Tree {
         layout: TorrentTree,
         notices: &mut Vec<Invalidation>,
     ) -> Option<Arc<TorrentTree>> {
+        let key = layout.key();
+        // It may have finished since the layout was made.
+        let layout = self.dated(layout, self.torrents.get(&key)?.first_seen);
         if !layout.is_shown() || !self.is_other_layout(&layout) {
             return None;
         }
-        let key = layout.key();
         let name: Box<str> = self.name(key)?.into();
         let torrent = self.torrents.get(&key)?;
         let mut before = self.nodes_of(torrent, &name);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Vfs;
-use crate::tree::{Changes, TorrentTree};
+use crate::tree::{Changes, TorrentTree, Tree};
 use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
 impl<S: TorrentSource> Vfs<S> {
@@ -42,14 +42,34 @@ impl<S: TorrentSource> Vfs<S> {
         let layouts = known.filter_map(|details| {
             let first_seen = self.tree().shown_since(server, details.info_hash)?;
             let layout = TorrentTree::in_folder(details, first_seen, folder, name.as_deref());
-            self.tree().is_other_layout(&layout).then_some(layout)
+            let tree = self.tree();
+            let layout = tree.dated(layout, first_seen);
+            tree.is_other_layout(&layout).then_some(layout)
         });
         let layouts: Vec<_> = layouts.collect();
         if layouts.is_empty() {
             return 0;
         }
+        self.replace(server, |_tree| ((), layouts)).1
+    }
+
+    /// Replaces the layouts of torrents with those that `change` returns, and notifies the sink. No
+    /// other thread changes torrents meanwhile. Returns the other result of `change`, and the
+    /// number of changed torrents.
+    pub(super) fn replace<T>(
+        &self,
+        server: ServerId,
+        change: impl FnOnce(&mut Tree) -> (T, Vec<TorrentTree>),
+    ) -> (T, usize) {
         let sink = self.sink();
-        let (replaced, notices) = self.tree_mut().replace_layouts(server, layouts);
+        let (result, (replaced, notices)) = {
+            let mut tree = self.tree_mut();
+            let (result, layouts) = change(&mut tree);
+            (result, tree.replace_layouts(server, layouts))
+        };
+        if replaced.is_empty() {
+            return (result, 0);
+        }
         let hashes: HashSet<_> = replaced.iter().map(|tree| tree.info_hash()).collect();
         for (handle, file) in self.handles.all() {
             if hashes.contains(&file.id.torrent)
@@ -67,6 +87,6 @@ impl<S: TorrentSource> Vfs<S> {
         if let Some(sink) = &*sink {
             notices.iter().for_each(|notice| notice.tell(&**sink));
         }
-        replaced.len()
+        (result, replaced.len())
     }
 }

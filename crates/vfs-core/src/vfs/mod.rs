@@ -6,6 +6,7 @@ mod numbers;
 mod preload;
 mod read;
 mod servers;
+mod times;
 mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,7 +21,7 @@ use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
     Ino, InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait,
-    RootLayout, SearchHit, SeekTo, TorrentSource, Validity, VfsError, xattr,
+    RootLayout, SearchHit, SeekTo, TorrentSource, TorrentTime, Validity, VfsError, xattr,
 };
 
 /// Facts about a node, and the names of its servers.
@@ -40,6 +41,8 @@ pub struct VfsConfig {
     pub layout: RootLayout,
     /// Scheme of inode numbers.
     pub inode_numbers: InodeNumbers,
+    /// Which time the files of a torrent show.
+    pub times: TorrentTime,
 }
 
 /// An open file and the activity of its reader.
@@ -110,8 +113,9 @@ impl<S: TorrentSource> Vfs<S> {
             None => position.to_string(),
         });
         let names: Vec<_> = names.collect();
+        let tree = Tree::new(config.layout, &names, config.inode_numbers);
         Self {
-            tree: RwLock::new(Tree::new(config.layout, &names, config.inode_numbers)),
+            tree: RwLock::new(tree.with_times(config.times)),
             sink: Mutex::new(None),
             control: ControlDir::new(Vec::new(), ControlNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,

@@ -206,7 +206,7 @@ impl<S: TorrentSource> Vfs<S> {
         let layouts = map_parallel(details, |details| {
             let first_seen = first_seen(details.info_hash);
             let layout = TorrentTree::in_folder(&details, first_seen, folder, name.as_deref());
-            (details.info_hash, layout)
+            (details.info_hash, self.tree().dated(layout, first_seen))
         });
         layouts.into_iter().collect()
     }

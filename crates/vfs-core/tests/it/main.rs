@@ -18,4 +18,5 @@ mod read;
 mod seek;
 mod servers;
 mod support;
+mod times;
 mod tree;

@@ -70,7 +70,12 @@ fn one_info_hash_is_one_torrent_with_the_best_that_is_said_of_it() {
 
     assert_eq!(stage.hear(HOME).added, [(hash, "film".to_owned())]);
     let changes = stage.hear(AWAY);
-    let film = RestoredTorrent { info_hash: hash, name: "film".to_owned(), first_seen: SEEN_AT };
+    let film = RestoredTorrent {
+        info_hash: hash,
+        name: "film".to_owned(),
+        first_seen: SEEN_AT,
+        finished_at: None,
+    };
     assert_eq!(changes.joined, [film]);
     assert_eq!(changes.added.len(), 1);
     assert_eq!(stage.names(Ino::ROOT), ["film", "other"]);
@@ -223,7 +228,8 @@ fn names_and_times_come_back_whichever_server_has_the_torrent_first() {
     film.files[0].kind = FileKind::Regular;
     let hash = film.info_hash;
     let name = format!("film [{}]", hash.short());
-    let remembered = RestoredTorrent { info_hash: hash, name: name.clone(), first_seen: 77 };
+    let remembered =
+        RestoredTorrent { info_hash: hash, name: name.clone(), first_seen: 77, finished_at: None };
     stage.vfs.remember(AWAY, Some(90), [remembered]);
     stage.home.add(film);
     stage.hear(HOME);

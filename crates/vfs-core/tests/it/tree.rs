@@ -465,6 +465,7 @@ fn names_that_were_shown_are_kept() {
         info_hash: InfoHash::from_bytes([id; 20]),
         name: name.to_owned(),
         first_seen: SEEN_AT,
+        finished_at: None,
     };
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
     let remembered = [
@@ -520,6 +521,7 @@ fn times_are_those_of_the_first_sight_and_of_the_last_change() {
         info_hash: InfoHash::from_bytes([id; 20]),
         name: format!("t{id}"),
         first_seen: now - 5,
+        finished_at: None,
     });
     vfs.remember(ServerId::FIRST, Some(now - 3), remembered);
     vfs.apply(ServerId::FIRST, Vec::new(), Vec::new(), now - 2);
