@@ -53,7 +53,7 @@ fn attributes_tell_what_stat_does_not() {
         let path = |name: &str| mount.mountpoint().join(name);
         let hash = format!("user.tfs.info_hash={}", "01".repeat(20));
         let torrent = |index: Option<&str>, progress: &str, have: &str| {
-            let mut lines = vec![hash.clone()];
+            let mut lines = vec![hash.clone(), "user.tfs.name=t".to_owned()];
             lines.extend(index.map(|index| format!("user.tfs.file_index={index}")));
             lines.extend([
                 "user.tfs.state=paused".to_owned(),
@@ -68,6 +68,9 @@ fn attributes_tell_what_stat_does_not() {
         assert_eq!(dump(&path("t/sub")), torrent(None, "33.33", "1000"));
         assert_eq!(dump(&path("t/sub/b")), torrent(Some("1"), "33.33", "1000"));
         assert_eq!(value(&path("single"), "user.tfs.state"), "live");
+        let tags = ["film", "kids"].map(str::to_owned);
+        fixture.vfs.set_tags(file_id(2, 0).torrent, tags.into(), 1);
+        assert_eq!(value(&path("single"), "user.tfs.tags"), "film,kids");
         assert_eq!(value(&path("t/link"), "user.tfs.file_index"), "0");
         assert_eq!(llistxattr(path("t/link"), &mut [0; 100]), Ok(0));
         assert_eq!(dump(mount.mountpoint()), [""; 0]);

@@ -1,13 +1,19 @@
 //! Facts about a node beyond its attributes.
 
+use std::sync::Arc;
+
 use super::node::{NodeBody, NodeIdx};
 use super::{Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
 /// Facts about a node of an existing torrent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NodeFacts {
     pub(crate) torrent: InfoHash,
+    /// Name of the torrent, not escaped.
+    pub(crate) name: Box<str>,
+    /// Tags of the torrent, in their order.
+    pub(crate) tags: Arc<[String]>,
     pub(crate) kind: NodeKind,
     /// Its index in the torrent, for a file.
     pub(crate) file: Option<FileIndex>,
@@ -39,6 +45,8 @@ impl Tree {
         };
         let facts = NodeFacts {
             torrent: torrent.tree.info_hash(),
+            name: torrent.tree.raw_name().into(),
+            tags: self.tags(torrent.tree.info_hash()),
             kind: node.kind(),
             file,
             state: shown.state,
