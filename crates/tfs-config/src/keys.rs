@@ -342,7 +342,7 @@ const READ: [Key; 8] = [
     ),
 ];
 
-const METADATA: [Key; 10] = [
+const METADATA: [Key; 11] = [
     key(
         "metadata.poll_interval",
         ValueKind::Time,
@@ -422,6 +422,14 @@ const METADATA: [Key; 10] = [
         "What `df` shows as used. `none`: nothing, since the mount itself uses no disk, so alarms \
          about full disks do not fire. `downloaded`: what is downloaded; what is missing is \
          available.",
+    ),
+    key(
+        "metadata.times",
+        ValueKind::Choice(&["created", "added", "finished"]),
+        Is("\"created\""),
+        Some("--times"),
+        "Which time the files of a torrent show. `created`: its creation date. `added`: when tfs \
+         first saw it. `finished`: when tfs first saw it complete, and before that as `added`.",
     ),
 ];
 

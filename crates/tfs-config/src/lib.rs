@@ -51,7 +51,7 @@ pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData,
     MissingError, MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection,
-    ReadSection, ServerSection, Settings,
+    ReadSection, ServerSection, Settings, TimesMode,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

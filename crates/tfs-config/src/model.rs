@@ -150,6 +150,19 @@ pub struct MetadataSection {
     pub holes: bool,
     pub inode32: bool,
     pub disk_usage: DiskUsageMode,
+    pub times: TimesMode,
+}
+
+/// Which time the files of a torrent show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimesMode {
+    /// The creation date of the torrent.
+    Created,
+    /// When it was first seen.
+    Added,
+    /// When it was first seen complete.
+    Finished,
 }
 
 /// What `df` shows as used.

@@ -8,6 +8,7 @@ use super::absences::Absences;
 use super::index::TorrentEvent;
 use super::proofs::{ProofEvent, WireVerified};
 use super::record::{RecordKind, put};
+use super::selection::{KeptSelection, WireSelection};
 use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// Pending changes.
@@ -22,6 +23,10 @@ pub(super) struct WriteBatch {
     pub(super) absences: Option<Absences>,
     /// Inode numbers allocated to torrents.
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,
+    /// When torrents were first seen complete, in seconds since 1970.
+    pub(super) finished: Vec<(InfoHash, i64)>,
+    /// Selections of torrents; `None` removes a recorded one.
+    pub(super) selections: BTreeMap<InfoHash, Option<KeptSelection>>,
     /// The last verification event of each file.
     pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
@@ -55,6 +60,13 @@ impl WriteBatch {
         for (info_hash, NumberRange { first, count }) in &self.numbers {
             let numbers = WireNumbers { first: *first, count: *count };
             put(lines, RecordKind::Numbers, Some(*info_hash), &numbers);
+        }
+        for (info_hash, at) in &self.finished {
+            put(lines, RecordKind::Finished, Some(*info_hash), &WireAt { at: *at });
+        }
+        for (info_hash, selection) in &self.selections {
+            let selection = selection.as_ref().map(WireSelection::from);
+            put(lines, RecordKind::Selected, Some(*info_hash), &selection);
         }
         if let Some(absences) = &self.absences {
             put(lines, RecordKind::Absences, None, absences);

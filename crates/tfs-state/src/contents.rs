@@ -9,6 +9,7 @@ use super::index::{StateIndex, TorrentEvent};
 use super::known::KnownTree;
 use super::proofs::{KeptVerifications, ProofEvent, WireVerified};
 use super::record::{BadRecord, LogRecord, RecordKind};
+use super::selection::{KeptSelection, WireSelection};
 use super::wire::{
     WireAt, WireCame, WireDetails, WireNumbers, WireSummary, is_improvement, to_summary, to_time,
 };
@@ -29,6 +30,9 @@ pub(super) struct Contents {
     proofs: BTreeMap<InfoHash, KeptVerifications>,
     absences: Absences,
     numbers: BTreeMap<InfoHash, NumberRange>,
+    /// When torrents were first seen complete, in seconds since 1970.
+    finished: BTreeMap<InfoHash, i64>,
+    selections: BTreeMap<InfoHash, KeptSelection>,
 }
 
 /// The value of a record of details or progress, which are most of a log. Decoding needs no other
@@ -63,7 +67,9 @@ impl DecodedRecord {
             | RecordKind::Verified
             | RecordKind::Discarded
             | RecordKind::Absences
-            | RecordKind::Numbers => Ok(Self::Small),
+            | RecordKind::Numbers
+            | RecordKind::Finished
+            | RecordKind::Selected => Ok(Self::Small),
         }
     }
 }
@@ -131,6 +137,17 @@ impl Contents {
                 let WireNumbers { first, count } = record.value()?;
                 self.numbers.insert(record.torrent()?, NumberRange { first, count });
             }
+            RecordKind::Finished => {
+                let WireAt { at } = record.value()?;
+                self.finished.entry(record.torrent()?).or_insert(at);
+            }
+            RecordKind::Selected => {
+                let torrent = record.torrent()?;
+                match record.value::<Option<WireSelection>>()?.and_then(WireSelection::into_kept) {
+                    Some(selection) => drop(self.selections.insert(torrent, selection)),
+                    None => drop(self.selections.remove(&torrent)),
+                }
+            }
         }
         Ok(())
     }
@@ -148,13 +165,23 @@ impl Contents {
     pub(super) fn into_small(self, now: i64) -> Small {
         let index = self.index(now);
         let Self { changed_at, mut proofs, absences, mut numbers, .. } = self;
+        let (mut finished, mut selections) = (self.finished, self.selections);
         let present: HashSet<_> = index.present().map(|entry| entry.info_hash).collect();
         proofs.retain(|torrent, _| present.contains(torrent));
         // The numbers of removed torrents are kept as long as their names.
         let known: HashSet<_> = index.torrents.iter().map(|entry| entry.info_hash).collect();
         numbers.retain(|torrent, _| known.contains(torrent));
-        let numbers = numbers.into_iter().collect();
-        Small { index, changed_at, proofs: proofs.into_values().collect(), absences, numbers }
+        finished.retain(|torrent, _| known.contains(torrent));
+        selections.retain(|torrent, _| present.contains(torrent));
+        Small {
+            index,
+            changed_at,
+            proofs: proofs.into_values().collect(),
+            absences,
+            numbers: numbers.into_iter().collect(),
+            finished: finished.into_iter().collect(),
+            selections: selections.into_iter().collect(),
+        }
     }
 
     /// Returns the last known tree. `now` is in seconds since 1970.
@@ -168,6 +195,9 @@ impl Contents {
         };
         for (position, entry) in index.present().enumerate() {
             let Some(details) = self.details.remove(&entry.info_hash) else { continue };
+            let selection = self.selections.remove(&entry.info_hash);
+            let selection = selection.filter(|it| it.files.piece_count() == file_count(&details));
+            known.selections.extend(selection.map(|selection| (entry.info_hash, selection)));
             let summary = self.progress.remove(&entry.info_hash);
             known.listing.push(to_summary(&details, position, summary));
             known.details.push(details);
@@ -184,7 +214,7 @@ impl Contents {
             info_hash: entry.info_hash,
             name: entry.name,
             first_seen: to_time(entry.first_seen),
-            finished_at: None,
+            finished_at: self.finished.get(&entry.info_hash).copied().map(to_time),
         });
         known.remembered = remembered.collect();
         known
@@ -206,6 +236,10 @@ impl Contents {
     }
 }
 
+fn file_count(details: &TorrentDetails) -> u32 {
+    u32::try_from(details.files.len()).unwrap_or(u32::MAX)
+}
+
 /// The parts of a log other than details and progress.
 #[derive(Debug)]
 pub(super) struct Small {
@@ -214,6 +248,8 @@ pub(super) struct Small {
     pub(super) proofs: Vec<KeptVerifications>,
     pub(super) absences: Absences,
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,
+    pub(super) finished: Vec<(InfoHash, i64)>,
+    pub(super) selections: Vec<(InfoHash, KeptSelection)>,
 }
 
 /// The torrents whose records are kept.

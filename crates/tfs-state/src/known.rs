@@ -4,6 +4,7 @@ use rqbit_source::VerifiedFileRecord;
 use vfs_core::{FileId, InfoHash, NumberRange, RestoredTorrent, TorrentDetails, TorrentSummary};
 
 use super::absences::Absences;
+use super::selection::KeptSelection;
 
 /// The last known state of a server.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct KnownTree {
     pub absences: Absences,
     /// The inode numbers of torrents, with `--inode32`.
     pub numbers: Vec<(InfoHash, NumberRange)>,
+    /// The files that the server downloads of torrents, unless it downloads all.
+    pub selections: Vec<(InfoHash, KeptSelection)>,
     /// Their verified local files.
     pub proofs: Vec<(FileId, VerifiedFileRecord)>,
 }

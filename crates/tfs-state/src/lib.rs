@@ -28,6 +28,7 @@ mod place;
 mod places;
 mod proofs;
 mod record;
+mod selection;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ use self::store::StateStore;
 pub use self::file::make_private_below;
 pub use self::known::KnownTree;
 pub use self::place::{ServerIdentity, user_state_dir};
+pub use self::selection::KeptSelection;
 pub use absences::Absences;
 
 /// How long a change waits for further ones before it is written: a feed adds torrents by the
@@ -167,6 +169,8 @@ impl StateRecorder {
         let Changes { added, removed, joined, left, numbers, progress: _ } = changes;
         let came = added.iter().map(|(info_hash, name)| event(*info_hash, at, Some(name)));
         // Joined from another server: the time when it was first seen there applies.
+        let finished = joined.iter().filter_map(|it| Some((it.info_hash, it.finished_at?)));
+        let finished: Vec<_> = finished.collect();
         let joined = joined.iter().map(|it| event(it.info_hash, it.first_seen, Some(&it.name)));
         let gone = removed.iter().chain(left).map(|(info_hash, _)| event(*info_hash, at, None));
         // Removals first, so that a torrent that is in both lists is present.
@@ -176,6 +180,7 @@ impl StateRecorder {
         batch.events.extend(events);
         batch.changed_at = Some(changed_at);
         batch.numbers.extend(numbers.iter().copied());
+        batch.finished.extend(finished);
         batch.details.extend(details);
         drop(pending);
         self.shared.wake.notify_one();
@@ -188,6 +193,20 @@ impl StateRecorder {
     /// logged: the server has them too.
     pub fn record_details(&self, details: Vec<TorrentDetails>) {
         self.shared.pending().batch.details.extend(details);
+        self.shared.wake.notify_one();
+    }
+
+    /// Records when torrents were first seen complete, in seconds since 1970. Never waits for the
+    /// disk.
+    pub fn record_finished(&self, finished: Vec<(InfoHash, i64)>) {
+        self.shared.pending().batch.finished.extend(finished);
+        self.shared.wake.notify_one();
+    }
+
+    /// Replaces the persisted selection of a torrent; `None` stands for all files. Never waits for
+    /// the disk.
+    pub fn record_selection(&self, torrent: InfoHash, selection: Option<KeptSelection>) {
+        self.shared.pending().batch.selections.insert(torrent, selection);
         self.shared.wake.notify_one();
     }
 
@@ -323,6 +342,10 @@ impl PendingWrites {
         self.batch.progress.extend(newer);
         let newer = std::mem::replace(&mut self.batch.numbers, failed.numbers);
         self.batch.numbers.extend(newer);
+        let newer = std::mem::replace(&mut self.batch.finished, failed.finished);
+        self.batch.finished.extend(newer);
+        let newer = std::mem::replace(&mut self.batch.selections, failed.selections);
+        self.batch.selections.extend(newer);
         let newer = self.batch.absences.take();
         self.batch.absences = newer.or(failed.absences);
         let newer = std::mem::replace(&mut self.batch.proofs, failed.proofs);

@@ -18,6 +18,7 @@ use super::file::temporary_of;
 use super::index::TorrentRecord;
 use super::log_file::{APPEND_BYTES, StateLogFile, head};
 use super::record::{RecordKind, put};
+use super::selection::WireSelection;
 use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// The file name of the log in the directory of a server.
@@ -251,6 +252,13 @@ fn put_small(lines: &mut Vec<u8>, small: &Small) {
     for (info_hash, NumberRange { first, count }) in &small.numbers {
         let numbers = WireNumbers { first: *first, count: *count };
         put(lines, RecordKind::Numbers, Some(*info_hash), &numbers);
+    }
+    for (info_hash, at) in &small.finished {
+        put(lines, RecordKind::Finished, Some(*info_hash), &WireAt { at: *at });
+    }
+    for (info_hash, selection) in &small.selections {
+        let selection = WireSelection::from(selection);
+        put(lines, RecordKind::Selected, Some(*info_hash), &selection);
     }
     put(lines, RecordKind::Absences, None, &small.absences);
 }

@@ -57,7 +57,9 @@ impl Places {
             | RecordKind::Went
             | RecordKind::Verified
             | RecordKind::Discarded
-            | RecordKind::Numbers => None,
+            | RecordKind::Numbers
+            | RecordKind::Finished
+            | RecordKind::Selected => None,
         };
         let replaced_bytes = replaced.map_or(0, |place| u64::from(place.len));
         self.live_bytes = (self.live_bytes + u64::from(place.len)).saturating_sub(replaced_bytes);
@@ -76,7 +78,9 @@ impl Places {
             | RecordKind::Went
             | RecordKind::Verified
             | RecordKind::Discarded
-            | RecordKind::Numbers => None,
+            | RecordKind::Numbers
+            | RecordKind::Finished
+            | RecordKind::Selected => None,
         }
     }
 

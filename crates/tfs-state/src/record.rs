@@ -48,10 +48,14 @@ pub(super) enum RecordKind {
     Absences,
     /// The inode numbers of a torrent, with `--inode32`. The last record of a torrent is current.
     Numbers,
+    /// When a torrent was first seen complete. The first record of a torrent is current.
+    Finished,
+    /// Which files of a torrent the server downloads. The last record of a torrent is current.
+    Selected,
 }
 
 impl RecordKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Server,
         Self::Torrent,
         Self::Came,
@@ -62,6 +66,8 @@ impl RecordKind {
         Self::Discarded,
         Self::Absences,
         Self::Numbers,
+        Self::Finished,
+        Self::Selected,
     ];
 
     fn word(self) -> &'static str {
@@ -76,6 +82,8 @@ impl RecordKind {
             Self::Discarded => "discarded",
             Self::Absences => "absences",
             Self::Numbers => "numbers",
+            Self::Finished => "finished",
+            Self::Selected => "selected",
         }
     }
 

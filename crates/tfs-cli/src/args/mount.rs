@@ -101,6 +101,9 @@ pub(crate) struct MountArgs {
     #[arg(help_heading = FILES, long, value_name = "WHAT", help = help("metadata.disk_usage"),
         value_parser = setting("metadata.disk_usage"))]
     disk_usage: Option<String>,
+    #[arg(help_heading = FILES, long, value_name = "WHEN", help = help("metadata.times"),
+        value_parser = setting("metadata.times"))]
+    times: Option<String>,
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(help_heading = START, short, long)]
     pub(crate) foreground: bool,
@@ -196,6 +199,7 @@ impl MountArgs {
         set(flags, "read.memory", self.memory.as_ref());
         set(flags, "read.bandwidth", self.bwlimit.as_ref());
         set(flags, "metadata.disk_usage", self.disk_usage.as_ref());
+        set(flags, "metadata.times", self.times.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
     }
 }

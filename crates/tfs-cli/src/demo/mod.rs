@@ -17,7 +17,7 @@ use tfs_config::ServerSettings;
 use tfs_service::control::MountRegistry;
 use tfs_service::{
     AttrOptions, MissingErrno, MountServer, MountSettings, PollIntervals, PreloadSettings,
-    ReadPolicy, RootLayout, RunningMount, ServerChoice,
+    ReadPolicy, RootLayout, RunningMount, ServerChoice, TorrentTime,
 };
 
 use crate::args::DemoArgs;
@@ -114,6 +114,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         context: None,
         show_control: false,
         inode32: false,
+        times: TorrentTime::default(),
         may_pass_through: false,
         missing_errno: MissingErrno::default(),
         read: ReadPolicy::default(),

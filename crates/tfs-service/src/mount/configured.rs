@@ -3,10 +3,10 @@
 use fuse_adapter::SecurityContext;
 use tfs_config::{
     ChosenServer, DiskUsageMode, Loaded, MetadataSection, MissingData, MissingError, MountLayout,
-    MountSection, PassthroughMode, Problem, Settings,
+    MountSection, PassthroughMode, Problem, Settings, TimesMode,
 };
 use tfs_sys::cgroup::memory_limit_bytes;
-use vfs_core::RootLayout;
+use vfs_core::{RootLayout, TorrentTime};
 
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
@@ -67,6 +67,11 @@ impl MountSettings {
             may_pass_through: read.passthrough == PassthroughMode::Auto,
             show_control: metadata.show_control,
             inode32: metadata.inode32,
+            times: match metadata.times {
+                TimesMode::Created => TorrentTime::Created,
+                TimesMode::Added => TorrentTime::Added,
+                TimesMode::Finished => TorrentTime::Finished,
+            },
             poll_intervals: PollIntervals {
                 usual: metadata.poll_interval,
                 idle: metadata.poll_interval_idle,
@@ -176,7 +181,7 @@ mod tests {
             "[read]\npassthrough = \"off\"\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
-             inode32 = true\n\
+             inode32 = true\ntimes = \"finished\"\n\
              torrent_ttl = \"0s\"\nremoval_delay = \"1d\"\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
@@ -190,6 +195,7 @@ mod tests {
         // A fraction of a KiB is rounded up.
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes && settings.inode32);
+        assert_eq!(settings.times, TorrentTime::Finished);
         assert!(settings.torrent_ttl.is_zero());
         assert_eq!(settings.removal_delay.as_secs(), 86400);
         assert_eq!(settings.servers[0].streams_max, 2);

@@ -26,7 +26,8 @@ use tfs_sys::spawn_detached;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{
-    Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, TorrentSource as _, Vfs, VfsConfig,
+    Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, TorrentSource as _, TorrentTime,
+    Vfs, VfsConfig,
 };
 
 #[cfg(feature = "embedded")]
@@ -69,6 +70,8 @@ pub struct MountSettings {
     pub show_control: bool,
     /// Whether inode numbers are below 2^32.
     pub inode32: bool,
+    /// Which time the files of a torrent show.
+    pub times: TorrentTime,
     /// Intervals at which each server is polled for its torrents.
     pub poll_intervals: PollIntervals,
     /// How long the server's report of a torrent's folder is cached.
@@ -451,10 +454,9 @@ fn make_vfs(
     settings: &MountSettings,
     about: &MountInfo,
 ) -> Arc<Vfs<RqbitSource>> {
-    let MountSettings { read, show_control, layout, inode32, .. } = settings;
+    let MountSettings { read, show_control, layout, inode32, times, .. } = settings;
     let inode_numbers = if *inode32 { InodeNumbers::Bits32 } else { InodeNumbers::Bits64 };
-    let (read, show_control, layout) = (*read, *show_control, *layout);
-    let times = vfs_core::TorrentTime::default();
+    let (read, show_control, layout, times) = (*read, *show_control, *layout, *times);
     let config = VfsConfig { read, show_control, layout, inode_numbers, times };
     let sources: Vec<_> = connections.iter().map(ConnectedServer::source).collect();
     Arc::new_cyclic(|vfs| {

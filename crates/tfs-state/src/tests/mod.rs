@@ -1,6 +1,7 @@
 //! Tests of a server's state on a failing disk, and with two concurrent writers.
 
 mod damage;
+mod kept;
 mod released;
 
 use std::fmt::Write as _;

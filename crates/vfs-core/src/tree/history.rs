@@ -50,7 +50,9 @@ impl NameHistory {
         let RestoredTorrent { info_hash, name, first_seen, finished_at } = remembered;
         if self.gone.get(&info_hash).is_none() {
             let past = PastTorrent { name, first_seen, finished_at };
-            self.kept.entry(info_hash).or_insert(past);
+            let kept = self.kept.entry(info_hash).or_insert(past);
+            // Another server may not know it.
+            kept.finished_at = kept.finished_at.or(finished_at);
         }
     }
 
