@@ -20,6 +20,7 @@ mod metainfo;
 mod names;
 mod peers;
 mod poll;
+mod selections;
 mod source;
 mod torrent_file;
 

@@ -21,6 +21,7 @@ use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord
 use crate::mapping;
 use crate::peers::KnownPeers;
 use crate::poll::Poller;
+use crate::selections::FileSelections;
 
 /// Default maximum number of open streams.
 ///
@@ -42,6 +43,7 @@ pub struct RqbitSource {
     name: Arc<str>,
     local: Arc<LocalFiles>,
     listed: Arc<ListedTorrents>,
+    selections: Arc<FileSelections>,
     peers: Arc<KnownPeers>,
     poller: Arc<Poller>,
     buffers: Arc<Buffers>,
@@ -56,9 +58,20 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
-        let (listed, peers, poller, buffers) = Default::default();
+        let (listed, selections, peers, poller, buffers) = Default::default();
         let streams_max = streams_max.max(1);
-        Self { client, streams_max, name, local, listed, peers, poller, buffers, budget: None }
+        Self {
+            client,
+            streams_max,
+            name,
+            local,
+            listed,
+            selections,
+            peers,
+            poller,
+            buffers,
+            budget: None,
+        }
     }
 
     /// Returns the same source with files on the local disk enabled. The server's folder of a
@@ -177,6 +190,7 @@ impl TorrentSource for RqbitSource {
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
         let of = TorrentRef::from(torrent);
         let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
+        self.selections.on_details(&details);
         let has_files = details.files.as_ref().is_some_and(|files| !files.is_empty());
         // rqbit lists no files both for a torrent without files and for an unresolved one.
         let torrent_file = match has_files {
@@ -219,6 +233,18 @@ impl TorrentSource for RqbitSource {
 
     fn has_selected(&self, torrent: InfoHash) -> bool {
         self.listed.has_selected(torrent)
+    }
+
+    fn selected_bytes(&self, torrent: InfoHash) -> Option<u64> {
+        self.listed.selected_bytes(torrent)
+    }
+
+    fn take_reselected(&self) -> Vec<InfoHash> {
+        self.listed.take_reselected()
+    }
+
+    fn take_selection(&self, torrent: InfoHash) -> Option<Bitfield> {
+        self.selections.take(torrent)
     }
 
     async fn peer_counts(&self, torrent: InfoHash) -> Option<PeerCounts> {

@@ -104,6 +104,26 @@ pub trait TorrentSource: Send + Sync + 'static {
         false
     }
 
+    /// Returns the size in bytes of what is selected of a torrent, by the last listing; `None` if
+    /// it is unknown. It may count whole pieces, so two selections may have one size.
+    fn selected_bytes(&self, torrent: InfoHash) -> Option<u64> {
+        _ = torrent;
+        None
+    }
+
+    /// Takes the torrents whose [`selected_bytes`](Self::selected_bytes) listings have changed
+    /// since the last call.
+    fn take_reselected(&self) -> Vec<InfoHash> {
+        Vec::new()
+    }
+
+    /// Takes the selected files of a torrent, a bit for each, by its last
+    /// [`details`](Self::details). `None` if all are selected, or if it is unknown.
+    fn take_selection(&self, torrent: InfoHash) -> Option<Bitfield> {
+        _ = torrent;
+        None
+    }
+
     /// Returns the peers of a torrent, or `None` if the source cannot tell.
     ///
     /// Called seldom: while a read has waited for a second or more, once a minute while reads of

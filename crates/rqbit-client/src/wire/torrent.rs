@@ -75,14 +75,16 @@ pub struct ProgressStats {
     /// Whether all selected files are complete.
     #[serde(deserialize_with = "null_default")]
     pub finished: bool,
+    /// Bytes of the pieces with selected files, while live or paused; otherwise of all files.
+    pub total_bytes: Option<u64>,
     /// The error, in state error: many lines, with a backtrace.
     pub error: Option<String>,
 }
 
 impl From<TorrentStats> for ProgressStats {
     fn from(stats: TorrentStats) -> Self {
-        let TorrentStats { state, file_progress, error, finished, .. } = stats;
-        Self { state, file_progress, error, finished }
+        let TorrentStats { state, file_progress, error, finished, total_bytes, .. } = stats;
+        Self { state, file_progress, error, finished, total_bytes: Some(total_bytes) }
     }
 }
 

@@ -94,6 +94,16 @@ impl ListedTorrents {
         self.state().torrents.get(&torrent).is_some_and(|it| it.has_selected)
     }
 
+    /// Returns the size of what is selected of a torrent, in bytes, if it is known.
+    pub(crate) fn selected_bytes(&self, torrent: InfoHash) -> Option<u64> {
+        self.state().torrents.get(&torrent)?.selected_bytes
+    }
+
+    /// Takes the torrents whose selected size has changed.
+    pub(crate) fn take_reselected(&self) -> Vec<InfoHash> {
+        std::mem::take(&mut self.state().reselected).into_iter().collect()
+    }
+
     /// Returns false if this machine has the disks of the server, and a folder of one of these
     /// torrents is missing or unknown. Waits for the disks, at most [`DISK_TIME_MAX`].
     pub(crate) async fn are_folders_there(

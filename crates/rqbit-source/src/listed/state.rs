@@ -23,6 +23,8 @@ pub(super) struct ListedTorrent {
     pub(super) failure: Option<String>,
     /// Whether the server has all that is selected.
     pub(super) has_selected: bool,
+    /// The size of what is selected, in bytes, since it was last known.
+    pub(super) selected_bytes: Option<u64>,
     summary: TorrentSummary,
     /// Whether the last list contains it.
     is_listed: bool,
@@ -49,6 +51,8 @@ pub(super) struct ListState {
     plain: Option<PlainList>,
     /// Listed torrents that are unfinished; the one that was requested longest ago is the first.
     unfinished: VecDeque<InfoHash>,
+    /// Torrents whose selected size has changed.
+    pub(super) reselected: HashSet<InfoHash>,
 }
 
 impl ListState {
@@ -178,6 +182,7 @@ impl ListState {
             is_kept || known.is_listed
         });
         self.unfinished.retain(|torrent| listed.contains(torrent));
+        self.reselected.retain(|torrent| listed.contains(torrent));
         self.order = order;
         true
     }
@@ -188,6 +193,11 @@ impl ListState {
         let (mut changed, mut are_known) = (Vec::new(), true);
         for torrent in torrents {
             let info_hash = torrent.info_hash;
+            let selected_bytes = selected_bytes(&torrent.stats);
+            let known_bytes = self.torrents.get(&info_hash).and_then(|it| it.selected_bytes);
+            if selected_bytes.is_some() && selected_bytes != known_bytes {
+                self.reselected.insert(info_hash);
+            }
             match self.torrents.get_mut(&info_hash).filter(|known| known.is_same_entry(&torrent)) {
                 Some(known) => {
                     let was_resolved = known.summary.is_resolved;
@@ -215,6 +225,7 @@ impl ListedTorrent {
             total_pieces: torrent.total_pieces,
             failure: failure(&torrent.stats),
             has_selected: torrent.stats.finished,
+            selected_bytes: selected_bytes(&torrent.stats),
             is_unfinished: !is_settled(&torrent.stats),
             summary: mapping::to_summary(torrent),
             is_listed: true,
@@ -245,6 +256,7 @@ impl ListedTorrent {
     fn set_stats(&mut self, torrent: TorrentProgress) -> bool {
         self.failure = failure(&torrent.stats);
         self.has_selected = torrent.stats.finished;
+        self.selected_bytes = selected_bytes(&torrent.stats).or(self.selected_bytes);
         self.is_unfinished = !is_settled(&torrent.stats);
         let mut summary = mapping::to_summary(torrent);
         if summary.file_progress == self.summary.file_progress {
@@ -260,6 +272,13 @@ impl ListedTorrent {
 /// complete.
 fn is_settled(stats: &ProgressStats) -> bool {
     stats.finished && matches!(stats.state, TorrentState::Live | TorrentState::Paused)
+}
+
+/// Returns the size of what is selected. While a torrent is checked, and after it failed, rqbit
+/// reports the size of all files.
+fn selected_bytes(stats: &ProgressStats) -> Option<u64> {
+    let is_known = matches!(stats.state, TorrentState::Live | TorrentState::Paused);
+    stats.total_bytes.filter(|_| is_known)
 }
 
 fn failure(stats: &ProgressStats) -> Option<String> {
@@ -362,5 +381,25 @@ mod tests {
         assert!(plain(&mut state, &all, &[3]).is_empty());
         assert_eq!(ids(&state.entries(&[], 9, |_| true)), [3, 5]);
         assert_eq!(state.summaries().len(), 4);
+    }
+
+    #[test]
+    fn a_change_of_the_selected_size_is_reported_once() {
+        let mut state = ListState::default();
+        let mut update = |stats: &str| {
+            let hash = "07".repeat(20);
+            let entry = format!(r#"{{"info_hash":"{hash}","stats":{{{stats}}}}}"#);
+            let list = parse_list(format!(r#"{{"torrents":[{entry}]}}"#).as_bytes()).unwrap();
+            state.update_all(list);
+            let selected = state.torrents[&hash.parse().unwrap()].selected_bytes;
+            (std::mem::take(&mut state.reselected).len(), selected)
+        };
+        // While it is checked, the server reports the size of all files.
+        assert_eq!(update(r#""state":"initializing","total_bytes":9"#), (0, None));
+        assert_eq!(update(r#""state":"live","total_bytes":5"#), (1, Some(5)));
+        assert_eq!(update(r#""state":"paused","total_bytes":5"#), (0, Some(5)));
+        assert_eq!(update(r#""state":"error","total_bytes":9"#), (0, Some(5)));
+        assert_eq!(update(r#""state":"live""#), (0, Some(5)));
+        assert_eq!(update(r#""state":"live","total_bytes":0"#), (1, Some(0)));
     }
 }

@@ -11,6 +11,7 @@
 
 mod absence;
 mod details;
+mod finished;
 #[cfg(test)]
 mod idle_tests;
 mod listing;
@@ -20,6 +21,9 @@ mod poll;
 mod report;
 mod retry_timer;
 mod root_cause;
+mod selection;
+#[cfg(test)]
+mod selection_tests;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +49,7 @@ pub use self::pace::PollIntervals;
 pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
 pub(crate) use self::root_cause::with_root_cause;
+use self::selection::SelectionTracker;
 use crate::status::ServerWatch;
 
 /// Interval at which download progress is persisted. It is only used by `du` while the server is
@@ -93,6 +98,7 @@ pub(crate) struct Discovery<S> {
     removal_delay: Duration,
     details: DetailsQueue,
     metadata: MetadataQueue,
+    selections: SelectionTracker,
     absence: AbsenceTracker,
     /// The persisted part of `absence`.
     absences_kept: Absences,
@@ -143,6 +149,7 @@ impl<S: TorrentSource> Discovery<S> {
             removal_delay: REMOVAL_DELAY_DEFAULT,
             details: DetailsQueue::default(),
             metadata: MetadataQueue::default(),
+            selections: SelectionTracker::default(),
             absence: AbsenceTracker::default(),
             absences_kept: Absences::default(),
             failed: BTreeSet::new(),
@@ -200,11 +207,14 @@ impl<S: TorrentSource> Discovery<S> {
     /// Shows the last known torrents, if there are any. An empty tree is not shown: its torrents
     /// may be missing by mistake.
     pub(crate) fn restore(&mut self, known: KnownTree) {
-        let KnownTree { changed_at, listing, details, early, .. } = known;
+        let KnownTree { changed_at, listing, details, early, selections, .. } = known;
         self.early = early;
         if let Some(changed_at) = changed_at.filter(|_| !listing.is_empty()) {
             self.metadata.add(&details);
+            self.restore_selections(&details, selections);
+            let known: Vec<_> = listing.iter().map(|summary| summary.info_hash).collect();
             self.vfs.apply(self.server, listing, details, changed_at);
+            self.note_finished_since(&known, None);
         }
         self.report();
     }
@@ -251,6 +261,7 @@ impl<S: TorrentSource> Discovery<S> {
             ListAnswer::Changed(changed) => self.process_changes(asked_at, changed).await,
         }
         self.has_listing = true;
+        self.follow_selections();
         self.record_regularly();
         self.report();
         if let Some(DetailsProgress { known, all }) = self.details_progress() {
@@ -360,6 +371,11 @@ impl<S: TorrentSource> Discovery<S> {
                     self.details.note_answer();
                 }
             }
+            answered = self.selections.next() => {
+                if let Some(torrent) = answered {
+                    self.on_selection_answer(torrent);
+                }
+            }
             () = taken => self.take(),
         }
         if self.first_listing.is_some() && self.details.untried_count() == 0 {
@@ -394,6 +410,10 @@ impl<S: TorrentSource> Discovery<S> {
             Box::pin(async move { source(&vfs, server)?.details(torrent).await })
         });
         if self.details.untried_count() == 0 && self.vfs.is_server_known(server) {
+            self.selections.fill(|torrent| {
+                let vfs = Arc::clone(vfs);
+                Box::pin(async move { source(&vfs, server)?.details(torrent).await })
+            });
             let recorder = &self.recorder;
             self.metadata.fill(|torrent, details| {
                 let (vfs, recorder) = (Arc::clone(vfs), recorder.clone());
@@ -440,6 +460,7 @@ impl<S: TorrentSource> Discovery<S> {
         } else if self.details.has_ready() {
             let (summaries, details) = self.details.take_ready();
             self.metadata.add(&details);
+            self.track_selections(&details);
             let at = now();
             let changes = self.vfs.add_late(self.server, summaries, details, at);
             self.on_changes(changes, at);
@@ -471,6 +492,7 @@ impl<S: TorrentSource> Discovery<S> {
     fn apply(&mut self, listing: Vec<TorrentSummary>) {
         let (_, details) = self.details.take_ready();
         self.metadata.add(&details);
+        self.track_selections(&details);
         let at = now();
         let changes = self.vfs.apply(self.server, listing, details, at);
         self.on_changes(changes, at);
@@ -478,6 +500,7 @@ impl<S: TorrentSource> Discovery<S> {
 
     fn on_changes(&mut self, mut changes: Changes, at: i64) {
         log(&changes);
+        self.note_finished(&changes, at);
         let progress = std::mem::take(&mut changes.progress);
         self.has_moved |= !progress.is_empty() || changes != Changes::default();
         if let Some(recorder) = &self.recorder {
@@ -490,6 +513,7 @@ impl<S: TorrentSource> Discovery<S> {
                 source.forget_local(&gone);
             }
             self.metadata.forget(&gone);
+            self.forget_selections(&gone);
         }
         if !changes.added.is_empty() {
             self.added.notify_one();
