@@ -50,7 +50,7 @@ impl ConfigText {
     pub fn set(&mut self, name: &KeyName<'_>, typed: &str) -> Result<(), Problem> {
         let key = name.key()?;
         let checked = key.kind.parse(typed);
-        let checked = checked.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
+        let checked = checked.and_then(|value| key.check(value, ValueOrigin::AtPrompt));
         let checked =
             checked.map_err(|reason| Problem::without_place(format!("`{name}`: {reason}")))?;
         let toml = text_of(&checked);

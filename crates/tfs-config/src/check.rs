@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use tfs_views::{Views, check_view_name};
 use vfs_core::Query;
 
-use super::{Loaded, Origin, Problem, Provenance};
+use super::{Loaded, MountRoot, Origin, Problem, Provenance, ServerArg, ViewSection};
 
 /// Returns all invalid combinations.
 pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     let mut problems = Vec::new();
     servers(loaded, &mut problems);
     mounts(loaded, &mut problems);
+    views(loaded, &mut problems);
     memory(loaded, &mut problems);
     preload(loaded, &mut problems);
     passwords(loaded, &mut problems);
@@ -75,6 +77,49 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
                 Some(near) => problem.hint(format!("did you mean `{near}`?")),
                 None => problem.hint(format!("the servers are: {}", names.join(", "))),
             });
+        }
+    }
+}
+
+fn views(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let settings = &loaded.settings;
+    let specs: Vec<_> = settings.views.iter().map(ViewSection::spec).collect();
+    for wrong in Views::compile(&specs, None).err().unwrap_or_default() {
+        let key = wrong.key.split('.').next().unwrap_or_default();
+        let place = best_place(loaded, &format!("view[{}]", wrong.view), key);
+        let problem = Problem::at(place, wrong.to_string());
+        problems.push(match wrong.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        });
+    }
+    for (idx, mount) in settings.mounts.iter().enumerate() {
+        let place = |key| best_place(loaded, &format!("mount[{idx}]"), key);
+        if let Err(reason) = check_view_name(&mount.rest_view)
+            && !mount.rest_view.is_empty()
+        {
+            let message = format!("`rest_view`: {reason}");
+            problems.push(Problem::at(place("rest_view"), message));
+        }
+        if settings.views.is_empty() && mount.root == Some(MountRoot::Views) {
+            let problem = Problem::at(place("root"), "the root would be empty: there are no views");
+            problems.push(problem.hint("add a [[view]], or use root = \"flat\""));
+        }
+    }
+    // An address on the command line or in the environment may have any name.
+    let has_other_servers = loaded.environment.server.is_some()
+        || loaded.servers.iter().any(|server| !matches!(server, ServerArg::Name(_)));
+    if has_other_servers {
+        return;
+    }
+    let names: Vec<&str> = settings.servers.iter().map(|server| server.name.as_str()).collect();
+    for (idx, view) in settings.views.iter().enumerate() {
+        let named = view.conditions.servers.iter().chain(&view.excluded.servers);
+        for name in named.filter(|name| !names.contains(&name.as_str())) {
+            let message = format!("the view {:?}: no server is named `{name}`", view.name);
+            let problem =
+                Problem::at(best_place(loaded, &format!("view[{idx}]"), "server"), message);
+            problems.push(problem.hint(format!("the servers are: {}", names.join(", "))));
         }
     }
 }

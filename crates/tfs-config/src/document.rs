@@ -8,6 +8,9 @@ use super::keys::{DefaultValue, SECTIONS};
 /// Maximum width of a comment in the file.
 const COMMENT_CHARS_MAX: usize = 78;
 
+/// A set of views to start with, for `tfs config init` and the guide.
+pub const RECOMMENDED_VIEWS: &str = include_str!("recommended.toml");
+
 /// Returns a configuration file that documents every key in a comment.
 #[must_use]
 pub fn sample_file() -> String {
@@ -33,6 +36,13 @@ pub fn sample_file() -> String {
             };
             comment(&mut text, &format!("{}{note}", key.about));
             _ = writeln!(text, "# {} = {value}", key.short_name());
+        }
+        if section.name == "view" {
+            text.push_str("\n# A set to start with:\n");
+            for line in RECOMMENDED_VIEWS.lines() {
+                let line = format!("#   {line}");
+                _ = writeln!(text, "{}", line.trim_end());
+            }
         }
     }
     text

@@ -2,56 +2,16 @@
 //! documentation.
 
 use super::ValueKind;
+use super::key::key;
+use super::view_keys::VIEW;
+
+pub use super::key::{DefaultValue, Key, Section};
 
 /// The prefix of all variables.
 pub(super) const PREFIX: &str = "TFS_";
 
 /// The separator between a section and its key in the name of a variable.
 pub(super) const SEPARATOR: &str = "__";
-
-/// A section of the configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Section {
-    /// The name in brackets.
-    pub name: &'static str,
-    /// Whether it is a list, with double brackets.
-    pub is_list: bool,
-    /// Its description.
-    pub about: &'static str,
-    /// Its keys.
-    pub keys: &'static [Key],
-}
-
-/// A key of a section.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// The full name, such as `read.timeout`.
-    pub name: &'static str,
-    /// The kind of its values.
-    pub kind: ValueKind,
-    /// Its default.
-    pub default: DefaultValue,
-    /// The command-line flag that sets it.
-    pub flag: Option<&'static str>,
-    /// Its description, in one sentence.
-    pub about: &'static str,
-}
-
-/// The default of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DefaultValue {
-    /// This value, as TOML.
-    Is(&'static str),
-    /// No value, with the meaning of that; and an example, as TOML.
-    Unset {
-        /// The effect of having no value.
-        means: &'static str,
-        /// An example.
-        example: &'static str,
-    },
-    /// The key is required. This is an example, as TOML.
-    Required(&'static str),
-}
 
 use DefaultValue::{Is, Required, Unset};
 
@@ -66,18 +26,8 @@ const BANDWIDTH_BYTES_MIN: u64 = 64 << 10;
 
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
-const fn key(
-    name: &'static str,
-    kind: ValueKind,
-    default: DefaultValue,
-    flag: Option<&'static str>,
-    about: &'static str,
-) -> Key {
-    Key { name, kind, default, flag, about }
-}
-
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 8] = [
+pub const SECTIONS: [Section; 9] = [
     Section {
         name: "server",
         is_list: true,
@@ -89,6 +39,13 @@ pub const SECTIONS: [Section; 8] = [
         is_list: true,
         about: "The mounts of `tfs daemon`, and the defaults of `tfs mount` for their paths.",
         keys: &MOUNT,
+    },
+    Section {
+        name: "view",
+        is_list: true,
+        about: "Directories by rule in all mounts: each shows the torrents that meet its \
+                conditions.",
+        keys: &VIEW,
     },
     Section { name: "read", is_list: false, about: "How reads behave.", keys: &READ },
     Section {
@@ -206,7 +163,7 @@ const SERVER: [Key; 11] = [
     ),
 ];
 
-const MOUNT: [Key; 9] = [
+const MOUNT: [Key; 11] = [
     key(
         "mount.path",
         ValueKind::Path,
@@ -228,6 +185,23 @@ const MOUNT: [Key; 9] = [
         Some("--layout"),
         "How to show the torrents of several servers. `union`: each torrent once, in the root. \
          `by-server`: a directory for each server.",
+    ),
+    key(
+        "mount.root",
+        ValueKind::Choice(&["flat", "views", "both"]),
+        Unset { means: "`both` if there is a `[[view]]`, else `flat`", example: "\"views\"" },
+        Some("--root"),
+        "What the root shows. `flat`: the torrents, or the directories of servers. `views`: the \
+         directories of the `[[view]]` sections. `both`: the views, and after them the rest of \
+         `flat`.",
+    ),
+    key(
+        "mount.rest_view",
+        ValueKind::Text,
+        Is("\"Other\""),
+        None,
+        "The view with the torrents that are in no other one. Empty: none. It is left out if a \
+         `[[view]]` without conditions shows every torrent.",
     ),
     key(
         "mount.allow_other",

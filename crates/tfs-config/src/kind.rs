@@ -63,6 +63,16 @@ pub enum ValueKind {
     Listen,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Any text without control characters.
+    Text,
+    /// A text, or a list of texts.
+    Texts,
+    /// One of these words, or a list of them.
+    Words(&'static [&'static str]),
+    /// A day, such as `"2026-01-31"`.
+    Date,
+    /// A table of the conditions of a view.
+    Conditions,
     /// A list of names.
     Names,
     /// A list of patterns of paths.
@@ -99,14 +109,12 @@ impl ValueKind {
             Self::Path => "an absolute path".to_owned(),
             Self::Url => "an http or https address".to_owned(),
             Self::Listen => "an address and a port".to_owned(),
-            Self::Choice(words) => {
-                let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
-                match words.split_last() {
-                    Some((last, [])) => last.clone(),
-                    Some((last, others)) => format!("{} or {last}", others.join(", ")),
-                    None => String::new(),
-                }
-            }
+            Self::Choice(words) => alternatives(words),
+            Self::Text => "text".to_owned(),
+            Self::Texts => "text, or a list of texts".to_owned(),
+            Self::Words(words) => format!("{}, or a list of them", alternatives(words)),
+            Self::Date => "a day, as in `\"2026-01-31\"`".to_owned(),
+            Self::Conditions => "a table of conditions, as in `{ kind = \"film\" }`".to_owned(),
             Self::Names => "a list of names".to_owned(),
             Self::Patterns => "a list of patterns".to_owned(),
             Self::Headers => "a list of headers, as in `[\"Name: value\"]`".to_owned(),
@@ -129,11 +137,19 @@ impl ValueKind {
                 text.parse::<u64>().map(Value::from).map_err(|_number| self.wanted())
             }
             // A list has the syntax of a file, or is a single item.
-            Self::Names | Self::Patterns | Self::LocalPaths if text.trim().starts_with('[') => {
+            Self::Names | Self::Patterns | Self::LocalPaths | Self::Texts | Self::Words(_)
+                if text.trim().starts_with('[') =>
+            {
                 let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
                 super::toml_value::value_of(value.get_ref())
             }
-            Self::Names | Self::Patterns | Self::Headers => Ok(Value::from(vec![text])),
+            Self::Names | Self::Patterns | Self::Headers | Self::Texts | Self::Words(_) => {
+                Ok(Value::from(vec![text]))
+            }
+            Self::Conditions => {
+                let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
+                super::toml_value::value_of(value.get_ref())
+            }
             Self::LocalPaths if !LOCAL_PATHS_WORDS.contains(&text) => match text.split_once('=') {
                 Some((from, to)) if [from, to].iter().all(|path| Path::new(path).is_absolute()) => {
                     Ok(Value::from(vec![vec![from, to]]))
@@ -155,6 +171,8 @@ impl ValueKind {
             | Self::Url
             | Self::Listen
             | Self::Choice(_)
+            | Self::Text
+            | Self::Date
             | Self::Proxy
             | Self::LocalPaths => Ok(Value::from(text)),
         }
@@ -184,10 +202,20 @@ impl ValueKind {
             (Self::Mask, Value::Num(..)) => {
                 Err("write the octal digits in quotes, as in \"022\"".to_owned())
             }
-            (Self::Names | Self::Patterns, Value::Array(_, items)) => {
+            (
+                Self::Names | Self::Patterns | Self::Texts | Self::Words(_),
+                Value::Array(_, items),
+            ) => {
                 items.iter().try_for_each(|item| self.check_item(item))?;
                 Ok(value)
             }
+            // A single item is a list of one.
+            (Self::Texts | Self::Words(_), Value::String(..)) => {
+                self.check_item(&value)?;
+                Ok(Value::from(vec![value]))
+            }
+            // `checked_value` checks the conditions: they are keys too.
+            (Self::Conditions, Value::Dict(..)) => Ok(value),
             (Self::Headers, Value::Array(_, headers)) => {
                 if headers.len() > HEADERS_MAX {
                     return Err(format!("there may be at most {HEADERS_MAX} headers"));
@@ -251,17 +279,21 @@ impl ValueKind {
             Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
                 "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
             })?,
+            Self::Text if has_controls(text) => {
+                return Err("it must be text without control characters".to_owned());
+            }
+            Self::Text => {}
+            Self::Date => units::date(text).map(drop)?,
             Self::Choice(words) if words.contains(&text) => {}
             Self::LocalPaths if LOCAL_PATHS_WORDS.contains(&text) => {}
-            Self::Choice(words) => {
-                let near = super::suggest::nearest(text, words.iter().copied());
-                let near = near.map(|word| format!("; did you mean `{word}`?"));
-                return Err(format!("{}{}", self.wanted(), near.unwrap_or_default()));
-            }
+            Self::Choice(words) => return Err(self.not_one_of(words, text)),
             Self::Switch
             | Self::Number { .. }
             | Self::Names
             | Self::Patterns
+            | Self::Texts
+            | Self::Words(_)
+            | Self::Conditions
             | Self::Headers
             | Self::LocalPaths => return Err(self.wanted()),
         }
@@ -272,13 +304,33 @@ impl ValueKind {
         match item.as_str() {
             Some("") => Err("an item of the list is empty".to_owned()),
             Some(name) if self == Self::Names => check_name(name),
-            Some(_) => Ok(()),
+            Some(word) => {
+                let words = if let Self::Words(words) = self { words } else { &[] };
+                let is_known = words.is_empty() || words.contains(&word);
+                if is_known { Ok(()) } else { Err(self.not_one_of(words, word)) }
+            }
             None => Err(self.wanted()),
         }
     }
 
+    fn not_one_of(self, words: &[&str], text: &str) -> String {
+        let near = super::suggest::nearest(text, words.iter().copied());
+        let near = near.map(|word| format!("; did you mean `{word}`?"));
+        format!("{}{}", self.wanted(), near.unwrap_or_default())
+    }
+
     fn wanted(self) -> String {
         format!("it must be {}", self.describe().replace('`', ""))
+    }
+}
+
+/// Returns words for the documentation: `"a"`, `"b"` or `"c"`.
+fn alternatives(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -81,7 +81,7 @@ impl Layer {
     pub(super) fn set(&mut self, key: &Key, text: &str, origin: Origin) -> Result<(), Problem> {
         let place = Provenance::of(origin);
         let value = key.kind.parse(text);
-        let value = value.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
+        let value = value.and_then(|value| key.check(value, ValueOrigin::AtPrompt));
         let value = value.map_err(|reason| Problem::at(place.clone(), reason))?;
         self.insert(key, value, place);
         Ok(())
@@ -226,7 +226,7 @@ impl FileReader<'_> {
             return None;
         };
         let checked = value_of(value.get_ref());
-        match checked.and_then(|value| key.kind.check(value, ValueOrigin::InFile)) {
+        match checked.and_then(|value| key.check(value, ValueOrigin::InFile)) {
             Ok(value) => Some((key, value, place)),
             Err(reason) => {
                 let place = self.place(value.span().start);

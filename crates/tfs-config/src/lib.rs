@@ -19,7 +19,9 @@ mod check;
 mod document;
 mod environment;
 mod files;
+mod key;
 mod key_name;
+mod key_value;
 pub mod keys;
 mod kind;
 mod layer;
@@ -39,8 +41,14 @@ mod tests;
 mod toml_value;
 mod units;
 mod value_origin;
+mod view_keys;
+mod view_section;
+#[cfg(test)]
+mod view_tests;
+mod views;
 
 pub use change::ConfigText;
+pub use document::RECOMMENDED_VIEWS;
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
@@ -50,13 +58,14 @@ pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData,
-    MissingError, MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection,
-    ReadSection, ServerSection, Settings, TimesMode,
+    MissingError, MonitoringSection, MountLayout, MountRoot, MountSection, PassthroughMode,
+    PreloadSection, ReadSection, ServerSection, Settings, TimesMode,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
 pub use server::{ChosenServer, ServerArg, ServerSettings};
 pub use shown::ShownValue;
+pub use view_section::{ConditionSection, DepthMode, KindWord, ViewSection};
 
 /// Parses a time such as `90s`, of up to a day.
 ///
@@ -80,5 +89,5 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// A message for users.
 pub fn check_typed(key: &keys::Key, text: &str) -> Result<(), String> {
     let value = key.kind.parse(text)?;
-    key.kind.check(value, value_origin::ValueOrigin::AtPrompt).map(drop)
+    key.check(value, value_origin::ValueOrigin::AtPrompt).map(drop)
 }

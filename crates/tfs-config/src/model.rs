@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Secret;
 use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
+use super::view_section::ViewSection;
 
 /// All settings. The table of [`keys`](super::keys) documents each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Settings {
     pub servers: Vec<ServerSection>,
     #[serde(rename = "mount")]
     pub mounts: Vec<MountSection>,
+    #[serde(rename = "view")]
+    pub views: Vec<ViewSection>,
     pub read: ReadSection,
     pub metadata: MetadataSection,
     pub cache: CacheSection,
@@ -58,6 +61,8 @@ pub struct MountSection {
     pub path: PathBuf,
     pub servers: Vec<String>,
     pub layout: MountLayout,
+    pub root: Option<MountRoot>,
+    pub rest_view: String,
     pub allow_other: bool,
     pub allow_non_empty: bool,
     pub uid: Option<u32>,
@@ -75,6 +80,18 @@ pub enum MountLayout {
     Union,
     /// In one directory for each server.
     ByServer,
+}
+
+/// What the root of a mount shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountRoot {
+    /// The torrents, or the directories of servers.
+    Flat,
+    /// The views.
+    Views,
+    /// The views, and after them what `Flat` shows.
+    Both,
 }
 
 /// Settings of reads.

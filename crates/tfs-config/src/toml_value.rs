@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use figment::value::Value;
+use figment::value::{Dict, Value};
 use toml::de::DeValue;
 
 /// Returns a value without its place.
@@ -25,8 +25,13 @@ pub(super) fn value_of(value: &DeValue<'_>) -> Result<Value, String> {
                 items.iter().map(|item| value_of(item.get_ref())).collect();
             items.map(Value::from)
         }
-        DeValue::Datetime(_) => Err("no setting is a date".to_owned()),
-        DeValue::Table(_) => Err("no setting is a table".to_owned()),
+        DeValue::Datetime(_) => Err("write a date in quotes, as in \"2026-01-31\"".to_owned()),
+        DeValue::Table(table) => {
+            let items = table
+                .iter()
+                .map(|(name, value)| Ok((name.get_ref().to_string(), value_of(value.get_ref())?)));
+            items.collect::<Result<Dict, String>>().map(Value::from)
+        }
     }
 }
 
@@ -44,8 +49,13 @@ pub(super) fn text_of(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(text_of).collect();
             format!("[{}]", items.join(", "))
         }
+        Value::Dict(_, items) => {
+            // Keys of settings are bare.
+            let items = items.iter().map(|(name, value)| format!("{name} = {}", text_of(value)));
+            format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
+        }
         // Such values do not pass validation.
-        Value::Char(..) | Value::Empty(..) | Value::Dict(..) => String::new(),
+        Value::Char(..) | Value::Empty(..) => String::new(),
     }
 }
 
@@ -72,7 +82,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_it_was() {
-        for text in ["\"a \\\" b \\\\ \\u001B ü\"", "true", "-7", "[\"a\", [\"b\", 1]]"] {
+        for text in [
+            "\"a \\\" b \\\\ \\u001B ü\"",
+            "true",
+            "-7",
+            "[\"a\", [\"b\", 1]]",
+            "{ a = 1, b = [true] }",
+        ] {
             let value = DeValue::parse(text).unwrap();
             assert_eq!(text_of(&value_of(value.get_ref()).unwrap()), text);
         }
@@ -80,7 +96,7 @@ mod tests {
         assert_eq!(text_of(&value_of(hexadecimal.get_ref()).unwrap()), "255");
         // As a flag has it.
         assert_eq!(text_of(&Value::from(7_u64)), "7");
-        for wrong in ["2026-01-01", "{ a = 1 }", "[{ a = 1 }]", "99999999999999999999"] {
+        for wrong in ["2026-01-01", "{ a = 2026-01-01 }", "99999999999999999999"] {
             let value = DeValue::parse(wrong).unwrap();
             assert!(value_of(value.get_ref()).is_err(), "{wrong}");
         }

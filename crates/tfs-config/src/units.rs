@@ -1,7 +1,7 @@
 //! Parses durations and sizes with units.
 
 use std::num::NonZeroU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use serde::de::Error as _;
@@ -88,6 +88,19 @@ pub(super) fn mask(text: &str) -> Result<u16, String> {
     }
 }
 
+/// Parses a day such as `2026-01-31`, and returns its first second since 1970, in UTC.
+///
+/// # Errors
+/// A message for users.
+pub(super) fn date(text: &str) -> Result<i64, String> {
+    let wanted = || "it must be a day since 1970, such as 2026-01-31".to_owned();
+    let is_day = text.len() == "2026-01-31".len();
+    let time = humantime::parse_rfc3339_weak(&format!("{text} 00:00:00"));
+    let time = time.ok().filter(|_| is_day).ok_or_else(wanted)?;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    since.and_then(|since| i64::try_from(since.as_secs()).ok()).ok_or_else(wanted)
+}
+
 /// Returns the message for a number without a unit.
 fn no_unit(number: &str, unit: &str, units: &str) -> String {
     format!("the unit is missing, as in {number}{unit}; units are {units}")
@@ -120,6 +133,10 @@ pub(super) fn de_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZe
 
 pub(super) fn de_size_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     de_size(from).map(Some)
+}
+
+pub(super) fn de_date_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    date(&String::deserialize(from)?).map_err(D::Error::custom).map(Some)
 }
 
 pub(super) fn de_mask<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
@@ -163,6 +180,10 @@ mod tests {
         for (number, unit) in [("10", "MiB"), ("100000", "B"), ("10/s", "MiB")] {
             let as_in = format!("as in {}{unit};", number.trim_end_matches("/s"));
             assert!(rate(number).unwrap_err().contains(&as_in), "{number}");
+        }
+        assert_eq!((date("1970-01-02"), date("2026-11-30")), (Ok(86_400), Ok(1_795_996_800)));
+        for wrong in ["", "2026", "2026-13-01", "2026-02-30", "30.11.2026", "2026-01-01 10:00:00"] {
+            assert!(date(wrong).is_err(), "{wrong}");
         }
         assert_eq!(mask("022"), Ok(0o22));
         for wrong in ["", "8", "1777", "-1"] {

@@ -53,5 +53,6 @@ pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
 pub use vfs_core::{
-    MissingPolicy, Query, QueryError, ReadPolicy, RootLayout, SourceErrorKind, TorrentTime,
+    MissingPolicy, Query, QueryError, ReadPolicy, RootContents, RootLayout, SourceErrorKind,
+    TorrentTime,
 };

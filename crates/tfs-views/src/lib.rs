@@ -29,4 +29,4 @@ pub use kind::{TorrentKind, UnknownKind};
 pub use problem::ViewProblem;
 pub use release::ReleaseName;
 pub use spec::{ConditionSpec, ViewDepth, ViewSpec};
-pub use views::{ExplainedPlace, REST_NAME, SkippedView, VIEWS_MAX, Views};
+pub use views::{ExplainedPlace, REST_NAME, SkippedView, VIEWS_MAX, Views, check_view_name};

@@ -37,6 +37,9 @@ pub(crate) struct MountArgs {
     #[arg(help_heading = FILES, long, value_name = "HOW", help = help("mount.layout"),
         value_parser = setting("mount.layout"))]
     layout: Option<String>,
+    #[arg(help_heading = FILES, long, value_name = "WHAT", help = help("mount.root"),
+        value_parser = setting("mount.root"))]
+    root: Option<String>,
     #[arg(help_heading = FILES, long, help = help("mount.allow_other"))]
     allow_other: bool,
     #[arg(help_heading = START, long, help = help("mount.allow_non_empty"))]
@@ -178,6 +181,7 @@ impl MountArgs {
         let Self { read_only: _, .. } = self;
         let on = "true".to_owned();
         set(flags, "mount.layout", self.layout.as_ref());
+        set(flags, "mount.root", self.root.as_ref());
         set(flags, "mount.allow_other", self.allow_other.then_some(&on));
         set(flags, "mount.allow_non_empty", self.allow_non_empty.then_some(&on));
         set(flags, "mount.uid", self.uid.as_ref());

@@ -17,7 +17,7 @@ use tfs_config::ServerSettings;
 use tfs_service::control::MountRegistry;
 use tfs_service::{
     AttrOptions, MissingErrno, MountServer, MountSettings, PollIntervals, PreloadSettings,
-    ReadPolicy, RootLayout, RunningMount, ServerChoice, TorrentTime,
+    ReadPolicy, RootContents, RootLayout, RunningMount, ServerChoice, TorrentTime,
 };
 
 use crate::args::DemoArgs;
@@ -109,6 +109,8 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
             local_paths: tfs_service::LocalPaths::Off,
         }],
         layout: RootLayout::default(),
+        views: None,
+        root: RootContents::Flat,
         allow_other: false,
         allow_non_empty: false,
         context: None,

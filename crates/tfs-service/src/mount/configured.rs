@@ -1,12 +1,14 @@
 //! Converts the settings of a configuration into those of a mount.
 
+use std::sync::Arc;
+
 use fuse_adapter::SecurityContext;
 use tfs_config::{
     ChosenServer, DiskUsageMode, Loaded, MetadataSection, MissingData, MissingError, MountLayout,
-    MountSection, PassthroughMode, Problem, Settings, TimesMode,
+    MountRoot, MountSection, PassthroughMode, Problem, Settings, TimesMode,
 };
 use tfs_sys::cgroup::memory_limit_bytes;
-use vfs_core::{RootLayout, TorrentTime};
+use vfs_core::{RootContents, RootLayout, TorrentTime};
 
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
@@ -46,6 +48,13 @@ impl MountSettings {
             layout: match mount.layout {
                 MountLayout::Union => RootLayout::Union,
                 MountLayout::ByServer => RootLayout::ByServer,
+            },
+            // Loaded settings have been compiled once, so that there is no error left.
+            views: settings.compile_views(mount).ok().filter(|it| !it.is_empty()).map(Arc::new),
+            root: match settings.root_of(mount) {
+                MountRoot::Flat => RootContents::Flat,
+                MountRoot::Views => RootContents::Views,
+                MountRoot::Both => RootContents::Both,
             },
             read: ReadPolicy {
                 timeout: read.timeout,
@@ -135,6 +144,8 @@ impl From<ChosenServer> for MountServer {
 mod tests {
     use std::fs;
 
+    use vfs_core::Arrangement as _;
+
     use super::*;
     use crate::READ_AHEAD_KB_DEFAULT;
     use tfs_config::Sources;
@@ -201,6 +212,19 @@ mod tests {
         assert_eq!(settings.servers[0].streams_max, 2);
         let pair = ("/downloads".into(), "/srv".into());
         assert_eq!(settings.servers[0].local_paths, crate::LocalPaths::Mapped(vec![pair]));
+    }
+
+    #[test]
+    fn views_reach_the_mount_and_a_change_of_a_rule_makes_other_settings() {
+        let none = settings_of("");
+        assert_eq!((none.views, none.root), (None, RootContents::Flat));
+        let of = |rule: &str| settings_of(&format!("[[view]]\nname = \"A\"\n{rule}\n"));
+        let films = of("kind = \"film\"");
+        assert_eq!(films.root, RootContents::Both);
+        assert_eq!(films.views.as_ref().unwrap().view_names(), ["A", "Other"]);
+        assert_eq!(films, of("kind = [\"film\"]"));
+        assert_ne!(films, of("kind = \"show\""));
+        assert_ne!(films, of("kind = \"film\"\ndedupe = true"));
     }
 
     #[test]

@@ -23,11 +23,12 @@ use tfs_state::user_state_dir;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
+use tfs_views::Views;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{
-    Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, TorrentSource as _, TorrentTime,
-    Vfs, VfsConfig,
+    Arrangement, Counters, InodeNumbers, ReadPolicy, RootContents, RootLayout, SourceError,
+    TorrentSource as _, TorrentTime, Vfs, VfsConfig,
 };
 
 #[cfg(feature = "embedded")]
@@ -58,6 +59,10 @@ pub struct MountSettings {
     pub servers: Vec<MountServer>,
     /// How the torrents of several servers are arranged.
     pub layout: RootLayout,
+    /// The views, if there are any.
+    pub views: Option<Arc<Views>>,
+    /// What the root shows.
+    pub root: RootContents,
     /// Whether other users may access the mount.
     pub allow_other: bool,
     /// Whether the mount point may be a directory that is not empty.
@@ -461,7 +466,11 @@ fn make_vfs(
     let sources: Vec<_> = connections.iter().map(ConnectedServer::source).collect();
     Arc::new_cyclic(|vfs| {
         let files = control_files(vfs, about);
-        Vfs::of_servers(&sources, config).with_control_files(files)
+        let vfs = Vfs::of_servers(&sources, config).with_control_files(files);
+        match (&settings.views, settings.root) {
+            (None, _) | (Some(_), RootContents::Flat) => vfs,
+            (Some(views), root) => vfs.with_views(Arc::clone(views) as Arc<dyn Arrangement>, root),
+        }
     })
 }
 

@@ -26,7 +26,19 @@ const LIKENESS_MIN: f64 = 0.8;
 #[derive(Debug)]
 pub struct Views {
     views: Vec<CompiledView>,
+    /// What they were compiled from.
+    specs: Vec<ViewSpec>,
+    rest: Option<String>,
 }
+
+/// Two are equal if they show every torrent in the same way, as far as their rules tell.
+impl PartialEq for Views {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.specs, &self.rest) == (&other.specs, &other.rest)
+    }
+}
+
+impl Eq for Views {}
 
 /// A view with compiled rules.
 #[derive(Debug)]
@@ -100,7 +112,7 @@ impl Views {
                 None => views.push(CompiledView::rest(name)),
             }
         }
-        Ok(Self { views })
+        Ok(Self { views, specs: specs.to_vec(), rest: rest.map(str::to_owned) })
     }
 
     /// Returns whether there are no views.
@@ -314,28 +326,37 @@ impl CompiledView {
     }
 }
 
-/// Checks the name of a view.
+/// Checks the name of a view on its own.
+///
+/// # Errors
+/// What is wrong with it, as a fragment of a sentence.
+pub fn check_view_name(name: &str) -> Result<(), String> {
+    let message = match name {
+        "" => "it is empty",
+        "." | ".." | ".tfs" => "this name has a meaning of its own",
+        name if name.chars().any(char::is_control) => "it contains a control character",
+        name if name.trim() != name => "it has spaces around it",
+        name if name.contains('/') => "a view's name cannot contain a slash",
+        name if name.len() > NAME_BYTES_MAX => {
+            return Err(format!("it has more than {NAME_BYTES_MAX} bytes"));
+        }
+        _ => return Ok(()),
+    };
+    Err(message.to_owned())
+}
+
+/// Checks the name of a view among others.
 fn check_name(specs: &[ViewSpec], idx: usize) -> Vec<Wrong> {
     let name = specs.get(idx).map_or("", |spec| spec.name.as_str());
-    let is_hostile = |message: &str| vec![("name".to_owned(), message.to_owned(), None)];
+    let wrong = |message: String| vec![("name".to_owned(), message, None)];
     if idx >= VIEWS_MAX {
-        return is_hostile(&format!("there may be at most {VIEWS_MAX} views"));
+        return wrong(format!("there may be at most {VIEWS_MAX} views"));
     }
-    match name {
-        "" => return is_hostile("it is empty"),
-        "." | ".." | ".tfs" => return is_hostile("this name has a meaning of its own"),
-        name if name.trim() != name => return is_hostile("it has spaces around it"),
-        name if name.contains('/') => return is_hostile("a view's name cannot contain a slash"),
-        name if name.chars().any(char::is_control) => {
-            return is_hostile("it contains a control character");
-        }
-        name if name.len() > NAME_BYTES_MAX => {
-            return is_hostile(&format!("it has more than {NAME_BYTES_MAX} bytes"));
-        }
-        _ => {}
+    if let Err(message) = check_view_name(name) {
+        return wrong(message);
     }
     if specs.iter().take(idx).any(|other| other.name == name) {
-        return is_hostile("another view has this name");
+        return wrong("another view has this name".to_owned());
     }
     Vec::new()
 }

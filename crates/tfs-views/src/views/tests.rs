@@ -81,7 +81,7 @@ fn check(specs: &[ViewSpec], torrents: &[Sample], want: &Expect) {
         }
         // The last is enough here.
         if let Some(SkippedView { view, reason }) = skipped.last() {
-            writeln!(text, "  no {}: {reason}", names[view]).unwrap();
+            writeln!(text, "  no {}: {reason}", names[*view]).unwrap();
         }
     }
     want.assert_eq(&text);
@@ -279,14 +279,14 @@ fn wrong_rules_name_view_and_key() {
     check_wrong(
         &hostile.map(view),
         &expect![[r#"
-        the view "": `name`: it is empty
-        the view "a/b": `name`: a view's name cannot contain a slash
-        the view "..": `name`: this name has a meaning of its own
-        the view ".tfs": `name`: this name has a meaning of its own
-        the view " a": `name`: it has spaces around it
-        the view "a\n": `name`: it has spaces around it
-        the view "Films": `name`: another view has this name
-    "#]],
+            the view "": `name`: it is empty
+            the view "a/b": `name`: a view's name cannot contain a slash
+            the view "..": `name`: this name has a meaning of its own
+            the view ".tfs": `name`: this name has a meaning of its own
+            the view " a": `name`: it has spaces around it
+            the view "a\n": `name`: it contains a control character
+            the view "Films": `name`: another view has this name
+        "#]],
     );
     check_wrong(
         &[view("All"), view("Films"), view("Shows")],
