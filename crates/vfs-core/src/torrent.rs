@@ -109,6 +109,18 @@ pub struct TorrentFile {
     pub path: String,
 }
 
+impl TorrentState {
+    /// Returns how promising a state is; lower is better.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Live => 0,
+            Self::Initializing => 1,
+            Self::Paused => 2,
+            Self::Failed => 3,
+        }
+    }
+}
+
 impl TorrentSummary {
     /// Returns the present bytes of a file; 0 if the server does not know.
     pub(crate) fn have_bytes(&self, index: FileIndex) -> u64 {

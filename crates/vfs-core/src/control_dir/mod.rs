@@ -25,7 +25,7 @@ pub(crate) use number::{ControlIno, ControlNumbers};
 use results::Hit;
 use searches::SearchTable;
 
-use crate::search::SearchIndex;
+use crate::search::{Match, SearchIndex};
 use crate::tree::{
     Added, DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FolderId, Top, TorrentKey, Tree,
 };
@@ -257,8 +257,8 @@ impl ControlDir {
         let found = self.index.search(&query, SEARCH_RESULTS_MAX);
         let tree = tree();
         let hits = found.into_iter().filter_map(|found| {
-            let ino = tree.number(&found.tree, found.idx)?;
-            Some(Hit { ino, found })
+            let (ino, path) = tree.locate(&found.tree, found.idx)?;
+            Some(Hit { ino, found: Match { path, ..found } })
         });
         let hits = hits.collect();
         drop(tree);

@@ -118,6 +118,12 @@ impl SearchIndex {
         self.set(old.number + 1, torrents.collect());
     }
 
+    /// Counts a change of the paths of files, which are not kept here.
+    pub(crate) fn renew(&self) {
+        let old = self.current();
+        self.set(old.number + 1, old.torrents.clone());
+    }
+
     fn set(&self, number: u64, torrents: Vec<Arc<TorrentNames>>) {
         let file_count = torrents.iter().map(|torrent| torrent.file_count).sum();
         let next = Arc::new(Generation { number, torrents, file_count });

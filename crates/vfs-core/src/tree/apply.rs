@@ -14,11 +14,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::history::{PastTorrent, RestoredTorrent};
-use super::names::{NameOwner, ReservedNames};
+use super::names::{NameKey, NameOwner, NameWish, ReservedNames};
 use super::notices::Invalidation;
 use super::per_server::PerServerState;
 use super::{
-    Changes, FolderId, NodeIdx, RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
+    Changes, FolderId, NodeIdx, Place, RootLayout, TorrentKey, TorrentTree, Totals, Tree,
+    TreeTorrent,
 };
 use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
 
@@ -99,7 +100,8 @@ impl Tree {
         }
         let mut last = None;
         let entries = self.folder(id)?.names.after(part.after).take(part.count);
-        for (_, NameOwner { info_hash, cookie }) in entries {
+        for (_, NameOwner { key, cookie }) in entries {
+            let info_hash = key.info_hash;
             last = Some(cookie);
             if listed.contains(&info_hash) {
                 continue;
@@ -129,8 +131,8 @@ impl Tree {
         }
         let held =
             if layouts.is_empty() { ReservedNames::new() } else { self.held_names(id, &unknown) };
-        let is_known = self.folder(id).is_some_and(|folder| folder.is_known);
-        self.inodes.reserve(layouts.values().map(|layout| layout.indices().count()).sum());
+        let is_known = self.folder(id).is_some_and(|folder| folder.is_known && folder.is_shown);
+        self.inodes.reserve(layouts.values().map(|layout| layout.node_count()).sum());
         for summary in unknown {
             let info_hash = summary.info_hash;
             let Some(layout) = layouts.remove(&info_hash) else { continue };
@@ -170,9 +172,11 @@ impl Tree {
                 changes.progress.push(info_hash);
             }
             let before = torrent.standing.set(server, summary);
-            notices.extend(torrent.progress_notices(&before, &self.inodes));
-            if torrent.standing.shown().file_progress != before.file_progress {
-                self.sum_up(TorrentKey { folder, info_hash });
+            let is_other = torrent.standing.shown().file_progress != before.file_progress;
+            if is_other {
+                let key = TorrentKey { folder, info_hash };
+                notices.extend(self.progress_notices(key, &before));
+                self.sum_up(key);
             }
             if is_new {
                 self.count(server, |count| count.saturating_add(1));
@@ -191,9 +195,9 @@ impl Tree {
     ) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(before) = torrent.standing.remove(server) {
-            notices.extend(torrent.progress_notices(&before, &self.inodes));
+            notices.extend(self.progress_notices(key, &before));
             self.sum_up(key);
-            let name = self.name(key).map(str::to_owned);
+            let name = self.torrent_name(key.folder, key.info_hash).map(str::to_owned);
             changes.left.extend(name.map(|name| (key.info_hash, name)));
         } else {
             let name = self.remove(key, notices);
@@ -232,7 +236,7 @@ impl Tree {
             folder.mtime = folder.changed_at;
         } else if has_changed {
             let torrents = self.torrents.iter().filter(|(key, _)| key.folder == id);
-            let newest = torrents.map(|(_, torrent)| torrent.tree.mtime()).max();
+            let newest = torrents.map(|(_, torrent)| torrent.place.tree.mtime()).max();
             folder.mtime = newest.unwrap_or(0);
         }
     }
@@ -243,7 +247,7 @@ impl Tree {
         let mut held = ReservedNames::new();
         let Some(folder) = self.folder(id) else { return held };
         for summary in listing {
-            if let Some(memory) = folder.past.get(summary.info_hash) {
+            if let Some(memory) = folder.past.get(NameKey::torrent(summary.info_hash)) {
                 held.entry(memory.name.clone()).or_insert(summary.info_hash);
             }
         }
@@ -260,33 +264,34 @@ impl Tree {
     ) -> Option<(Ino, String)> {
         let key = layout.key();
         let folder = self.folders.get_mut(key.folder.position())?;
+        let (parent, is_folder_shown) = (folder.ino, folder.is_shown);
         let tree = Arc::new(layout);
+        let (standing, totals) = (PerServerState::new(server, summary), Totals::default());
         if !tree.is_shown() {
             tracing::debug!(torrent = %key.info_hash, "hiding a torrent whose only file is hidden");
-            let (parent, inos) = (folder.ino, Arc::default());
-            let standing = PerServerState::new(server, summary);
-            let totals = Totals::default();
+            let place = Place { tree, inos: Arc::default(), parent };
             let (first_seen, finished_at) = (seen_at, None);
-            let torrent =
-                TreeTorrent { tree, inos, parent, standing, first_seen, finished_at, totals };
+            let torrent = TreeTorrent { place, standing, first_seen, finished_at, totals };
             self.torrents.insert(key, torrent);
             self.unnamed.insert(key);
             self.count(server, |count| count.saturating_add(1));
             return None;
         }
-        let inos = self.inodes.attach(&tree);
-        let memory = folder.past.on_added(key.info_hash);
+        let inos = if is_folder_shown { self.inodes.attach(&tree) } else { Arc::default() };
+        let name_key = NameKey::torrent(key.info_hash);
+        let memory = folder.past.on_added(name_key);
         let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
         let finished_at = memory.as_ref().and_then(|memory| memory.finished_at);
         let had = memory.map(|memory| memory.name);
-        let named = NameOwner { info_hash: key.info_hash, cookie: self.next_cookie };
+        let named = NameOwner { key: name_key, cookie: self.next_cookie };
         self.next_cookie += 1;
-        let is_directory = tree.top().is_directory();
-        let name = folder.names.add(tree.raw_name(), named, is_directory, had.as_deref(), held);
-        let (parent, standing) = (folder.ino, PerServerState::new(server, summary));
-        folder.directory_count = folder.directory_count.saturating_add(usize::from(is_directory));
-        let totals = Totals::default();
-        let torrent = TreeTorrent { tree, inos, parent, standing, first_seen, finished_at, totals };
+        let place = Place { tree, inos, parent };
+        let is_directory = place.is_directory();
+        let name = NameWish::of_raw(place.tree.raw_name(), is_directory, |wish| {
+            folder.names.add(wish, named, had.as_deref(), held)
+        });
+        folder.count_directory(false, is_directory);
+        let torrent = TreeTorrent { place, standing, first_seen, finished_at, totals };
         self.torrents.insert(key, torrent);
         self.sum_up(key);
         self.count(server, |count| count.saturating_add(1));
@@ -294,28 +299,33 @@ impl Tree {
     }
 
     fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Invalidation>) -> Option<String> {
-        let torrent = self.torrents.remove(&key)?;
-        self.totals.subtract(torrent.totals);
-        notices.extend(torrent.removal_notices(&self.inodes));
+        let TreeTorrent { place, first_seen, finished_at, totals, .. } =
+            self.torrents.remove(&key)?;
+        self.totals.subtract(totals);
+        notices.extend(place.removal_notices(&self.inodes));
+        if self.copies(key.info_hash).next().is_none() {
+            self.remove_from_views(key.info_hash, notices);
+        }
         if self.unnamed.remove(&key) {
             return None;
         }
-        self.inodes.detach(&torrent.inos);
+        self.inodes.detach(&place.inos);
         let folder = self.folders.get_mut(key.folder.position())?;
-        let is_directory = torrent.tree.top().is_directory();
-        folder.directory_count = folder.directory_count.saturating_sub(usize::from(is_directory));
-        let name = folder.names.remove(key.info_hash)?;
-        let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
-        notices.push(Invalidation::Removed { parent: folder.ino, name: name.clone(), child });
-        let TreeTorrent { first_seen, finished_at, .. } = torrent;
+        folder.count_directory(place.is_directory(), false);
+        let name_key = NameKey::torrent(key.info_hash);
+        let name = folder.names.remove(name_key)?;
+        if folder.is_shown {
+            let child = Child { ino: place.ino(NodeIdx::TOP), kind: place.tree.top().kind() };
+            notices.push(Invalidation::Removed { parent: folder.ino, name: name.clone(), child });
+        }
         let memory = PastTorrent { name: name.clone(), first_seen, finished_at };
-        folder.past.on_removed(key.info_hash, memory);
+        folder.past.on_removed(name_key, memory);
         Some(name)
     }
 
     fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<RestoredTorrent> {
         let folder = self.folder(id)?;
-        let name = folder.names.name(info_hash)?.to_owned();
+        let name = folder.names.name(NameKey::torrent(info_hash))?.to_owned();
         let torrent = self.torrents.get(&TorrentKey { folder: id, info_hash })?;
         let TreeTorrent { first_seen, finished_at, .. } = *torrent;
         Some(RestoredTorrent { info_hash, name, first_seen, finished_at })

@@ -16,24 +16,35 @@ pub(super) struct Builder {
     links: Vec<(FileIndex, FileEntry)>,
 }
 
-/// Result of building a layout.
-#[derive(Debug)]
-pub(super) struct Built {
-    /// The top comes first.
+/// The nodes of a layout, which several places of a torrent may share.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LayoutNodes {
+    /// The top comes first. Files are in the order of the torrent, and links after them.
     pub(super) nodes: Box<[LayoutNode]>,
-    /// Identities of the directories, in the order of the nodes.
-    pub(super) directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
+    /// In the order of the nodes.
+    pub(super) directories: Box<[DirectoryNode]>,
+}
+
+/// Identity of a directory. That of a file follows from its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DirectoryNode {
+    pub(super) idx: NodeIdx,
+    /// Its position among all directories of the torrent.
+    pub(super) rank: u32,
+    pub(super) identity: NodeIdentity,
+    /// Its identity without the server, for views.
+    pub(super) plain_identity: NodeIdentity,
 }
 
 impl Builder {
     /// Starts with an empty directory as the top.
-    pub(super) fn new(identity: NodeIdentity) -> Self {
+    pub(super) fn new(identity: NodeIdentity, plain_identity: NodeIdentity) -> Self {
         let top = LayoutNode {
             name: Box::default(),
             parent: None,
             body: NodeBody::Directory { children: Box::default(), subdirectory_count: 0 },
         };
-        let draft = DirectoryDraft::new(identity);
+        let draft = DirectoryDraft::new(identity, plain_identity);
         Self { nodes: vec![top], drafts: vec![Some(draft)], links: Vec::new() }
     }
 
@@ -65,12 +76,22 @@ impl Builder {
     }
 
     /// Adds the links and sorts the directories.
-    pub(super) fn finish(mut self) -> Built {
+    pub(super) fn finish(mut self) -> LayoutNodes {
         self.add_links();
-        let mut identities = Vec::new();
+        let mut directories = Vec::new();
         for (position, draft) in self.drafts.into_iter().enumerate() {
-            let Some(DirectoryDraft { identity, mut children, .. }) = draft else { continue };
-            identities.extend(NodeIdx::try_new(position).map(|idx| (idx, identity)));
+            let Some(DirectoryDraft { identity, plain_identity, mut children, .. }) = draft else {
+                continue;
+            };
+            // There are at most as many directories as nodes, whose indices have 32 bits.
+            let rank = u32::try_from(directories.len()).unwrap_or(u32::MAX);
+            let idx = NodeIdx::try_new(position);
+            directories.extend(idx.map(|idx| DirectoryNode {
+                idx,
+                rank,
+                identity,
+                plain_identity,
+            }));
             let name = |idx: &NodeIdx| self.nodes.get(idx.position()).map(|node| &node.name);
             children.sort_unstable_by(|a, b| name(a).cmp(&name(b)));
             let is_directory = |idx: &&NodeIdx| {
@@ -83,8 +104,7 @@ impl Builder {
                 node.body = NodeBody::Directory { children, subdirectory_count };
             }
         }
-        let (nodes, directory_identities) = (self.nodes.into(), identities.into());
-        Built { nodes, directory_identities }
+        LayoutNodes { nodes: self.nodes.into(), directories: directories.into() }
     }
 
     fn add_leaf(&mut self, index: FileIndex, path: &[String], body: NodeBody) {
@@ -122,10 +142,12 @@ impl Builder {
             return Some(*known);
         }
         let name = self.take_name(parent, raw, index, true)?;
-        let identity = self.draft(parent)?.identity.of_directory(raw);
+        let draft = self.draft(parent)?;
+        let identity = draft.identity.of_directory(raw);
+        let plain_identity = draft.plain_identity.of_directory(raw);
         let body = NodeBody::Directory { children: Box::default(), subdirectory_count: 0 };
         let node = LayoutNode { name, parent: Some(parent), body };
-        let idx = self.push(node, Some(DirectoryDraft::new(identity)))?;
+        let idx = self.push(node, Some(DirectoryDraft::new(identity, plain_identity)))?;
         let draft = self.draft(parent)?;
         draft.children.push(idx);
         draft.directories.insert(raw.to_owned(), idx);

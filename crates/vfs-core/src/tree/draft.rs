@@ -9,6 +9,8 @@ use crate::FileIndex;
 #[derive(Debug)]
 pub(super) struct DirectoryDraft {
     pub(super) identity: NodeIdentity,
+    /// Its identity without the server.
+    pub(super) plain_identity: NodeIdentity,
     pub(super) children: Vec<NodeIdx>,
     /// Escaped names in use.
     pub(super) taken: HashSet<String>,
@@ -32,8 +34,9 @@ pub(super) struct LinkDraft {
 }
 
 impl DirectoryDraft {
-    pub(super) fn new(identity: NodeIdentity) -> Self {
+    pub(super) fn new(identity: NodeIdentity, plain_identity: NodeIdentity) -> Self {
         let (taken, directories, leaves, links) = Default::default();
-        Self { identity, children: Vec::new(), taken, directories, leaves, links }
+        let children = Vec::new();
+        Self { identity, plain_identity, children, taken, directories, leaves, links }
     }
 }

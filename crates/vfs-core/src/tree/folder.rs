@@ -23,6 +23,15 @@ pub enum RootLayout {
     ByServer,
 }
 
+/// Content of the root.
+#[derive(Debug)]
+pub(super) struct RootDirectory {
+    /// Its permanent directories, in their order: of views, then of servers.
+    pub(super) directories: Vec<FolderId>,
+    /// The torrents in it, if it has any.
+    pub(super) torrents: Option<FolderId>,
+}
+
 /// A directory of torrents, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FolderId(pub(super) u16);
@@ -40,6 +49,8 @@ pub(super) struct TorrentFolder {
     pub(super) ino: Ino,
     /// Name of the server, for the directory of a server.
     pub(super) server: Option<Box<str>>,
+    /// Whether it is in the root, or the root itself.
+    pub(super) is_shown: bool,
     /// Its name in the root; empty for the root.
     pub(super) name: Box<str>,
     pub(super) names: Names,
@@ -54,6 +65,8 @@ pub(super) struct TorrentFolder {
     pub(super) mtime: i64,
     /// Number of torrents that are directories.
     pub(super) directory_count: usize,
+    /// Whether entries of a view have changed since its time was last set.
+    pub(super) is_changed: bool,
 }
 
 impl FolderId {
@@ -73,27 +86,46 @@ impl RootLayout {
         }
     }
 
-    /// Returns the directories for servers with these names. Inode numbers are hashes of the names,
-    /// so that they are the same after a remount; on a collision, the later one gets the next
-    /// number.
-    pub(super) fn folders(self, server_names: &[String]) -> Vec<TorrentFolder> {
+    /// Returns the root as far as servers are concerned.
+    pub(super) fn root(self, folders: &[TorrentFolder]) -> RootDirectory {
         match self {
-            Self::Union => vec![TorrentFolder::new(Ino::ROOT, None, "")],
+            Self::Union => {
+                RootDirectory { directories: Vec::new(), torrents: Some(FolderId::FIRST) }
+            }
+            Self::ByServer => {
+                let directories = (0..).map(FolderId).take(folders.len()).collect();
+                RootDirectory { directories, torrents: None }
+            }
+        }
+    }
+
+    /// Returns the directories for servers with these names, in a root where other names are
+    /// `reserved`. Inode numbers are hashes of the names, so that they are the same after a remount;
+    /// on a collision, the later one gets the next number.
+    pub(super) fn folders(
+        self,
+        server_names: &[String],
+        reserved: &[Box<str>],
+    ) -> Vec<TorrentFolder> {
+        match self {
+            Self::Union => {
+                let mut root = TorrentFolder::new(Ino::ROOT, None, "");
+                root.names.reserve(reserved.into());
+                vec![root]
+            }
             Self::ByServer => {
                 let mut folders: Vec<TorrentFolder> = Vec::new();
                 for (position, server) in server_names.iter().enumerate() {
                     let mark = format!("#{position}");
                     let taken = |name: &str| {
-                        RESERVED.contains(&name) || folders.iter().any(|it| *it.name == *name)
+                        RESERVED.contains(&name)
+                            || reserved.iter().any(|it| **it == *name)
+                            || folders.iter().any(|it| *it.name == *name)
                     };
                     let plain = escape(server);
                     let is_plain = !taken(&plain);
                     let name = if is_plain { plain } else { escape_marked(server, &mark, true) };
-                    let numbers = (hash(server)..).map(|hash| hash % FOLDER_NUMBER_COUNT);
-                    let mut inos = numbers.map(|number| Ino(FOLDER_NUMBER_MIN + number));
-                    let ino = inos.find(|ino| folders.iter().all(|folder| folder.ino != *ino));
-                    // There are fewer servers than numbers.
-                    let ino = ino.unwrap_or(Ino(FOLDER_NUMBER_MIN));
+                    let ino = free_number(hash(server), &folders);
                     folders.push(TorrentFolder::new(ino, Some(server), &name));
                 }
                 folders
@@ -103,10 +135,11 @@ impl RootLayout {
 }
 
 impl TorrentFolder {
-    fn new(ino: Ino, server: Option<&str>, name: &str) -> Self {
+    pub(super) fn new(ino: Ino, server: Option<&str>, name: &str) -> Self {
         Self {
             ino,
             server: server.map(Into::into),
+            is_shown: true,
             name: name.into(),
             names: Names::default(),
             past: NameHistory::default(),
@@ -114,7 +147,14 @@ impl TorrentFolder {
             changed_at: 0,
             mtime: 0,
             directory_count: 0,
+            is_changed: false,
         }
+    }
+
+    /// Updates the number of directories after an entry was and is one or not.
+    pub(super) fn count_directory(&mut self, was: bool, is: bool) {
+        let count = self.directory_count.saturating_add(usize::from(is));
+        self.directory_count = count.saturating_sub(usize::from(was));
     }
 
     /// Returns the path from the root of a torrent in this directory.
@@ -123,8 +163,18 @@ impl TorrentFolder {
     }
 }
 
+/// Returns the inode number for a directory in the root whose name has this hash. On a collision,
+/// the later one gets the next number.
+pub(super) fn free_number(hash: u64, folders: &[TorrentFolder]) -> Ino {
+    let numbers = (hash..).map(|hash| hash % FOLDER_NUMBER_COUNT).take(1 << 15);
+    let mut inos = numbers.map(|number| Ino(FOLDER_NUMBER_MIN + number));
+    // There are fewer directories than numbers.
+    let ino = inos.find(|ino| folders.iter().all(|folder| folder.ino != *ino));
+    ino.unwrap_or(Ino(FOLDER_NUMBER_MIN))
+}
+
 /// Must never change, or inode numbers change. Halved, so that incrementing it never overflows.
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     fnv1a(text.as_bytes()) >> 32
 }
 
@@ -135,7 +185,7 @@ mod tests {
     #[test]
     fn directories_of_servers_have_names_and_numbers_of_their_own() {
         let names: Vec<_> = (0..3000).map(|n| format!("server {n}")).collect();
-        let folders = RootLayout::ByServer.folders(&names);
+        let folders = RootLayout::ByServer.folders(&names, &[]);
         let mut numbers: Vec<_> = folders.iter().map(|folder| folder.ino).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -144,12 +194,12 @@ mod tests {
         assert!(numbers.iter().all(|ino| range.contains(&ino.0)));
 
         let odd = ["a", "a", ".tfs", "x/y", ".."].map(str::to_owned);
-        let folders = RootLayout::ByServer.folders(&odd);
+        let folders = RootLayout::ByServer.folders(&odd, &[]);
         let mut shown: Vec<_> = folders.iter().map(|folder| folder.name.to_string()).collect();
         shown.sort_unstable();
         shown.dedup();
         assert_eq!(shown.len(), odd.len());
         assert!(shown.iter().all(|name| !name.contains('/') && name != ".tfs" && name != ".."));
-        assert_eq!(RootLayout::ByServer.folders(&odd)[3].ino, folders[3].ino);
+        assert_eq!(RootLayout::ByServer.folders(&odd, &[])[3].ino, folders[3].ino);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::names::NameKey;
 use super::recent::RecentMap;
 use crate::InfoHash;
 
@@ -34,8 +35,8 @@ const GONE_MIN: usize = 1000;
 #[derive(Debug)]
 pub(super) struct NameHistory {
     /// Restored torrents that have not been added yet. Bounded by the state on disk.
-    kept: HashMap<InfoHash, PastTorrent>,
-    gone: RecentMap<InfoHash, PastTorrent>,
+    kept: HashMap<NameKey, PastTorrent>,
+    gone: RecentMap<NameKey, PastTorrent>,
 }
 
 impl Default for NameHistory {
@@ -48,25 +49,26 @@ impl NameHistory {
     /// Adds a restored torrent, unless newer state exists.
     pub(super) fn remember(&mut self, remembered: RestoredTorrent) {
         let RestoredTorrent { info_hash, name, first_seen, finished_at } = remembered;
-        if self.gone.get(&info_hash).is_none() {
+        let key = NameKey::torrent(info_hash);
+        if self.gone.get(&key).is_none() {
             let past = PastTorrent { name, first_seen, finished_at };
-            let kept = self.kept.entry(info_hash).or_insert(past);
+            let kept = self.kept.entry(key).or_insert(past);
             // Another server may not know it.
             kept.finished_at = kept.finished_at.or(finished_at);
         }
     }
 
-    pub(super) fn get(&self, info_hash: InfoHash) -> Option<&PastTorrent> {
-        self.kept.get(&info_hash).or_else(|| self.gone.get(&info_hash))
+    pub(super) fn get(&self, key: NameKey) -> Option<&PastTorrent> {
+        self.kept.get(&key).or_else(|| self.gone.get(&key))
     }
 
     /// Records that a torrent is now in the tree, and returns its earlier state.
-    pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<PastTorrent> {
-        self.kept.remove(&info_hash).or_else(|| self.gone.remove(&info_hash))
+    pub(super) fn on_added(&mut self, key: NameKey) -> Option<PastTorrent> {
+        self.kept.remove(&key).or_else(|| self.gone.remove(&key))
     }
 
-    pub(super) fn on_removed(&mut self, info_hash: InfoHash, memory: PastTorrent) {
-        self.gone.insert(info_hash, memory);
+    pub(super) fn on_removed(&mut self, key: NameKey, memory: PastTorrent) {
+        self.gone.insert(key, memory);
     }
 
     /// Releases the memory of torrents that were added.
@@ -85,7 +87,7 @@ mod tests {
         let hash = |n: usize| {
             let mut bytes = [0; InfoHash::BYTES];
             bytes[..8].copy_from_slice(&n.to_le_bytes());
-            InfoHash::from_bytes(bytes)
+            NameKey::torrent(InfoHash::from_bytes(bytes))
         };
         let memory =
             |n: usize| PastTorrent { name: format!("t{n}"), first_seen: 1, finished_at: None };

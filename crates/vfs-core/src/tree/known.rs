@@ -1,6 +1,7 @@
 //! Nodes that a front end knows, and their paths.
 
-use super::{NodeBody, NodeIdx, Tree, TreeTorrent};
+use super::place::Place;
+use super::{NodeBody, NodeIdx, Tree};
 use crate::Ino;
 
 /// A node that a front end has looked up and not forgotten.
@@ -26,34 +27,24 @@ impl Tree {
 
     /// Returns the nodes of all torrents that the front end knows. Costs O(nodes).
     pub(crate) fn known(&self) -> Vec<KnownNode> {
-        let mut known = Vec::new();
-        for torrent in self.torrents.values() {
-            for idx in torrent.tree.indices() {
-                let ino = torrent.ino(idx);
-                if self.inodes.is_known(ino) {
-                    known.extend(self.known_node(torrent, idx));
-                }
-            }
-        }
-        known
+        let places = self.all_places();
+        let nodes = places.flat_map(|place| place.shown().map(move |idx| (place, idx)));
+        let known = nodes.filter(|(place, idx)| self.inodes.is_known(place.ino(*idx)));
+        known.map(|(place, idx)| self.known_node(place, idx)).collect()
     }
 
-    fn known_node(&self, torrent: &TreeTorrent, idx: NodeIdx) -> Option<KnownNode> {
-        let node = torrent.tree.node(idx);
-        let name = match node.parent {
-            Some(_) => &*node.name,
-            None => self.name(torrent.tree.key())?,
-        };
-        Some(KnownNode {
-            ino: torrent.ino(idx),
-            parent: torrent.parent_of(idx),
-            name: name.to_owned(),
+    fn known_node(&self, place: &Place, idx: NodeIdx) -> KnownNode {
+        let node = place.tree.node(idx);
+        KnownNode {
+            ino: place.ino(idx),
+            parent: place.parent_of(idx),
+            name: self.node_name(place, idx).to_owned(),
             is_directory: node.is_directory(),
             size: match node.body {
                 NodeBody::File { len, .. } => len,
                 NodeBody::Directory { .. } | NodeBody::Symlink { .. } => 0,
             },
-        })
+        }
     }
 
     /// Returns the path of a node from the root, without a leading slash; `None` if its torrent was

@@ -2,17 +2,17 @@
 
 use super::folder::TorrentFolder;
 use super::names::NameOwner;
+use super::place::ShownProgress;
 use super::{
-    DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef,
-    RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
+    DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef, Place,
+    TorrentKey, TorrentTree, Totals, Tree,
 };
-use crate::{Attr, DirEntry, FileId, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError};
+use crate::{Attr, DirEntry, FileId, FsStats, Ino, NodeKind, Validity, VfsError};
 
 /// Type of a directory.
 enum Dir<'a> {
-    /// The root, if it contains the directories of servers.
-    OfServers,
-    /// A directory of torrents.
+    Root,
+    /// A directory of torrents in the root.
     OfTorrents(FolderId, &'a TorrentFolder),
     /// A directory inside a torrent, or not a directory.
     Node,
@@ -21,38 +21,44 @@ enum Dir<'a> {
 impl Tree {
     pub(crate) fn lookup(&self, parent: Ino, name: &str) -> Result<DirEntry<'_>, VfsError> {
         match self.dir(parent) {
-            Dir::OfServers => {
-                let mut folders = (FIRST_COOKIE..).zip(&self.folders);
-                let found = folders.find(|(_, folder)| *folder.name == *name);
-                found.map(|(cookie, it)| it.entry(cookie)).ok_or(VfsError::NotFound)
+            Dir::Root => {
+                let mut directories = self.root_directories();
+                match directories.find(|(_, folder)| *folder.name == *name) {
+                    Some((cookie, folder)) => Ok(folder.entry(cookie)),
+                    None => {
+                        let (id, folder) = self.root_torrents().ok_or(VfsError::NotFound)?;
+                        self.lookup_torrent(id, folder, name)
+                    }
+                }
             }
-            Dir::OfTorrents(id, folder) => {
-                folder.check_known()?;
-                let (name, named) = folder.names.find(name).ok_or(VfsError::NotFound)?;
-                self.torrent_entry(id, name, named)
-            }
+            Dir::OfTorrents(id, folder) => self.lookup_torrent(id, folder, name),
             Dir::Node => {
-                let (torrent, idx) = self.linked(parent)?;
-                let NodeBody::Directory { children, .. } = &torrent.tree.node(idx).body else {
+                let (place, idx) = self.linked(parent)?;
+                let NodeBody::Directory { children, .. } = &place.tree.node(idx).body else {
                     return Err(VfsError::NotDirectory);
                 };
                 let position = children
-                    .binary_search_by(|child| torrent.tree.node(*child).name.as_ref().cmp(name))
+                    .binary_search_by(|child| place.tree.node(*child).name.as_ref().cmp(name))
                     .map_err(|_not_there| VfsError::NotFound)?;
                 let child = children.get(position).copied().ok_or(VfsError::NotFound)?;
-                Ok(child_entry(torrent, child, position))
+                let shown = self.progress(place.tree.key()).ok_or(VfsError::Stale)?;
+                Ok(child_entry(place, &shown, child, position))
             }
         }
     }
 
     pub(crate) fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         match self.dir(ino) {
-            Dir::OfServers => Ok(self.servers_attr()),
+            Dir::Root => Ok(self.root_attr()),
             Dir::OfTorrents(_, folder) => Ok(folder.attr()),
             Dir::Node => {
                 let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-                let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
-                Ok(node_attr(tree, idx, ino, torrent.map(|torrent| torrent.standing.shown())))
+                if tree.is_hidden(idx) {
+                    return Err(VfsError::NotFound);
+                }
+                let place = self.place(tree.key()).filter(|place| place.has(tree));
+                let shown = place.and_then(|_| self.progress(tree.key()));
+                Ok(node_attr(tree, idx, ino, shown.as_ref()))
             }
         }
     }
@@ -61,19 +67,21 @@ impl Tree {
     pub(crate) fn names_validity(&self, dir: Ino) -> Validity {
         match (self.dir(dir), self.inodes.get(dir)) {
             (Dir::OfTorrents(..), _) => Validity::Announced,
-            (Dir::OfServers, _) | (Dir::Node, Some(_)) => Validity::Fixed,
+            (Dir::Root, _) if self.root.torrents.is_some() => Validity::Announced,
+            (Dir::Root, _) => Validity::Fixed,
+            (Dir::Node, Some(NodeRef { tree, .. })) => tree.inner_validity(),
             (Dir::Node, None) => Validity::Unannounced,
         }
     }
 
-    /// Returns whether a directory has torrents as entries, or the directories of servers.
+    /// Returns whether a directory has torrents as entries, or directories of them.
     pub(crate) fn has_torrents(&self, dir: Ino) -> bool {
-        matches!(self.dir(dir), Dir::OfServers | Dir::OfTorrents(..))
+        matches!(self.dir(dir), Dir::Root | Dir::OfTorrents(..))
     }
 
     pub(crate) fn link_target(&self, ino: Ino) -> Result<&str, VfsError> {
         match self.dir(ino) {
-            Dir::OfServers | Dir::OfTorrents(..) => Err(VfsError::NotSymlink),
+            Dir::Root | Dir::OfTorrents(..) => Err(VfsError::NotSymlink),
             Dir::Node => {
                 let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
                 match &tree.node(idx).body {
@@ -86,14 +94,16 @@ impl Tree {
 
     /// Returns the file with number `ino`, if its torrent still exists.
     pub(crate) fn file(&self, ino: Ino) -> Result<FileRef, VfsError> {
-        let (torrent, idx) = match self.dir(ino) {
-            Dir::OfServers | Dir::OfTorrents(..) => return Err(VfsError::IsDirectory),
+        let (place, idx) = match self.dir(ino) {
+            Dir::Root | Dir::OfTorrents(..) => return Err(VfsError::IsDirectory),
             Dir::Node => self.linked(ino)?,
         };
-        match torrent.tree.node(idx).body {
+        match place.tree.node(idx).body {
             NodeBody::File { index, len } => {
-                let id = FileId { torrent: torrent.tree.info_hash(), index };
-                Ok(FileRef { id, ino, len, geometry: torrent.tree.geometry(index) })
+                let id = FileId { torrent: place.tree.info_hash(), index };
+                // The layout of a view may be older than the metadata.
+                let geometry = self.geometry(id).flatten();
+                Ok(FileRef { id, ino, len, geometry })
             }
             NodeBody::Directory { .. } => Err(VfsError::IsDirectory),
             // Linux resolves links before it opens a file, or refuses with O_NOFOLLOW.
@@ -124,21 +134,22 @@ impl Tree {
         let skip = cookie.saturating_sub(FIRST_COOKIE - 1);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         match self.dir(dir) {
-            Dir::OfServers => {
-                let mut folders = (FIRST_COOKIE..).zip(&self.folders).skip(skip);
-                folders.all(|(cookie, folder)| each(&folder.entry(cookie)));
-            }
-            Dir::OfTorrents(id, folder) => {
-                for (name, named) in folder.names.after(cookie) {
-                    if !each(&self.torrent_entry(id, name, named)?) {
-                        break;
-                    }
+            Dir::Root => {
+                let mut directories = self.root_directories().filter(|(own, _)| *own > cookie);
+                let torrents = self.root_torrents();
+                if directories.all(|(cookie, folder)| each(&folder.entry(cookie)))
+                    && let Some((id, folder)) = torrents
+                {
+                    self.list_torrents(id, folder, cookie, &mut each)?;
                 }
             }
+            Dir::OfTorrents(id, folder) => self.list_torrents(id, folder, cookie, &mut each)?,
             Dir::Node => {
-                let (torrent, idx) = self.linked(dir)?;
-                let mut children = torrent.tree.children(idx).iter().enumerate().skip(skip);
-                children.all(|(position, child)| each(&child_entry(torrent, *child, position)));
+                let (place, idx) = self.linked(dir)?;
+                let shown = self.progress(place.tree.key()).ok_or(VfsError::Stale)?;
+                let mut children = place.tree.children(idx).iter().enumerate().skip(skip);
+                children
+                    .all(|(position, child)| each(&child_entry(place, &shown, *child, position)));
             }
         }
         Ok(())
@@ -146,15 +157,12 @@ impl Tree {
 
     /// Returns the total size. Costs O(1): the totals are maintained.
     pub(crate) fn stats(&self) -> FsStats {
-        let folders = match self.layout {
-            RootLayout::Union => 0,
-            RootLayout::ByServer => self.folders.len() as u64,
-        };
+        let directory_count = self.root.directories.len() as u64;
         let Totals { total_bytes, have_bytes, node_count } = self.totals;
         FsStats {
             total_bytes: u64::try_from(total_bytes).unwrap_or(u64::MAX),
             have_bytes: u64::try_from(have_bytes).unwrap_or(u64::MAX),
-            inode_count: node_count.saturating_add(folders).saturating_add(1),
+            inode_count: node_count.saturating_add(directory_count).saturating_add(1),
         }
     }
 
@@ -164,7 +172,7 @@ impl Tree {
         match self.attr(ino) {
             Ok(attr) if attr.nlink == 0 => Err(VfsError::Stale),
             // It may belong to a torrent that was not listed yet.
-            Err(VfsError::NotFound) if self.known_servers.contains(&false) => Err(VfsError::NoTree),
+            Err(VfsError::NotFound) if self.is_incomplete() => Err(VfsError::NoTree),
             found => found,
         }
     }
@@ -178,7 +186,7 @@ impl Tree {
     /// Checks that `dir` is a directory whose entries are known.
     pub(crate) fn check_directory(&self, dir: Ino) -> Result<(), VfsError> {
         match self.dir(dir) {
-            Dir::OfServers => return Ok(()),
+            Dir::Root => return self.root_torrents().map_or(Ok(()), |(_, it)| it.check_known()),
             Dir::OfTorrents(_, folder) => return folder.check_known(),
             Dir::Node => {}
         }
@@ -204,57 +212,103 @@ impl Tree {
         self.folders.iter().map(|folder| folder.mtime).max().unwrap_or(0)
     }
 
-    /// Returns the torrent and node with number `ino`, if the torrent still exists.
-    pub(super) fn linked(&self, ino: Ino) -> Result<(&TreeTorrent, NodeIdx), VfsError> {
+    /// Returns the place and node with number `ino`, if the torrent is still there.
+    pub(super) fn linked(&self, ino: Ino) -> Result<(&Place, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-        let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
-        Ok((torrent.ok_or(VfsError::Stale)?, idx))
+        if tree.is_hidden(idx) {
+            return Err(VfsError::NotFound);
+        }
+        let place = self.place(tree.key()).filter(|place| place.has(tree));
+        Ok((place.ok_or(VfsError::Stale)?, idx))
     }
 
-    /// Returns the directory of torrents with this number, if there is one.
+    /// Returns the directory of torrents with this number, if there is one; the root is none.
     pub(super) fn folder_at(&self, ino: Ino) -> Option<FolderId> {
         match self.dir(ino) {
             Dir::OfTorrents(id, _) => Some(id),
-            Dir::OfServers | Dir::Node => None,
+            Dir::Root | Dir::Node => None,
         }
     }
 
     fn dir(&self, ino: Ino) -> Dir<'_> {
         let mut folders = (0..).map(FolderId).zip(&self.folders);
-        match self.layout {
+        match ino {
+            Ino::ROOT => Dir::Root,
             _ if ino.0 >= super::inode::NUMBER_MIN => Dir::Node,
-            RootLayout::ByServer if ino == Ino::ROOT => Dir::OfServers,
-            RootLayout::ByServer | RootLayout::Union => folders
+            _ => folders
                 .find(|(_, folder)| folder.ino == ino)
                 .map_or(Dir::Node, |(id, folder)| Dir::OfTorrents(id, folder)),
         }
     }
 
+    /// Returns the permanent directories in the root, with their cookies.
+    fn root_directories(&self) -> impl Iterator<Item = (u64, &TorrentFolder)> {
+        let directories = (FIRST_COOKIE..).zip(&self.root.directories);
+        directories.filter_map(|(cookie, id)| Some((cookie, self.folder(*id)?)))
+    }
+
+    /// Returns the torrents in the root, if it has any.
+    fn root_torrents(&self) -> Option<(FolderId, &TorrentFolder)> {
+        let id = self.root.torrents?;
+        Some((id, self.folder(id)?))
+    }
+
     fn parent(&self, dir: Ino) -> Result<Ino, VfsError> {
         match self.dir(dir) {
-            Dir::OfServers | Dir::OfTorrents(..) => Ok(Ino::ROOT),
-            Dir::Node => self.linked(dir).map(|(torrent, idx)| torrent.parent_of(idx)),
+            Dir::Root | Dir::OfTorrents(..) => Ok(Ino::ROOT),
+            Dir::Node => self.linked(dir).map(|(place, idx)| place.parent_of(idx)),
         }
     }
 
-    /// Returns the attributes of a root with directories of servers. Its names are fixed; its time
-    /// is that of the last change below, which is not announced.
-    fn servers_attr(&self) -> Attr {
-        let count = u32::try_from(self.folders.len()).unwrap_or(u32::MAX);
+    /// Returns the attributes of the root. If its names are fixed, its time is that of the last
+    /// change below, which is not announced.
+    fn root_attr(&self) -> Attr {
+        let directories = self.root.directories.len();
+        if let Some((_, folder)) = self.root_torrents() {
+            return folder.attr_with(directories);
+        }
+        let count = u32::try_from(directories).unwrap_or(u32::MAX);
         let (mtime, validity) = (self.root_mtime(), Validity::Unannounced);
         Attr { mtime, validity, ..directory_attr(Ino::ROOT, count) }
+    }
+
+    fn lookup_torrent<'a>(
+        &self,
+        id: FolderId,
+        folder: &'a TorrentFolder,
+        name: &str,
+    ) -> Result<DirEntry<'a>, VfsError> {
+        folder.check_known()?;
+        let (name, named) = folder.names.find(name).ok_or(VfsError::NotFound)?;
+        self.torrent_entry(id, name, named)
+    }
+
+    fn list_torrents(
+        &self,
+        id: FolderId,
+        folder: &TorrentFolder,
+        cookie: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        for (name, named) in folder.names.after(cookie) {
+            if !each(&self.torrent_entry(id, name, named)?) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn torrent_entry<'a>(
         &self,
         folder: FolderId,
         name: &'a str,
-        NameOwner { info_hash, cookie }: NameOwner,
+        NameOwner { key, cookie }: NameOwner,
     ) -> Result<DirEntry<'a>, VfsError> {
-        let torrent =
-            self.torrents.get(&TorrentKey { folder, info_hash }).ok_or(VfsError::NotFound)?;
-        let (top, shown) = (NodeIdx::TOP, torrent.standing.shown());
-        let attr = node_attr(&torrent.tree, top, torrent.ino(top), Some(shown));
+        let at = TorrentKey { folder, info_hash: key.info_hash };
+        let place = self.place(at).ok_or(VfsError::NotFound)?;
+        let top = place.top(key.part).ok_or(VfsError::NotFound)?;
+        let shown = self.progress(at);
+        let attr = node_attr(&place.tree, top, place.ino(top), shown.as_ref());
         Ok(DirEntry { name, cookie, attr, name_validity: Validity::Announced })
     }
 }
@@ -265,7 +319,13 @@ impl TorrentFolder {
     }
 
     fn attr(&self) -> Attr {
-        let count = u32::try_from(self.directory_count).unwrap_or(u32::MAX);
+        self.attr_with(0)
+    }
+
+    /// Returns its attributes with more directories in it than torrents.
+    fn attr_with(&self, directory_count: usize) -> Attr {
+        let count = self.directory_count.saturating_add(directory_count);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         Attr { mtime: self.mtime, ..directory_attr(self.ino, count) }
     }
 
@@ -276,13 +336,17 @@ impl TorrentFolder {
     }
 }
 
-fn child_entry(torrent: &TreeTorrent, child: NodeIdx, position: usize) -> DirEntry<'_> {
-    let shown = torrent.standing.shown();
+fn child_entry<'a>(
+    place: &'a Place,
+    shown: &ShownProgress<'_>,
+    child: NodeIdx,
+    position: usize,
+) -> DirEntry<'a> {
     DirEntry {
-        name: &torrent.tree.node(child).name,
+        name: &place.tree.node(child).name,
         cookie: FIRST_COOKIE + position as u64,
-        attr: node_attr(&torrent.tree, child, torrent.ino(child), Some(shown)),
-        name_validity: Validity::Fixed,
+        attr: node_attr(&place.tree, child, place.ino(child), Some(shown)),
+        name_validity: place.tree.inner_validity(),
     }
 }
 
@@ -299,19 +363,21 @@ fn directory_attr(ino: Ino, subdirectory_count: u32) -> Attr {
     }
 }
 
-/// Returns the attributes of a node; `summary` is `None` if its torrent was removed.
-fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&TorrentSummary>) -> Attr {
+/// Returns the attributes of a node; `shown` is `None` if it was removed.
+fn node_attr(
+    tree: &TorrentTree,
+    idx: NodeIdx,
+    ino: Ino,
+    shown: Option<&ShownProgress<'_>>,
+) -> Attr {
     let node = tree.node(idx);
     let (kind, size, have_bytes, nlink) = match &node.body {
         NodeBody::Directory { subdirectory_count, .. } => {
             (NodeKind::Directory, 0, 0, link_count(*subdirectory_count))
         }
-        NodeBody::File { index, len } => (
-            NodeKind::File,
-            *len,
-            summary.map_or(0, |summary| summary.have_bytes(*index)).min(*len),
-            1,
-        ),
+        NodeBody::File { index, len } => {
+            (NodeKind::File, *len, shown.map_or(0, |shown| shown.have_bytes(*index)).min(*len), 1)
+        }
         NodeBody::Symlink { target, .. } => (NodeKind::Symlink, target.len() as u64, 0, 1),
     };
     Attr {
@@ -320,12 +386,12 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
         size,
         have_bytes,
         mtime: tree.mtime(),
-        nlink: if summary.is_some() { nlink } else { 0 },
+        nlink: if shown.is_some() { nlink } else { 0 },
         generation: tree.identity(idx).generation(),
-        validity: if kind != NodeKind::File || have_bytes == size {
-            Validity::Fixed
-        } else {
-            Validity::Announced
+        validity: match kind {
+            NodeKind::File if have_bytes < size => Validity::Announced,
+            NodeKind::Directory => tree.inner_validity(),
+            NodeKind::File | NodeKind::Symlink => Validity::Fixed,
         },
     }
 }

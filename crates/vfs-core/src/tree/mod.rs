@@ -2,16 +2,20 @@
 //!
 //! ```text
 //! Tree
-//!  |- Folder        a directory of torrents: the root, or one for each server below it
+//!  |- Folder        a directory of torrents: the root, or one for each server below it, and views
 //!  |   `- Names     the names in it, each with its cookie
-//!  |- torrents      directory, info hash -> layout (immutable), state on each server (changes)
+//!  |- torrents      directory, info hash -> place, state on each server (changes)
+//!  |- views         directory, info hash -> place
+//!  |   `- Place     layout (immutable), and its inode numbers
 //!  `- InodeTable    inode number -> node of a layout, lookup count
 //! ```
 
 mod apply;
+mod arrange;
 mod build;
 mod draft;
 mod facts;
+mod filter;
 mod folder;
 mod history;
 mod inode;
@@ -25,36 +29,41 @@ mod node;
 mod notices;
 mod paths;
 mod per_server;
+mod place;
 mod ranges;
 mod recent;
 mod replace;
 mod times;
 mod totals;
+mod view_places;
 mod views;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub(crate) use apply::{Difference, ListingPart};
+pub(crate) use arrange::ToArrange;
 #[cfg(test)]
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;
 pub use folder::RootLayout;
-use folder::TorrentFolder;
 pub(crate) use folder::{FOLDER_NUMBER_MIN, FolderId, TorrentKey};
+use folder::{RootDirectory, TorrentFolder};
 pub use history::RestoredTorrent;
 use inode::{InodeTable, NUMBER_MIN, NodeRef};
 pub use known::KnownNode;
 use labels::Labels;
 pub(crate) use layout::TorrentTree;
+use names::NameKey;
 pub(crate) use node::{NodeBody, NodeIdx};
 pub(crate) use notices::Invalidation;
 pub(crate) use paths::{Added, Top};
 use per_server::PerServerState;
+use place::Place;
 pub use ranges::NumberRange;
 pub use times::TorrentTime;
 use totals::Totals;
-pub(crate) use views::Views;
+use views::Views;
 
 use crate::{
     FileId, Geometry, InfoHash, Ino, InodeNumbers, ServerId, TorrentState, TorrentSummary,
@@ -129,11 +138,8 @@ impl FileState {
 /// A torrent in the tree.
 #[derive(Debug)]
 struct TreeTorrent {
-    tree: Arc<TorrentTree>,
-    /// Inode number of each node of `tree`, by node index.
-    inos: Arc<[Ino]>,
-    /// Inode number of its directory.
-    parent: Ino,
+    /// Its place outside of views.
+    place: Place,
     standing: PerServerState,
     /// When it was first seen, in seconds since 1970.
     first_seen: i64,
@@ -147,8 +153,12 @@ struct TreeTorrent {
 #[derive(Debug)]
 pub(crate) struct Tree {
     layout: RootLayout,
-    /// In a union the root, otherwise one for each server, in their order.
+    root: RootDirectory,
+    /// In a union the root, otherwise one for each server, in their order; then the views.
     folders: Vec<TorrentFolder>,
+    /// Number of directories in front of the views.
+    server_folder_count: u16,
+    server_names: Box<[Arc<str>]>,
     torrents: HashMap<TorrentKey, TreeTorrent>,
     /// Torrents without a name, since nothing of them can be shown.
     unnamed: HashSet<TorrentKey>,
@@ -170,9 +180,13 @@ pub(crate) struct Tree {
 impl Tree {
     /// Returns an empty tree for servers with these names, at least one, without known torrents.
     pub(crate) fn new(layout: RootLayout, server_names: &[String], numbers: InodeNumbers) -> Self {
+        let folders = layout.folders(server_names, &[]);
         Self {
             layout,
-            folders: layout.folders(server_names),
+            root: layout.root(&folders),
+            server_folder_count: u16::try_from(folders.len()).unwrap_or(u16::MAX),
+            server_names: server_names.iter().map(|name| name.as_str().into()).collect(),
+            folders,
             torrents: HashMap::new(),
             unnamed: HashSet::new(),
             inodes: InodeTable::new(numbers),
@@ -232,7 +246,10 @@ impl Tree {
     pub(crate) fn first_seen(&self, server: ServerId, info_hash: InfoHash) -> Option<i64> {
         let folder = self.layout.folder_of(server);
         let torrent = self.torrents.get(&TorrentKey { folder, info_hash });
-        let past = || Some(self.folder(folder)?.past.get(info_hash)?.first_seen);
+        let past = || {
+            let past = &self.folder(folder)?.past;
+            Some(past.get(NameKey::torrent(info_hash))?.first_seen)
+        };
         torrent.map_or_else(past, |torrent| Some(torrent.first_seen))
     }
 
@@ -296,9 +313,10 @@ impl Tree {
         self.known_servers.get(usize::from(server.0)).is_some_and(|is_known| *is_known)
     }
 
-    /// Returns the copies of a torrent in all directories, in the order of the directories.
+    /// Returns the copies of a torrent in all directories but views, in the order of the
+    /// directories.
     fn copies(&self, info_hash: InfoHash) -> impl Iterator<Item = (TorrentKey, &TreeTorrent)> {
-        let folders = (0..).map(FolderId).take(self.folders.len());
+        let folders = (0..self.server_folder_count).map(FolderId);
         folders.filter_map(move |folder| {
             let key = TorrentKey { folder, info_hash };
             self.torrents.get(&key).map(|torrent| (key, torrent))
@@ -316,27 +334,6 @@ impl Tree {
 
     fn folder(&self, id: FolderId) -> Option<&TorrentFolder> {
         self.folders.get(id.position())
-    }
-
-    fn name(&self, key: TorrentKey) -> Option<&str> {
-        self.folder(key.folder)?.names.name(key.info_hash)
-    }
-}
-
-impl TreeTorrent {
-    /// Returns whether a layout is the current one of the torrent, and was not replaced.
-    fn has(&self, tree: &Arc<TorrentTree>) -> bool {
-        Arc::ptr_eq(&self.tree, tree)
-    }
-
-    fn ino(&self, idx: NodeIdx) -> Ino {
-        // Every node got a number when the torrent was attached; 0 is not an inode number.
-        self.inos.get(idx.position()).copied().unwrap_or(Ino(0))
-    }
-
-    /// Returns the inode number of a node's parent directory.
-    fn parent_of(&self, idx: NodeIdx) -> Ino {
-        self.tree.node(idx).parent.map_or(self.parent, |parent| self.ino(parent))
     }
 }
 

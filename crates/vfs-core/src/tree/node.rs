@@ -81,6 +81,11 @@ impl NodeIdentity {
         self.with(b"d", raw.as_bytes())
     }
 
+    /// Returns the identity of this node in a view.
+    pub(super) fn in_view(self, name: &str) -> Self {
+        self.with(b"v", name.as_bytes())
+    }
+
     /// Returns the generation, which distinguishes two nodes with one number at different times,
     /// also across remounts: NFS file handles contain both. The kernel keeps 32 bits of it.
     pub(super) fn generation(self) -> u32 {
@@ -103,6 +108,14 @@ impl NodeIdentity {
 impl LayoutNode {
     pub(crate) fn is_directory(&self) -> bool {
         self.kind() == NodeKind::Directory
+    }
+
+    /// Returns the index in the torrent of a file or link.
+    pub(super) fn index(&self) -> Option<FileIndex> {
+        match self.body {
+            NodeBody::Directory { .. } => None,
+            NodeBody::File { index, .. } | NodeBody::Symlink { index, .. } => Some(index),
+        }
     }
 
     pub(super) fn kind(&self) -> NodeKind {
@@ -133,5 +146,6 @@ mod tests {
         check(directory, 0x1f98_401b_fe07_acd1, 0x9256_c0fe_4015_5b71);
         let of_server = NodeIdentity::of_top(Some("nas"), info_hash);
         check(of_server, 0x7547_cdad_34f6_70ea, 0x0d8d_fbc8_75ba_4375);
+        check(file.in_view("Films"), 0xe12a_69b3_ad89_870e, 0x82ee_8404_3aeb_18fc);
     }
 }

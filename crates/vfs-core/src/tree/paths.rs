@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::names::NameOwner;
-use super::{FolderId, NodeBody, NodeIdx, NodeRef, TorrentKey, TorrentTree, Tree};
+use super::names::{NameKey, NameOwner};
+use super::{FolderId, NodeBody, NodeIdx, TorrentKey, TorrentTree, Tree};
 use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, VfsError};
 
 /// A torrent and its path from the root.
@@ -29,12 +29,12 @@ impl Tree {
 
     /// Returns the torrents with cookies after this one, in their order, and each info hash once.
     pub(crate) fn tops_after(&self, cookie: u64) -> Vec<Top> {
-        let folders = (0..).map(FolderId).zip(&self.folders);
+        let folders = (0..self.server_folder_count).map(FolderId).zip(&self.folders);
         let named =
             folders.flat_map(|(id, it)| it.names.after(cookie).map(move |named| (id, named)));
         let mut tops: Vec<_> =
             named.filter_map(|(id, (_, named))| self.top_of(id, named)).collect();
-        if self.folders.len() > 1 {
+        if self.server_folder_count > 1 {
             // If several directories have it, the one that was added first represents all.
             tops.retain(|top| self.tops(top.info_hash).all(|other| other.cookie >= top.cookie));
             tops.sort_unstable_by_key(|top| top.cookie);
@@ -42,26 +42,37 @@ impl Tree {
         tops
     }
 
-    /// Returns a torrent that was just added, and its path from the root.
+    /// Returns a torrent that was just added, and its path from the root, outside of views.
     pub(crate) fn added(&self, server: ServerId, info_hash: InfoHash) -> Option<Added> {
         let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
-        Some((Arc::clone(&self.torrents.get(&key)?.tree), self.path_of(key)?))
+        let tree = &self.torrents.get(&key)?.place.tree;
+        Some((Arc::clone(tree), self.path_to(tree, NodeIdx::TOP)?))
     }
 
-    /// Returns the inode number of a node, if its torrent exists with this layout.
-    pub(crate) fn number(&self, tree: &Arc<TorrentTree>, idx: NodeIdx) -> Option<Ino> {
-        let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree))?;
-        torrent.inos.get(idx.position()).copied()
+    /// Returns the inode number of a file and its path, if its torrent exists with this layout: in
+    /// the root without torrents, those in the first view that shows it.
+    pub(crate) fn locate(&self, tree: &Arc<TorrentTree>, idx: NodeIdx) -> Option<(Ino, String)> {
+        let TorrentKey { folder, info_hash } = tree.key();
+        let own = self.place(tree.key()).filter(|place| place.has(tree))?;
+        if self.folder(folder)?.is_shown {
+            return Some((own.inos.get(idx.position()).copied()?, self.path_to(tree, idx)?));
+        }
+        let NodeBody::File { index, .. } = tree.node(idx).body else { return None };
+        self.places_in_views(info_hash).find_map(|place| {
+            let idx = place.tree.find_file(index)?;
+            Some((place.ino(idx), self.path_to(&place.tree, idx)?))
+        })
+    }
+
+    /// Returns whether torrents are shown in views only.
+    pub(crate) fn has_views_only(&self) -> bool {
+        self.folders.first().is_some_and(|folder| !folder.is_shown)
     }
 
     /// Appends the path from the root of an inode whose torrent exists.
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
-        let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::Stale)?;
-        if self.torrents.get(&tree.key()).is_none_or(|torrent| !torrent.has(tree)) {
-            return Err(VfsError::Stale);
-        }
-        path.push_str(&self.path_of(tree.key()).ok_or(VfsError::Stale)?);
-        tree.write_path(idx, path);
+        let (place, idx) = self.linked(ino).map_err(|_gone| VfsError::Stale)?;
+        path.push_str(&self.path_to(&place.tree, idx).ok_or(VfsError::Stale)?);
         Ok(())
     }
 
@@ -72,27 +83,44 @@ impl Tree {
         for name in path.split('/').filter(|name| !name.is_empty()) {
             ino = self.lookup(ino, name)?.attr.ino;
         }
-        let folder = self.folder_at(ino);
-        if ino == Ino::ROOT || folder.is_some() {
-            self.check_directory(ino)?;
-            let mut keys: Vec<_> = self.torrents.keys().copied().collect();
-            keys.retain(|key| folder.is_none_or(|folder| key.folder == folder));
-            keys.sort_unstable_by_key(|key| (key.folder, self.cookie(*key)));
-            let places = keys.into_iter().filter_map(|key| {
-                let tree = &self.torrents.get(&key)?.tree;
-                Some((Arc::clone(tree), NodeIdx::TOP, self.path_of(key)?))
-            });
-            return Ok(places.collect());
-        }
-        let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-        let path = self.path_of(tree.key()).ok_or(VfsError::NotFound)?;
-        Ok(vec![(Arc::clone(tree), idx, path)])
+        let folders = match self.folder_at(ino) {
+            Some(folder) => vec![folder],
+            None if ino == Ino::ROOT => self.torrent_folders(),
+            None => {
+                let (place, idx) = self.linked(ino).map_err(|_gone| VfsError::NotFound)?;
+                let top = place.tree.top_of(idx);
+                let path = self.path_to(&place.tree, top).ok_or(VfsError::NotFound)?;
+                return Ok(vec![(Arc::clone(&place.tree), idx, path)]);
+            }
+        };
+        self.check_directory(ino)?;
+        let names = folders.into_iter().filter_map(|id| Some((id, &self.folder(id)?.names)));
+        let places = names.flat_map(|(folder, names)| {
+            names.after(0).filter_map(move |(_, NameOwner { key, .. })| {
+                let place = self.place(TorrentKey { folder, info_hash: key.info_hash })?;
+                let top = place.top(key.part)?;
+                Some((Arc::clone(&place.tree), top, self.path_to(&place.tree, top)?))
+            })
+        });
+        Ok(places.collect())
+    }
+
+    /// Returns the directories that together show all torrents: without views, unless there is
+    /// nothing else.
+    fn torrent_folders(&self) -> Vec<FolderId> {
+        let all = 0..u16::try_from(self.folders.len()).unwrap_or(u16::MAX);
+        let shown = if self.has_views_only() {
+            self.server_folder_count..all.end
+        } else {
+            0..self.server_folder_count
+        };
+        shown.map(FolderId).collect()
     }
 
     /// Returns the position of a file among the pieces of its torrent, if known; `None` if the
     /// torrent was removed.
     pub(crate) fn geometry(&self, file: FileId) -> Option<Option<Geometry>> {
-        Some(self.copies(file.torrent).next()?.1.tree.geometry(file.index))
+        Some(self.copies(file.torrent).next()?.1.place.tree.geometry(file.index))
     }
 
     /// Returns the visible number of downloaded bytes of a file; `None` if its torrent was removed.
@@ -103,27 +131,23 @@ impl Tree {
 
     fn tops(&self, info_hash: InfoHash) -> impl Iterator<Item = Top> {
         self.copies(info_hash).filter_map(|(key, _)| {
-            let names = &self.folder(key.folder)?.names;
-            let (_, named) = names.find(names.name(key.info_hash)?)?;
-            self.top_of(key.folder, named)
+            let key_in = NameKey::torrent(key.info_hash);
+            let cookie = self.folder(key.folder)?.names.cookie(key_in)?;
+            self.top_of(key.folder, NameOwner { key: key_in, cookie })
         })
     }
 
+    /// Returns the top of a torrent: in a root without torrents, that in the first view that has
+    /// it, or the first of its files there.
     fn top_of(&self, folder: FolderId, named: NameOwner) -> Option<Top> {
-        let NameOwner { info_hash, cookie } = named;
-        let torrent = self.torrents.get(&TorrentKey { folder, info_hash })?;
-        Some(Top { info_hash, cookie, ino: torrent.ino(NodeIdx::TOP) })
-    }
-
-    fn cookie(&self, key: TorrentKey) -> Option<u64> {
-        let names = &self.folder(key.folder)?.names;
-        names.find(names.name(key.info_hash)?).map(|(_, named)| named.cookie)
-    }
-
-    /// Returns the path of a torrent from the root.
-    fn path_of(&self, key: TorrentKey) -> Option<String> {
-        let folder = self.folder(key.folder)?;
-        folder.names.name(key.info_hash).map(|name| folder.path(name))
+        let NameOwner { key: NameKey { info_hash, .. }, cookie } = named;
+        let place = if self.folder(folder)?.is_shown {
+            self.place(TorrentKey { folder, info_hash })?
+        } else {
+            self.places_in_views(info_hash).next()?
+        };
+        let top = place.tree.tops().first().copied()?;
+        Some(Top { info_hash, cookie, ino: place.ino(top) })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ServerId, TorrentState, TorrentSummary};
+use crate::{ServerId, TorrentSummary};
 
 /// Last summaries of a torrent; at least one.
 #[derive(Debug)]
@@ -80,8 +80,10 @@ impl PerServerState {
             let summary = said.to_shown();
             best.is_resolved |= summary.is_resolved;
             best.is_listed |= summary.is_listed;
-            best.state =
-                [best.state, summary.state].into_iter().min_by_key(rank).unwrap_or(best.state);
+            best.state = [best.state, summary.state]
+                .into_iter()
+                .min_by_key(|state| state.rank())
+                .unwrap_or(best.state);
             best.file_progress = match (best.file_progress, &summary.file_progress) {
                 (Some(one), Some(other)) if one.len() == other.len() => {
                     Some(one.iter().zip(other.iter()).map(|(a, b)| *a.max(b)).collect())
@@ -114,20 +116,10 @@ impl ServerReport {
     }
 }
 
-/// Returns the rank of a state; lower is better.
-fn rank(state: &TorrentState) -> u8 {
-    match state {
-        TorrentState::Live => 0,
-        TorrentState::Initializing => 1,
-        TorrentState::Paused => 2,
-        TorrentState::Failed => 3,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::InfoHash;
+    use crate::{InfoHash, TorrentState};
 
     fn says(state: TorrentState, progress: Option<&[u64]>) -> TorrentSummary {
         TorrentSummary {

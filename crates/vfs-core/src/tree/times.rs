@@ -2,6 +2,7 @@
 
 use super::labels::is_selected;
 use super::layout::TorrentTree;
+use super::names::NameKey;
 use super::node::NodeBody;
 use super::{TorrentKey, Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, ServerId};
@@ -38,7 +39,8 @@ impl Tree {
 
     /// Returns when a torrent was first seen complete, in seconds since 1970.
     fn finished_at(&self, key: TorrentKey) -> Option<i64> {
-        let past = || self.folder(key.folder)?.past.get(key.info_hash)?.finished_at;
+        let past =
+            || self.folder(key.folder)?.past.get(NameKey::torrent(key.info_hash))?.finished_at;
         self.torrents.get(&key).map_or_else(past, |torrent| torrent.finished_at)
     }
 
@@ -69,9 +71,9 @@ impl Tree {
             let at = at.unwrap_or(torrent.first_seen).max(torrent.first_seen);
             torrent.finished_at = Some(at);
             times.push((*info_hash, at));
-            let is_other = torrent.tree.mtime() != at.max(0);
+            let is_other = torrent.place.tree.mtime() != at.max(0);
             if self.times == TorrentTime::Finished && is_other {
-                layouts.push(TorrentTree::clone(&torrent.tree).with_mtime(at));
+                layouts.push(TorrentTree::clone(&torrent.place.tree).with_mtime(at));
             }
         }
         (times, layouts)
@@ -84,14 +86,14 @@ impl Tree {
             return false;
         }
         let files = || {
-            torrent.tree.indices().filter_map(|idx| match torrent.tree.node(idx).body {
+            torrent.place.tree.indices().filter_map(|idx| match torrent.place.tree.node(idx).body {
                 NodeBody::File { index, len } => Some((index, len)),
                 NodeBody::Directory { .. } | NodeBody::Symlink { .. } => None,
             })
         };
         let is_there = |(index, len): (FileIndex, u64)| shown.have_bytes(index) >= len;
         let servers = torrent.standing.all().map(|(server, _)| server);
-        let selections = self.labels.selections(torrent.tree.info_hash(), servers);
+        let selections = self.labels.selections(torrent.place.tree.info_hash(), servers);
         let mut wanted = files().filter(|(index, _)| is_selected(&selections, *index)).peekable();
         if wanted.peek().is_none() { files().all(is_there) } else { wanted.all(is_there) }
     }

@@ -30,9 +30,11 @@ impl TreeTorrent {
     /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs
     /// O(nodes).
     pub(super) fn sum_up(&self) -> Totals {
-        let mut totals = Totals { node_count: self.inos.len() as u64, ..Totals::default() };
-        for idx in self.tree.indices() {
-            if let NodeBody::File { index, len } = self.tree.node(idx).body {
+        let mut totals =
+            Totals { node_count: self.place.tree.node_count() as u64, ..Totals::default() };
+        let tree = &self.place.tree;
+        for idx in tree.indices() {
+            if let NodeBody::File { index, len } = tree.node(idx).body {
                 let have_bytes = self.standing.shown().have_bytes(index).min(len);
                 totals.total_bytes = totals.total_bytes.saturating_add(len.into());
                 totals.have_bytes = totals.have_bytes.saturating_add(have_bytes.into());

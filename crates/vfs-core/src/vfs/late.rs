@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Vfs;
+use super::views::tell;
 use crate::tree::{Changes, TorrentTree, Tree};
 use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
@@ -62,7 +63,7 @@ impl<S: TorrentSource> Vfs<S> {
         change: impl FnOnce(&mut Tree) -> (T, Vec<TorrentTree>),
     ) -> (T, usize) {
         let sink = self.sink();
-        let (result, (replaced, notices)) = {
+        let (result, (replaced, mut notices)) = {
             let mut tree = self.tree_mut();
             let (result, layouts) = change(&mut tree);
             (result, tree.replace_layouts(server, layouts))
@@ -71,6 +72,7 @@ impl<S: TorrentSource> Vfs<S> {
             return (result, 0);
         }
         let hashes: HashSet<_> = replaced.iter().map(|tree| tree.info_hash()).collect();
+        notices.extend(self.arrange(hashes.iter().copied().collect(), None));
         for (handle, file) in self.handles.all() {
             if hashes.contains(&file.id.torrent)
                 && let Some(geometry) = self.tree().geometry(file.id)
@@ -84,9 +86,7 @@ impl<S: TorrentSource> Vfs<S> {
             replaced.iter().filter_map(path).collect()
         };
         self.control.index.replace(paths);
-        if let Some(sink) = &*sink {
-            notices.iter().for_each(|notice| notice.tell(&**sink));
-        }
+        tell(&notices, sink.as_deref());
         (result, replaced.len())
     }
 }

@@ -5,6 +5,7 @@ mod local;
 mod numbers;
 mod preload;
 mod read;
+mod search;
 mod servers;
 mod times;
 mod views;
@@ -16,12 +17,12 @@ use crate::engine::MultiEngine;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::looks::{LookNotes, LookWatcher};
-use crate::search::{IndexCounts, Match};
+use crate::search::IndexCounts;
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
-    Ino, InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait,
-    RootLayout, SearchHit, SeekTo, TorrentSource, TorrentTime, Validity, VfsError, xattr,
+    Ino, InodeNumbers, InvalidationSink, KnownNode, ReadPolicy, ReadWay, ReaderWait, RootLayout,
+    SeekTo, TorrentSource, TorrentTime, Validity, VfsError, xattr,
 };
 
 /// Facts about a node, and the names of its servers.
@@ -147,22 +148,6 @@ impl<S: TorrentSource> Vfs<S> {
     /// Records that a command wants to see the current state of the servers.
     pub fn note_command(&self) {
         self.looks.note_command();
-    }
-
-    /// Returns up to `limit` files that match a query, by torrent in the order of addition. Costs a
-    /// pass over the names of all files, and does not block.
-    #[must_use]
-    pub fn search(&self, query: &Query, limit: usize) -> Vec<SearchHit> {
-        let found = self.control.index.search(query, limit);
-        let tree = self.tree();
-        let hits =
-            found.into_iter().filter_map(|Match { tree: torrent, index, path, len, .. }| {
-                let file = FileId { torrent: torrent.info_hash(), index };
-                // A torrent that was removed meanwhile is skipped.
-                let have_bytes = tree.have_bytes(torrent.key(), index, len)?;
-                Some(SearchHit { path, file, size: len, have_bytes })
-            });
-        hits.collect()
     }
 
     /// Returns the memory used by [`search`](Self::search) alone, in bytes.

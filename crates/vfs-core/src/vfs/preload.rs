@@ -1,21 +1,31 @@
 //! Preloads: resolves paths to files, and runs the preload.
 
+use std::collections::HashSet;
+
 use super::Vfs;
 use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress, PreloadStep};
 use crate::{FileId, ServerId, TorrentFile, TorrentSource, TorrentState, VfsError};
 
 impl<S: TorrentSource> Vfs<S> {
     /// Returns the file at a path from the root, or all files below a directory, by torrent and
-    /// then by name. Symbolic links are not followed.
+    /// then by name. Symbolic links are not followed. In a root with views only, a file in several
+    /// views is returned once.
     ///
     /// # Errors
     /// `NotFound`, `NotDirectory`, or `NoTree`.
     pub fn files_below(&self, path: &str) -> Result<Vec<TorrentFile>, VfsError> {
         // Collecting the names of a million files takes a while, so it is not done under the lock.
-        let places = self.tree().places(path)?;
+        let (places, is_in_views) = {
+            let tree = self.tree();
+            (tree.places(path)?, tree.has_views_only())
+        };
         let mut files = Vec::new();
         for (tree, idx, name) in places {
             tree.push_files(idx, &name, &mut files);
+        }
+        if is_in_views {
+            let mut seen = HashSet::new();
+            files.retain(|file| seen.insert(file.id));
         }
         Ok(files)
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use tfs_types::map_parallel;
 
 use super::Vfs;
+use super::views::tell;
 use crate::tree::{
     Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree,
 };
@@ -16,7 +17,7 @@ use crate::{
 /// Number of torrents of a listing that are compared or written before the lock of the tree is
 /// released: some tenths of a millisecond. A long read-only pass also delays all others, since
 /// waiting writers have priority over later readers.
-const PART_TORRENTS: usize = 1024;
+pub(super) const PART_TORRENTS: usize = 1024;
 
 impl<S: TorrentSource> Vfs<S> {
     /// Returns the source of a server; `None` for an unknown id.
@@ -172,7 +173,11 @@ impl<S: TorrentSource> Vfs<S> {
         // Before the lock is taken: building the layout of a hundred thousand files takes a while.
         let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
-        let (changes, notices) = self.write(server, difference(), layouts, seen_at);
+        let (changes, mut notices) = self.write(server, difference(), layouts, seen_at);
+        let added = changes.added.iter().chain(&changes.removed).chain(&changes.left);
+        let changed = added.map(|(info_hash, _)| *info_hash);
+        let changed = changed.chain(changes.joined.iter().map(|joined| joined.info_hash));
+        notices.extend(self.arrange(changed.collect(), (seen_at > 0).then_some(seen_at)));
         self.announce(server, &changes, &notices, sink.as_deref());
         changes
     }
@@ -228,9 +233,7 @@ impl<S: TorrentSource> Vfs<S> {
             added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
         };
         self.control.update(added, self.folder_of(server).0, changes);
-        if let Some(sink) = sink {
-            notices.iter().for_each(|notice| notice.tell(sink));
-        }
+        tell(notices, sink);
     }
 
     /// Writes the difference between a server's listing and the tree. No other thread writes

@@ -20,3 +20,4 @@ mod servers;
 mod support;
 mod times;
 mod tree;
+mod views;
