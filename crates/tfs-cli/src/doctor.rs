@@ -60,7 +60,9 @@ pub(crate) fn run(
         streams_max: section.max_streams,
         local_paths: section.local_paths,
     });
-    let settings = DoctorSettings { servers: servers.collect(), mountpoint };
+    let watches = loaded.settings.watches.iter();
+    let watch_dirs = watches.map(|watch| watch.dir.clone()).collect();
+    let settings = DoctorSettings { servers: servers.collect(), mountpoint, watch_dirs };
     let runtime = runtime()?;
     let examined = runtime.block_on(examine(&settings));
     let findings: Vec<_> = problems.iter().map(invalid).chain(examined).collect();

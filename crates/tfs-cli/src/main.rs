@@ -39,6 +39,7 @@ mod search;
 mod service;
 mod signals;
 mod status;
+mod status_lines;
 mod tips;
 mod torrents;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tfs_api::status::EMBEDDED_NAME;
 use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
-use tfs_service::{MountServer, MountSettings, RunningMount};
+use tfs_service::{MountServer, MountSettings, RunningMount, WatchFolders, WatchSettings};
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
 use tokio::sync::Notify;
@@ -35,10 +35,20 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
                 background::leave_terminal()?;
             }
             let settings = settings(args, loaded)?;
-            let listen = loaded.settings.monitoring.listen;
-            run_service(serve(settings, listen, role, level))
+            let intake = MountIntake {
+                listen: loaded.settings.monitoring.listen,
+                watches: WatchSettings::of_mount(loaded, &settings.servers),
+            };
+            run_service(serve(settings, intake, role, level))
         }
     }
+}
+
+/// What the process of a mount does besides the mount.
+struct MountIntake {
+    /// The address of the metrics.
+    listen: Option<SocketAddr>,
+    watches: Vec<WatchSettings>,
 }
 
 /// Parses the arguments. Paths become absolute, since the process changes its directory later.
@@ -99,7 +109,7 @@ fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer
 /// Mounts and serves until the mount ends or a signal asks for its end.
 async fn serve(
     settings: MountSettings,
-    listen: Option<SocketAddr>,
+    intake: MountIntake,
     role: ProcessRole,
     level: &Level,
 ) -> eyre::Result<u8> {
@@ -113,7 +123,9 @@ async fn serve(
         never = output::spinner("waiting for the torrents of the server") => match never {},
     };
     // The listeners open before the mount is reported as ready.
-    let doors = Listeners::open(mounts, listen).await;
+    let doors = Listeners::open(mounts.clone(), intake.listen).await;
+    let mut watch_folders = WatchFolders::default();
+    watch_folders.set(intake.watches, &mounts).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
     }
@@ -147,6 +159,7 @@ async fn serve(
         () = feed_watchdog(&mount) => {}
     }
     notify(ManagerNotice::Stopping);
+    drop(watch_folders);
     let stopped = mount.stop().await;
     // This answers the processes that requested the end.
     doors.close().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use comfy_table::Cell;
 use nix::unistd::{Uid, User};
 use tfs_api::status::{
-    BreakerStatus, BudgetHolder, DetailsStatus, DiscoveryStatus, PreloadTotals, ReadStatus,
-    ServerStatus, StatusReport, TreeStatus,
+    BreakerStatus, DetailsStatus, DiscoveryStatus, PreloadTotals, ReadStatus, ServerStatus,
+    StatusReport, TreeStatus,
 };
 use tfs_api::wire::{MissingMount, MountStatus, PlaceInfo, PreloadStatus, ReaderStatus, WayStatus};
 use tfs_api::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
@@ -20,6 +20,7 @@ use crate::output::{self, right, visible};
 use crate::preload::reason;
 use crate::report::UserError;
 use crate::screen::Screen;
+use crate::status_lines::{intake_lines, streams_text};
 use crate::watch::{ScreenUpdate, watch};
 use crate::{exit, runtime};
 
@@ -118,7 +119,18 @@ impl StatusView<'_> {
         if is_nothing && !is_about_one {
             screen.append(NOTHING.to_owned().into());
         }
-        mounts.iter().for_each(|mount| screen.append(self.mount(mount)));
+        let mut last_pid = None;
+        for mount in mounts {
+            let mut lines = self.mount(mount);
+            // All mounts of a process have the same.
+            if last_pid.replace(mount.status.pid) != Some(mount.status.pid) {
+                for (name, value, is_failed) in intake_lines(&mount.status.intake) {
+                    add(&mut lines, name, &value, false);
+                    lines.mark_last(is_failed);
+                }
+            }
+            screen.append(lines);
+        }
         for missing in missing {
             let mut lines = Screen::default();
             lines.push_failed(&missing_text(missing));
@@ -335,32 +347,6 @@ fn user_text(uid: Option<u32>) -> String {
 
 fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
     format!("missing  {}: {}", visible(mountpoint), visible(why))
-}
-
-/// Returns the number of open streams. For servers that other mounts share, also the owners of the
-/// rest.
-fn streams_text(status: &StatusReport) -> String {
-    let StatusReport { servers, reads, pid, mountpoint, .. } = status;
-    let mut parts = vec![format!("{} of {} in use", reads.streams_open, reads.streams_max)];
-    for server in servers {
-        let Some(budget) = &server.budget else { continue };
-        let is_own =
-            |holder: &&BudgetHolder| holder.pid == *pid && holder.mountpoint == *mountpoint;
-        let others: Vec<_> = budget.holders.iter().filter(|holder| !is_own(holder)).collect();
-        if others.is_empty() {
-            continue;
-        }
-        let name = if servers.len() == 1 { "" } else { &format!("{}: ", server.name) };
-        let limit = budget.streams_max;
-        let others = others.into_iter().map(|holder| {
-            let stopped = if holder.stopped { ", stopped" } else { "" };
-            let BudgetHolder { mountpoint, held, pid, .. } = holder;
-            format!("{mountpoint} (process {pid}{stopped}) holds {held}")
-        });
-        let others: Vec<_> = others.collect();
-        parts.push(format!("{name}{limit} shared with {}", others.join(", ")));
-    }
-    visible(&parts.join("; "))
 }
 
 fn reads_text(reads: &ReadStatus) -> String {

@@ -6,7 +6,12 @@ use std::hash::Hash;
 use tfs_views::{Views, check_view_name};
 use vfs_core::Query;
 
-use super::{Loaded, MountRoot, Origin, Problem, Provenance, ServerArg, ViewSection};
+use super::{
+    Loaded, MountRoot, Origin, Problem, Provenance, ServerArg, Settings, ViewSection, WatchSection,
+};
+
+/// Names the embedded server of the process, which no section configures.
+const EMBEDDED: &str = "embedded";
 
 /// Returns all invalid combinations.
 pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
@@ -14,6 +19,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     servers(loaded, &mut problems);
     mounts(loaded, &mut problems);
     views(loaded, &mut problems);
+    intake(loaded, &mut problems);
     memory(loaded, &mut problems);
     preload(loaded, &mut problems);
     passwords(loaded, &mut problems);
@@ -122,6 +128,47 @@ fn views(loaded: &Loaded, problems: &mut Vec<Problem>) {
             problems.push(problem.hint(format!("the servers are: {}", names.join(", "))));
         }
     }
+}
+
+/// Checks the watch folders, and the server for Sonarr and Radarr.
+fn intake(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let Settings { watches, .. } = &loaded.settings;
+    for (idx, first, dir) in repeats(watches.iter().map(|watch| &watch.dir)) {
+        let message = format!("two watch folders at {}", dir.display());
+        let first = loaded.place(&format!("watch[{first}]"));
+        let place = best_place(loaded, &format!("watch[{idx}]"), "dir");
+        problems.push(Problem::at(place, message).hint(format!("the first is at {first}")));
+    }
+    for (idx, watch) in watches.iter().enumerate() {
+        let is_around = |other: &&WatchSection| {
+            other.recursive && other.dir != watch.dir && watch.dir.starts_with(&other.dir)
+        };
+        if let Some(other) = watches.iter().find(is_around) {
+            let message = format!("the watch folder {} has it inside", other.dir.display());
+            let place = best_place(loaded, &format!("watch[{idx}]"), "dir");
+            let hint = "remove one of them, or set `recursive = false`";
+            problems.push(Problem::at(place, message).hint(hint));
+        }
+        let name = format!("watch[{idx}].server");
+        problems.extend(unknown_server(loaded, watch.server.as_deref(), &name));
+    }
+}
+
+/// Returns the problem of a key that names a server which is not configured.
+fn unknown_server(loaded: &Loaded, name: Option<&str>, key: &str) -> Option<Problem> {
+    let name = name.filter(|name| *name != EMBEDDED)?;
+    let names = || loaded.settings.servers.iter().map(|server| server.name.as_str());
+    if names().any(|known| known == name) {
+        return None;
+    }
+    let problem = Problem::at(loaded.place(key), format!("no server is named `{name}`"));
+    Some(match super::suggest::nearest(name, names()) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => {
+            let names: Vec<_> = names().collect();
+            problem.hint(format!("the servers are: {}", names.join(", ")))
+        }
+    })
 }
 
 fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {

@@ -95,7 +95,7 @@ impl<'a> KeyName<'a> {
 
     /// Returns the key by which the items of a list are named.
     pub(super) fn identity(section: &Section) -> &'static Key {
-        let is_identity = |key: &&Key| ["name", "path"].contains(&key.short_name());
+        let is_identity = |key: &&Key| ["name", "path", "dir"].contains(&key.short_name());
         section.keys.iter().find(is_identity).expect("a test has all lists")
     }
 

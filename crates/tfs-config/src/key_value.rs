@@ -2,10 +2,10 @@
 
 use figment::value::{Dict, Value};
 
+use super::keys::CONDITIONS;
 use super::keys::{Key, find_key};
 use super::suggest::nearest;
 use super::value_origin::ValueOrigin;
-use super::view_keys::CONDITIONS;
 
 impl Key {
     /// Validates a value, and returns it in the form from which the settings are read.

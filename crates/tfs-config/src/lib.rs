@@ -19,7 +19,6 @@ mod check;
 mod document;
 mod environment;
 mod files;
-mod key;
 mod key_name;
 mod key_value;
 pub mod keys;
@@ -41,7 +40,6 @@ mod tests;
 mod toml_value;
 mod units;
 mod value_origin;
-mod view_keys;
 mod view_section;
 #[cfg(test)]
 mod view_tests;
@@ -59,7 +57,7 @@ pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData,
     MissingError, MonitoringSection, MountLayout, MountRoot, MountSection, PassthroughMode,
-    PreloadSection, ReadSection, ServerSection, Settings, TimesMode,
+    PreloadSection, ReadSection, ServerSection, Settings, TimesMode, WatchSection,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

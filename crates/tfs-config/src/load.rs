@@ -2,14 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use directories::BaseDirs;
 use figment::Figment;
 
 use super::environment::{self, Environment};
 use super::files::{self, ConfigFile, ConfigFileRole, ConfigFileState};
-use super::keys::{SECTIONS, find_key};
+use super::keys::{REFUSED_HERE, SECTIONS, find_key};
 use super::layer::Layer;
 use super::secret_source::Variables;
 use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, SettingsError, check};
@@ -120,6 +120,9 @@ impl Sources {
             if let Some(text) = text {
                 let (layer, mut problems) = Layer::of_file(&file.path, &text);
                 file_problems.append(&mut problems);
+                if self.is_untrusted(&file.path) {
+                    file_problems.extend(refused_here(&layer));
+                }
                 layers.push(layer);
             }
             match &file.state {
@@ -165,6 +168,14 @@ impl Sources {
         if problems.is_empty() { Ok(loaded) } else { Err(SettingsError { problems }) }
     }
 
+    /// Returns whether a file is read only because it is in the current directory.
+    fn is_untrusted(&self, path: &Path) -> bool {
+        let environment = environment::read(&self.variables).short;
+        let named = self.named_file.clone().or(environment.config);
+        let named = named.and_then(|named| absolute(named).ok());
+        self.file_here.as_deref() == Some(path) && named.as_deref() != Some(path)
+    }
+
     fn read_files(&self, environment: &Environment) -> Vec<(ConfigFile, Option<String>)> {
         let usual = self.usual_files.iter().map(|path| (path, ConfigFileRole::Usual));
         let here = self.file_here.iter().map(|path| (path, ConfigFileRole::Here));
@@ -172,6 +183,24 @@ impl Sources {
         let named = named.into_iter().map(|path| (path, ConfigFileRole::Named));
         usual.chain(here).chain(named).map(|(path, role)| files::probe(path, role)).collect()
     }
+}
+
+/// Returns a problem for each section or key that the file in the current directory may not have.
+fn refused_here(layer: &Layer) -> Vec<Problem> {
+    let places = layer.places.iter();
+    let mut refused: Vec<_> = places
+        .filter_map(|(name, place)| {
+            let section = name.split(['.', '[']).next().unwrap_or(name);
+            REFUSED_HERE.iter().find(|refused| [section, name].contains(refused)).zip(Some(place))
+        })
+        .collect();
+    refused.dedup_by_key(|(name, _)| *name);
+    let problem = |(name, place): (&&str, &Provenance)| {
+        let message = format!("`{name}` is not allowed in a file of the current directory");
+        let hint = "put it into the user's file (tfs config path), or name this file with --config";
+        Problem::at(place.clone(), message).hint(hint)
+    };
+    refused.into_iter().map(problem).collect()
 }
 
 /// Puts the flags of sections that are not lists into a layer, and returns the others.

@@ -24,6 +24,8 @@ pub struct Settings {
     pub mounts: Vec<MountSection>,
     #[serde(rename = "view")]
     pub views: Vec<ViewSection>,
+    #[serde(rename = "watch")]
+    pub watches: Vec<WatchSection>,
     pub read: ReadSection,
     pub metadata: MetadataSection,
     pub cache: CacheSection,
@@ -70,6 +72,20 @@ pub struct MountSection {
     #[serde(deserialize_with = "de_mask")]
     pub umask: u16,
     pub context: Option<String>,
+}
+
+/// A watch folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct WatchSection {
+    pub dir: PathBuf,
+    pub server: Option<String>,
+    pub paused: bool,
+    pub recursive: bool,
+    pub remove_added: bool,
+    pub allow_urls: bool,
 }
 
 /// How the torrents of several servers are arranged.

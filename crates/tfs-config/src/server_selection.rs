@@ -96,6 +96,15 @@ impl Loaded {
         }
     }
 
+    /// Returns the settings of a configured server, whatever the command line names.
+    ///
+    /// # Errors
+    /// If there is none with this name, or its credentials cannot be used.
+    pub fn configured_server(&self, name: &str) -> Result<ChosenServer, Problem> {
+        let item = self.server_item(&ServerArg::Name(name.to_owned()), None)?;
+        self.chosen(&item)
+    }
+
     /// Returns the value of `--server` for suggested commands, if they need one: the configured
     /// name of the server, or its URL.
     #[must_use]

@@ -371,7 +371,8 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
     let defaults = Sources::default().load().unwrap();
     assert_eq!(defaults.settings.servers.len(), 1);
     let shown = defaults.values().len();
-    let of_lists = keys().filter(|key| ["mount", "view"].contains(&key.section())).count();
+    let lists = ["mount", "view", "watch"];
+    let of_lists = keys().filter(|key| lists.contains(&key.section())).count();
     assert_eq!(shown, keys().count() - of_lists);
 }
 
@@ -409,4 +410,50 @@ fn every_key_is_in_the_documentation() {
     for (variable, about) in SHORT_FORMS {
         assert!(text.contains(&format!("| `{variable}` | {about} |")), "{variable}");
     }
+}
+
+#[test]
+fn watch_folders_are_checked() {
+    let server = "[[server]]\nname = \"home\"\nurl = \"http://h\"\n";
+    let loaded = load(&format!("{server}[[watch]]\ndir = \"/w\"\n"), &[], &[]).unwrap();
+    let [watch] = loaded.settings.watches.as_slice() else { panic!("one folder") };
+    assert_eq!((watch.dir.as_path(), &watch.server), (Path::new("/w"), &None));
+    assert!(!watch.paused && !watch.recursive && !watch.remove_added && !watch.allow_urls);
+    check(
+        &format!(
+            "{server}[[watch]]\ndir = \"/w\"\nrecursive = true\n[[watch]]\ndir = \"/w\"\n\
+             [[watch]]\ndir = \"/w/x\"\nserver = \"hme\"\n[[watch]]\ndir = \"/v\"\n\
+             server = \"embedded\"\n"
+        ),
+        &expect![[r"
+            f.toml:8:1: two watch folders at /w
+                :4:1
+            f.toml:10:1: the watch folder /w has it inside
+                remove one of them, or set `recursive = false`
+            f.toml:11:1: no server is named `hme`
+                did you mean `home`?
+        "]],
+    );
+    check(
+        "[[watch]]\npaused = true\n",
+        &expect![[r#"
+            f.toml:1:1: a watch without `dir`
+                add it, as in dir = "/srv/watch"
+        "#]],
+    );
+}
+
+#[test]
+fn entering_a_directory_starts_no_watch_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().join("tfs.toml");
+    fs::write(&here, "[[watch]]\ndir = \"/w\"\n").unwrap();
+    let sources = Sources { file_here: Some(here.clone()), ..Sources::default() };
+    expect![[r#"
+        tfs.toml:1:3: `watch` is not allowed in a file of the current directory
+            put it into the user's file (tfs config path), or name this file with --config
+    "#]]
+    .assert_eq(&text_of(&sources.clone().load().unwrap_err()));
+    let named = Sources { named_file: Some(here), ..sources };
+    assert_eq!(named.load().unwrap().settings.watches.len(), 1);
 }

@@ -16,6 +16,8 @@ pub mod daemon;
 mod discovery;
 pub mod doctor;
 pub mod failed;
+mod intake;
+mod intake_server;
 mod kernel_timeout;
 mod mount;
 mod preload;
@@ -23,6 +25,7 @@ mod server;
 pub mod service;
 pub mod service_manager;
 mod status;
+mod watch_folder;
 
 pub use actions::{
     ActedRow, DeletedFile, DeletionPreview, EndedMount, SearchError, SelectError, ServerSet,
@@ -56,3 +59,4 @@ pub use vfs_core::{
     MissingPolicy, Query, QueryError, ReadPolicy, RootContents, RootLayout, SourceErrorKind,
     TorrentTime,
 };
+pub use watch_folder::{WatchFolders, WatchSettings};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
+use super::intake::IntakeStatus;
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
 pub const STATUS_VERSION: u32 = 1;
@@ -51,6 +52,9 @@ pub struct StatusReport {
     /// Active preloads; older processes do not send it.
     #[serde(default)]
     pub preloads: PreloadTotals,
+    /// What the process takes in from other programs; older processes do not send it.
+    #[serde(default)]
+    pub intake: IntakeStatus,
 }
 
 /// A server of a mount.

@@ -50,3 +50,4 @@ mod signals;
 mod support;
 mod torrents;
 mod unusual;
+mod watch_folders;

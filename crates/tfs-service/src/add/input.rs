@@ -117,10 +117,8 @@ impl TorrentInput {
             Self::Stdin => file::read(file::STDIN.as_ref(), file::READ_TIME_MAX).await?,
             Self::Link(link) => return load_link(link),
         };
-        let len = check_torrent_file(&bytes)?;
-        let mut bytes = bytes;
-        bytes.truncate(len);
-        Ok((AddSource::TorrentFile(Bytes::from(bytes)), SourceKind::File))
+        let torrent = PreparedTorrent::of_file(String::new(), bytes);
+        torrent.map(|torrent| (torrent.source, torrent.kind)).map_err(|error| error.fault)
     }
 }
 
@@ -136,6 +134,34 @@ fn load_link(link: &str) -> Result<(AddSource, SourceKind), AddFault> {
 }
 
 impl PreparedTorrent {
+    /// Checks the bytes of a `.torrent` file, whose `label` names it in errors. Bytes after its end
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`AddError`].
+    pub(crate) fn of_file(label: String, mut bytes: Vec<u8>) -> Result<Self, AddError> {
+        match check_torrent_file(&bytes) {
+            Ok(len) => {
+                bytes.truncate(len);
+                let source = AddSource::TorrentFile(Bytes::from(bytes));
+                Ok(Self { label, source, kind: SourceKind::File })
+            }
+            Err(fault) => Err(AddError { input: label, fault: fault.into() }),
+        }
+    }
+
+    /// Checks a magnet link, or the URL of a `.torrent` file.
+    ///
+    /// # Errors
+    /// [`AddError`].
+    pub(crate) fn of_link(link: &str) -> Result<Self, AddError> {
+        let label = TorrentInput::Link(link.to_owned()).label();
+        match load_link(link) {
+            Ok((source, kind)) => Ok(Self { label, source, kind }),
+            Err(fault) => Err(AddError { input: label, fault }),
+        }
+    }
+
     /// Returns a label until the server reports the name: the path, or the name or info hash of a
     /// magnet link.
     #[must_use]

@@ -10,6 +10,7 @@ mod shared_files;
 use std::time::Duration;
 
 use rqbit_client::AddOptions;
+use rqbit_client::wire::TorrentDetails;
 use serde::Serialize;
 use tfs_sys::blocking;
 
@@ -68,6 +69,22 @@ pub async fn add(
     existing: Existing,
     time_max: Duration,
 ) -> Result<AddedRow, AddError> {
+    // The server's answer is the same for a torrent that it already has. If another client adds it
+    // in between, both report it as added.
+    let before = server.client().torrents().await;
+    let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
+    add_beside(server, torrent, existing, time_max, &before.map_err(failed)?).await
+}
+
+/// Like [`add`], with the server's list of torrents from before. A long series of torrents needs
+/// it once.
+pub(crate) async fn add_beside(
+    server: &RqbitServer,
+    torrent: &PreparedTorrent,
+    existing: Existing,
+    time_max: Duration,
+    before: &[TorrentDetails],
+) -> Result<AddedRow, AddError> {
     let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
     let options = AddOptions {
         overwrite: match existing {
@@ -78,14 +95,11 @@ pub async fn add(
         timeout: Some(time_max),
         ..AddOptions::default()
     };
-    // The server's answer is the same for a torrent that it already has. If another client adds it
-    // in between, both report it as added.
     let client = server.client();
-    let before = client.torrents().await.map_err(failed)?;
     if options.overwrite && !torrent.is_magnet() {
         let new = shared_files::preview(client, torrent.source(), time_max).await;
         let new = new.map_err(failed)?;
-        if let Some(name) = shared_files::owner(client, &new, &before).await {
+        if let Some(name) = shared_files::owner(client, &new, before).await {
             return Err(torrent.failed(AddFault::SharedFiles { name }));
         }
         let is_known = before.iter().any(|known| known.info_hash == new.details.info_hash);

@@ -8,10 +8,11 @@ use futures_util::stream::BoxStream;
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailureBody, FailureKind, MissingMount,
     MountId, MountStatus, PreloadEvent, PreloadRequest, RefreshRequest, Refreshed, Reloaded,
-    SearchAnswer, SearchRequest, UnmountMode, Unmounted,
+    SearchAnswer, SearchRequest, ServerAccess, UnmountMode, Unmounted,
 };
 
 use crate::budget::Budgets;
+use crate::intake::Intake;
 
 /// A mount, as the API uses it. Methods that return no future answer from memory.
 ///
@@ -71,6 +72,8 @@ pub struct MountRegistry {
     list: Arc<RwLock<Vec<Arc<dyn ControlTarget>>>>,
     /// Stream budgets that the mounts share, by server.
     budgets: Budgets,
+    /// What the process takes in from other programs.
+    intake: Intake,
 }
 
 /// Keeps a mount registered until it is dropped.
@@ -91,6 +94,17 @@ impl MountRegistry {
     /// Returns the stream budgets that the mounts share with each other and with other processes.
     pub(crate) fn budgets(&self) -> &Budgets {
         &self.budgets
+    }
+
+    /// Returns what the process takes in from other programs.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Returns addresses and credentials of the embedded servers, each once.
+    pub(crate) fn embedded_servers(&self) -> Vec<ServerAccess> {
+        let servers = self.all().into_iter().flat_map(|mount| mount.embedded_servers());
+        servers.map(|server| server.access).collect()
     }
 
     /// Returns all mounts, the oldest first.

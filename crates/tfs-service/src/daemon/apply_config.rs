@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::checks::{check, clean_up};
 use super::spec::specs;
 use super::supervisor::Daemon;
+use crate::WatchSettings;
 use crate::control::MonitoringServer;
 use crate::service_manager::{ManagerNotice, notify};
 
@@ -60,6 +61,9 @@ impl Daemon {
                 Err(why) => self.record("monitoring", SectionOutcome::Failed, Some(why)),
             }
         }
+        if self.watch().await {
+            self.record("watch", SectionOutcome::Applied, None);
+        }
         self.waiting.extend(asker);
         self.take_over().await;
     }
@@ -101,6 +105,13 @@ impl Daemon {
             }
         }
         Ok(())
+    }
+
+    /// Watches exactly the configured folders. Returns whether that changes anything.
+    pub(super) async fn watch(&mut self) -> bool {
+        let loaded = Arc::clone(&self.loaded);
+        let wanted = blocking(move || WatchSettings::of_daemon(&loaded)).await;
+        self.watch_folders.set(wanted, &self.mounts).await
     }
 
     /// Starts and ends mounts to match the configuration.

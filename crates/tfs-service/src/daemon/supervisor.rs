@@ -18,6 +18,7 @@ use super::log::LogLevelControl;
 use super::plan::{MountAction, MountPlan, TaskExit};
 use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
+use crate::WatchFolders;
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
 
@@ -73,6 +74,7 @@ pub struct Daemon {
     requests: mpsc::Receiver<DaemonRequest>,
     handle: DaemonHandle,
     pub(super) monitoring: Option<MonitoringServer>,
+    pub(super) watch_folders: WatchFolders,
     /// Clients that wait for the result of a reload.
     pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     pub(super) reloaded: Reloaded,
@@ -110,6 +112,7 @@ impl Daemon {
             requests,
             handle: handle.clone(),
             monitoring: None,
+            watch_folders: WatchFolders::default(),
             waiting: Vec::new(),
             reloaded: Reloaded::default(),
             tell_at: None,
@@ -123,6 +126,7 @@ impl Daemon {
         let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader).await;
         // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);
+        self.watch().await;
         self.take_over().await;
         let handle = self.handle.clone();
         tokio::select! {
@@ -130,6 +134,7 @@ impl Daemon {
             () = feed_watchdog(&handle) => {}
         }
         notify(ManagerNotice::Stopping);
+        self.watch_folders.set(Vec::new(), &self.mounts).await;
         self.end().await;
         clean_up(self.lost).await;
         if let Some(monitoring) = self.monitoring {

@@ -17,6 +17,7 @@ mod server;
 mod surroundings;
 mod torrents;
 pub(crate) mod unit;
+mod watch_folders;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct DoctorSettings {
     pub servers: Vec<DoctorServer>,
     /// The mount point; without it, the machine as a whole is checked.
     pub mountpoint: Option<PathBuf>,
+    /// The configured watch folders.
+    pub watch_dirs: Vec<PathBuf>,
 }
 
 /// A server to mount.
@@ -84,12 +87,13 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
 /// # Cancel safety
 /// Nothing is changed. Threads that wait for the kernel may remain.
 pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
-    let (local, torrents, servers) = tokio::join!(
+    let (local, torrents, folders, servers) = tokio::join!(
         local(settings),
         torrents::torrents(&settings.servers),
+        watch_folders::watch_folders(&settings.watch_dirs),
         of_servers(&settings.servers)
     );
-    local.into_iter().chain(torrents).chain(servers).collect()
+    local.into_iter().chain(torrents).chain(folders).chain(servers).collect()
 }
 
 /// Checks all servers concurrently. If there are several, each result names its server.
@@ -146,7 +150,15 @@ mod tests {
     #[test]
     fn every_check_is_documented() {
         let page = include_str!("../../../../docs/reference/errors.md");
-        let of_server = ["torrents", "server", "permits", "streams", "local-paths", "clock"];
+        let of_server = [
+            "torrents",
+            "server",
+            "permits",
+            "streams",
+            "local-paths",
+            "clock",
+            watch_folders::CHECK,
+        ];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }

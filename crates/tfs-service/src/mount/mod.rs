@@ -229,7 +229,7 @@ impl RunningMount {
         let budget_warnings = connections.iter_mut().flat_map(ConnectedServer::take_warnings);
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
-        let about = MountInfo::starting(abouts.collect(), path);
+        let about = MountInfo::starting(abouts.collect(), path, mounts.intake().clone());
         let vfs = make_vfs(&connections, &settings, &about);
         let added = Arc::new(Notify::new());
         let preloads =

@@ -56,12 +56,14 @@ mod tests {
     use super::super::info::ServerDescription;
     use super::super::watch::ServerWatch;
     use super::*;
+    use crate::intake::{FolderReport, Intake};
     use crate::preload::Preloads;
-    use tfs_api::status::{DiscoveryStatus, FailedStatus, NamedTorrent};
+    use tfs_api::status::{DiscoveryStatus, FailedStatus, NamedTorrent, WatchFolderStatus};
 
     struct Fixture {
         vfs: Arc<Vfs<FakeSource>>,
         watch: ServerWatch,
+        _folder: FolderReport,
     }
 
     impl Fixture {
@@ -83,13 +85,15 @@ mod tests {
                 started: Instant::now(),
                 runtime: runtime.handle().clone(),
                 preloads: Preloads::default(),
+                intake: Intake::default(),
                 kernel: Arc::default(),
             };
             let vfs = Arc::new_cyclic(|vfs| {
                 let files = control_files(vfs, &about);
                 Vfs::new(Arc::new(source), VfsConfig::default()).with_control_files(files)
             });
-            Self { vfs, watch }
+            let folder = WatchFolderStatus { dir: "/w".to_owned(), ..Default::default() };
+            Self { vfs, watch, _folder: about.intake.add_folder(folder) }
         }
 
         fn apply(&self) {

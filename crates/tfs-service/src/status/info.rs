@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
+use crate::intake::Intake;
 use crate::preload::Preloads;
 
 /// Constant properties of a mount, and handles to its running parts.
@@ -27,6 +28,8 @@ pub(crate) struct MountInfo {
     /// The runtime of its tasks.
     pub(crate) runtime: Handle,
     pub(crate) preloads: Preloads,
+    /// What the process takes in from other programs.
+    pub(crate) intake: Intake,
     /// Handle to the kernel's side, set once it is mounted.
     pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
 }
@@ -47,7 +50,11 @@ pub(crate) struct ServerDescription {
 
 impl MountInfo {
     /// Returns the description of a mount that starts now. Must be called in its runtime.
-    pub(crate) fn starting(servers: Vec<ServerDescription>, mountpoint: PathBuf) -> Self {
+    pub(crate) fn starting(
+        servers: Vec<ServerDescription>,
+        mountpoint: PathBuf,
+        intake: Intake,
+    ) -> Self {
         Self {
             servers,
             mountpoint,
@@ -55,6 +62,7 @@ impl MountInfo {
             started: Instant::now(),
             runtime: Handle::current(),
             preloads: Preloads::default(),
+            intake,
             kernel: Arc::default(),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use tfs_api::status::{BreakerStatus, ServerStatus, StatusReport};
+use tfs_api::status::{BreakerStatus, IntakeStatus, ServerStatus, StatusReport};
 
 /// Type of a metric.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +19,21 @@ enum MetricKind {
 
 /// Returns the metrics of a mount.
 pub(super) fn metrics(status: &StatusReport) -> String {
-    text(&samples(status, &[]))
+    let mut all = samples(status, &[]);
+    add_intake(&status.intake, &mut all);
+    text(&all)
 }
 
 /// Returns the metrics of all mounts of a process, with the mount as a label.
 pub(crate) fn metrics_of_all(statuses: &[StatusReport]) -> String {
     let all =
         statuses.iter().flat_map(|status| samples(status, &[("mountpoint", &status.mountpoint)]));
-    text(&all.collect::<Vec<_>>())
+    let mut all: Vec<_> = all.collect();
+    // All mounts of a process have the same.
+    if let Some(status) = statuses.first() {
+        add_intake(&status.intake, &mut all);
+    }
+    text(&all)
 }
 
 /// One sample.
@@ -180,6 +187,48 @@ fn add_server(
         ),
     ] {
         add(MetricKind::Gauge, name, &labels, help, value);
+    }
+}
+
+/// Adds the samples of the watch folders, with the folder as a label.
+fn add_intake(intake: &IntakeStatus, samples: &mut Vec<MetricSample>) {
+    for folder in &intake.watch_folders {
+        let labels = labels(&[("dir", &folder.dir), ("server", &folder.server)]);
+        let is_healthy = u64::from(folder.trouble.is_none());
+        for (kind, name, help, value) in [
+            (
+                MetricKind::Gauge,
+                "watch_folder_healthy",
+                "Whether files are taken from the watch folder.",
+                is_healthy,
+            ),
+            (
+                MetricKind::Gauge,
+                "watch_folder_waiting",
+                "Files that are not dealt with yet.",
+                folder.waiting as u64,
+            ),
+            (
+                MetricKind::Gauge,
+                "watch_folder_failed",
+                "Files that have failed and are retried, as far as they are named.",
+                folder.failed.len() as u64,
+            ),
+            (
+                MetricKind::Counter,
+                "watch_folder_added_total",
+                "Files that were added.",
+                folder.added,
+            ),
+            (
+                MetricKind::Counter,
+                "watch_folder_rejected_total",
+                "Files that were refused.",
+                folder.rejected,
+            ),
+        ] {
+            samples.push(MetricSample { kind, name, labels: labels.clone(), help, value });
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! The keys of `[[view]]`.
 
-use super::ValueKind;
 use super::key::{DefaultValue, Key, key};
+use crate::ValueKind;
 
 use DefaultValue::{Is, Required, Unset};
 
 /// The kinds of torrents, as [`TorrentKind`](tfs_views::TorrentKind) has them.
-pub(super) const KINDS: [&str; 7] = ["film", "show", "anime", "music", "book", "software", "other"];
+const KINDS: [&str; 7] = ["film", "show", "anime", "music", "book", "software", "other"];
 
 /// The keys that are conditions, and so may be in `not`.
-pub(super) const CONDITIONS: [&str; 13] = [
+pub(crate) const CONDITIONS: [&str; 13] = [
     "kind",
     "match",
     "glob",

@@ -1,11 +1,17 @@
 //! The table of all configuration keys: the source of the checks, the defaults, the flags and the
 //! documentation.
 
-use super::ValueKind;
-use super::key::key;
-use super::view_keys::VIEW;
+mod intake;
+mod key;
+mod read;
+mod view;
 
-pub use super::key::{DefaultValue, Key, Section};
+use super::ValueKind;
+pub(crate) use view::CONDITIONS;
+use view::VIEW;
+
+use key::key;
+pub use key::{DefaultValue, Key, Section};
 
 /// The prefix of all variables.
 pub(super) const PREFIX: &str = "TFS_";
@@ -13,21 +19,19 @@ pub(super) const PREFIX: &str = "TFS_";
 /// The separator between a section and its key in the name of a variable.
 pub(super) const SEPARATOR: &str = "__";
 
+/// Sections and keys that the file in the current directory may not have: entering a directory must
+/// not make tfs take files or requests of others.
+pub(super) const REFUSED_HERE: [&str; 1] = ["watch"];
+
 use DefaultValue::{Is, Required, Unset};
 
 /// More streams do not help on any connection, and rqbit stops at eight.
 const STREAMS_MAX: u64 = 256;
 
-/// Less memory is not enough for one stream.
-const MEMORY_BYTES_MIN: u64 = 1 << 20;
-
-/// A limit below makes streams wait for so long that they count as stalled.
-const BANDWIDTH_BYTES_MIN: u64 = 64 << 10;
-
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 9] = [
+pub const SECTIONS: [Section; 10] = [
     Section {
         name: "server",
         is_list: true,
@@ -47,7 +51,13 @@ pub const SECTIONS: [Section; 9] = [
                 conditions.",
         keys: &VIEW,
     },
-    Section { name: "read", is_list: false, about: "How reads behave.", keys: &READ },
+    Section {
+        name: "watch",
+        is_list: true,
+        about: "Folders whose `.torrent` and `.magnet` files are added to a server.",
+        keys: &intake::WATCH,
+    },
+    Section { name: "read", is_list: false, about: "How reads behave.", keys: &read::READ },
     Section {
         name: "metadata",
         is_list: false,
@@ -245,74 +255,6 @@ const MOUNT: [Key; 11] = [
         Some("--context"),
         "The SELinux label of all files. Only root can set it, and systems without SELinux ignore \
          it.",
-    ),
-];
-
-const READ: [Key; 8] = [
-    key(
-        "read.missing",
-        ValueKind::Choice(&["wait", "fail"]),
-        Is("\"wait\""),
-        Some("--missing"),
-        "What a read of data that is not downloaded yet does. `wait`: wait for the data. `fail`: \
-         fail at once.",
-    ),
-    key(
-        "read.missing_errno",
-        ValueKind::Choice(&["EIO", "EAGAIN", "ENODATA"]),
-        Is("\"EIO\""),
-        Some("--missing-errno"),
-        "The error of a read whose data cannot arrive, or that must not wait for it. Most \
-         programs treat `EAGAIN` as the end of the file, or retry for ever.",
-    ),
-    key(
-        "read.timeout",
-        ValueKind::Time,
-        Is("\"60s\""),
-        Some("--read-timeout"),
-        "How long a read waits while nothing of its torrent is downloaded.",
-    ),
-    key(
-        "read.timeout_max",
-        ValueKind::Time,
-        Is("\"10m\""),
-        Some("--read-timeout-max"),
-        "How long a read waits at most while its torrent downloads. Values below `timeout` count \
-         as `timeout`.",
-    ),
-    key(
-        "read.readahead",
-        ValueKind::Size { min: 0 },
-        Is("\"256KiB\""),
-        None,
-        "How far the kernel reads ahead. Only root can change it. tfs also reads ahead of \
-         sequential readers itself.",
-    ),
-    key(
-        "read.memory",
-        ValueKind::Size { min: MEMORY_BYTES_MIN },
-        Unset {
-            means: "128MiB, or a quarter of the memory limit of the cgroup if that is less",
-            example: "\"64MiB\"",
-        },
-        Some("--memory"),
-        "Maximum memory of the buffers and the cache of a mount together.",
-    ),
-    key(
-        "read.bandwidth",
-        ValueKind::Rate { min: BANDWIDTH_BYTES_MIN },
-        Is("\"off\""),
-        Some("--bwlimit"),
-        "Maximum speed of all HTTP reads of a mount together. Readers come before preloads. Reads \
-         from this machine's disk are not limited.",
-    ),
-    key(
-        "read.passthrough",
-        ValueKind::Choice(&["auto", "off"]),
-        Is("\"auto\""),
-        Some("--passthrough"),
-        "Whether the kernel reads complete files on this machine's disk itself. `auto`: if it \
-         supports that and tfs has the privilege. `off`: never.",
     ),
 ];
 

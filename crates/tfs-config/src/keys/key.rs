@@ -1,6 +1,6 @@
 //! Sections and keys of the configuration, as the tables describe them.
 
-use super::ValueKind;
+use crate::ValueKind;
 
 /// A section of the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ pub enum DefaultValue {
     Required(&'static str),
 }
 
-pub(super) const fn key(
+pub(in crate::keys) const fn key(
     name: &'static str,
     kind: ValueKind,
     default: DefaultValue,

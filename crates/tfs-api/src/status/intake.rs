@@ -1,0 +1,46 @@
+//! What a process takes in from other programs: watch folders.
+
+use serde::{Deserialize, Serialize};
+
+/// Maximum number of files of a watch folder that are named; all are counted.
+pub const WATCHED_FILES_NAMED_MAX: usize = 5;
+
+/// State of a watch folder. Counters begin with the process.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WatchFolderStatus {
+    /// The folder, as configured; invalid UTF-8 is replaced.
+    pub dir: String,
+    /// The name of the server that gets the torrents.
+    pub server: String,
+    /// Why nothing is taken from the folder at the moment, or `null`.
+    pub trouble: Option<String>,
+    /// Files that are not dealt with yet: unfinished ones, and ones that are retried.
+    pub waiting: usize,
+    /// Files that were added.
+    pub added: u64,
+    /// Files that were refused.
+    pub rejected: u64,
+    /// Up to [`WATCHED_FILES_NAMED_MAX`] waiting files that have failed at least once.
+    pub failed: Vec<WatchedFile>,
+    /// The file that was refused last.
+    pub last_rejected: Option<WatchedFile>,
+}
+
+/// A file of a watch folder with a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WatchedFile {
+    /// Its path below the folder; control characters are escaped, and invalid UTF-8 is replaced.
+    pub name: String,
+    /// The problem.
+    pub why: String,
+}
+
+/// What a process takes in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IntakeStatus {
+    /// The watch folders of the process, ordered by path.
+    pub watch_folders: Vec<WatchFolderStatus>,
+}

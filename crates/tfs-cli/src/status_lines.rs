@@ -1,0 +1,89 @@
+//! Lines of `tfs status`: the stream budget, and what a process takes in.
+
+use tfs_api::status::{BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile};
+
+use crate::figures::counted;
+use crate::output::visible;
+
+/// Returns the number of open streams. For servers that other mounts share, also the owners of the
+/// rest.
+pub(crate) fn streams_text(status: &StatusReport) -> String {
+    let StatusReport { servers, reads, pid, mountpoint, .. } = status;
+    let mut parts = vec![format!("{} of {} in use", reads.streams_open, reads.streams_max)];
+    for server in servers {
+        let Some(budget) = &server.budget else { continue };
+        let is_own =
+            |holder: &&BudgetHolder| holder.pid == *pid && holder.mountpoint == *mountpoint;
+        let others: Vec<_> = budget.holders.iter().filter(|holder| !is_own(holder)).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let name = if servers.len() == 1 { "" } else { &format!("{}: ", server.name) };
+        let limit = budget.streams_max;
+        let others = others.into_iter().map(|holder| {
+            let stopped = if holder.stopped { ", stopped" } else { "" };
+            let BudgetHolder { mountpoint, held, pid, .. } = holder;
+            format!("{mountpoint} (process {pid}{stopped}) holds {held}")
+        });
+        let others: Vec<_> = others.collect();
+        parts.push(format!("{name}{limit} shared with {}", others.join(", ")));
+    }
+    visible(&parts.join("; "))
+}
+
+/// Returns the lines about watch folders, with the name of each line, and whether it is about a
+/// failure.
+pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
+    intake.watch_folders.iter().flat_map(folder_lines).collect()
+}
+
+fn folder_lines(folder: &WatchFolderStatus) -> Vec<(&'static str, String, bool)> {
+    let WatchFolderStatus { dir, server, trouble, waiting, added, rejected, .. } = folder;
+    let WatchFolderStatus { failed, last_rejected, .. } = folder;
+    let state = trouble.as_deref().unwrap_or("all is well");
+    let text = format!(
+        "{dir} for {server} ({state}); {added} added, {rejected} rejected, {} waiting",
+        counted(*waiting, "file"),
+    );
+    let mut lines = vec![("watch", visible(&text), trouble.is_some())];
+    for WatchedFile { name, why } in failed {
+        lines.push(("retried", visible(&format!("{name}: {why}")), true));
+    }
+    if let Some(WatchedFile { name, why }) = last_rejected {
+        lines.push(("rejected", visible(&format!("{name}: {why}")), true));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn a_watch_folder_has_its_files_that_failed() {
+        let file = |name: &str, why: &str| WatchedFile { name: name.into(), why: why.into() };
+        let folder = WatchFolderStatus {
+            dir: "/w".to_owned(),
+            server: "home".to_owned(),
+            trouble: Some("cannot reach rqbit".to_owned()),
+            waiting: 1,
+            added: 2,
+            rejected: 3,
+            failed: vec![file("a.torrent", "no peers")],
+            last_rejected: Some(file("b\u{1b}.torrent", "it is damaged")),
+        };
+        let well = WatchFolderStatus { dir: "/v".to_owned(), ..WatchFolderStatus::default() };
+        let intake = IntakeStatus { watch_folders: vec![folder, well] };
+        let lines = intake_lines(&intake);
+        let lines = lines.iter().map(|(name, text, failed)| format!("{failed} {name} {text}\n"));
+        expect![[r"
+            true watch /w for home (cannot reach rqbit); 2 added, 3 rejected, 1 file waiting
+            true retried a.torrent: no peers
+            true rejected b\u{1b}.torrent: it is damaged
+            false watch /v for  (all is well); 0 added, 0 rejected, 0 files waiting
+        "]]
+        .assert_eq(&lines.collect::<String>());
+    }
+}

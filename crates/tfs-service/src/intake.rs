@@ -1,0 +1,59 @@
+//! The state of what this process takes in from other programs, for status and metrics.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tfs_api::status::{IntakeStatus, WatchFolderStatus};
+
+/// What a process takes in. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Intake {
+    /// Protects the lists; held for one read or change.
+    parts: Arc<Mutex<IntakeParts>>,
+}
+
+#[derive(Debug, Default)]
+struct IntakeParts {
+    folders: Vec<Arc<Mutex<WatchFolderStatus>>>,
+}
+
+/// The status of a watch folder. It is listed until this is dropped.
+#[derive(Debug)]
+pub(crate) struct FolderReport {
+    intake: Intake,
+    status: Arc<Mutex<WatchFolderStatus>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Intake {
+    /// Lists a watch folder until the return value is dropped.
+    pub(crate) fn add_folder(&self, status: WatchFolderStatus) -> FolderReport {
+        let status = Arc::new(Mutex::new(status));
+        lock(&self.parts).folders.push(Arc::clone(&status));
+        FolderReport { intake: self.clone(), status }
+    }
+
+    /// Returns the current state.
+    pub(crate) fn status(&self) -> IntakeStatus {
+        let parts = lock(&self.parts);
+        let mut watch_folders: Vec<_> =
+            parts.folders.iter().map(|folder| lock(folder).clone()).collect();
+        watch_folders.sort_by(|a, b| a.dir.cmp(&b.dir));
+        IntakeStatus { watch_folders }
+    }
+}
+
+impl FolderReport {
+    /// Changes the status.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut WatchFolderStatus)) {
+        change(&mut lock(&self.status));
+    }
+}
+
+impl Drop for FolderReport {
+    fn drop(&mut self) {
+        lock(&self.intake.parts).folders.retain(|folder| !Arc::ptr_eq(folder, &self.status));
+    }
+}
