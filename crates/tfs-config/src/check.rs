@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use tfs_views::{Views, check_view_name};
+use tfs_views::{ViewRules, check_view_name};
 use vfs_core::Query;
 
 use super::{
@@ -90,7 +90,7 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
 fn views(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let settings = &loaded.settings;
     let specs: Vec<_> = settings.views.iter().map(ViewSection::spec).collect();
-    for wrong in Views::compile(&specs, None).err().unwrap_or_default() {
+    for wrong in ViewRules::compile(&specs, None).err().unwrap_or_default() {
         let key = wrong.key.split('.').next().unwrap_or_default();
         let place = best_place(loaded, &format!("view[{}]", wrong.view), key);
         let problem = Problem::at(place, wrong.to_string());

@@ -1,6 +1,6 @@
 //! The views of a mount.
 
-use tfs_views::{ViewProblem, Views};
+use tfs_views::{ViewProblem, ViewRules};
 
 use super::{MountRoot, MountSection, Settings, ViewSection};
 
@@ -9,10 +9,10 @@ impl Settings {
     ///
     /// # Errors
     /// All problems of the rules.
-    pub fn compile_views(&self, mount: &MountSection) -> Result<Views, Vec<ViewProblem>> {
+    pub fn compile_views(&self, mount: &MountSection) -> Result<ViewRules, Vec<ViewProblem>> {
         let specs: Vec<_> = self.views.iter().map(ViewSection::spec).collect();
         let rest = Some(mount.rest_view.as_str()).filter(|name| !name.is_empty());
-        Views::compile(&specs, rest)
+        ViewRules::compile(&specs, rest)
     }
 
     /// Returns what the root of a mount shows.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ViewSpec     what a user wrote
-//!   Views      compiled: the Arrangement that the tree of vfs-core asks
+//!   ViewRules    compiled: the Arrangement that the tree of vfs-core asks
 //!     Conditions   which torrents: by kind, name, size, server, tag, date, selection
 //!     HideRule     which of their files are left out
 //!     NameTemplate the names of their folders, from parsed release names
@@ -29,4 +29,4 @@ pub use kind::{TorrentKind, UnknownKind};
 pub use problem::ViewProblem;
 pub use release::ReleaseName;
 pub use spec::{ConditionSpec, ViewDepth, ViewSpec};
-pub use views::{ExplainedPlace, REST_NAME, SkippedView, VIEWS_MAX, Views, check_view_name};
+pub use views::{ExplainedPlace, REST_NAME, SkippedView, VIEWS_MAX, ViewRules, check_view_name};

@@ -23,7 +23,7 @@ use tfs_state::user_state_dir;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
-use tfs_views::Views;
+use tfs_views::ViewRules;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{
@@ -60,7 +60,7 @@ pub struct MountSettings {
     /// How the torrents of several servers are arranged.
     pub layout: RootLayout,
     /// The views, if there are any.
-    pub views: Option<Arc<Views>>,
+    pub views: Option<Arc<ViewRules>>,
     /// What the root shows.
     pub root: RootContents,
     /// Whether other users may access the mount.

@@ -24,7 +24,7 @@ const LIKENESS_MIN: f64 = 0.8;
 
 /// The views of a mount, in their order.
 #[derive(Debug)]
-pub struct Views {
+pub struct ViewRules {
     views: Vec<CompiledView>,
     /// What they were compiled from.
     specs: Vec<ViewSpec>,
@@ -32,13 +32,13 @@ pub struct Views {
 }
 
 /// Two are equal if they show every torrent in the same way, as far as their rules tell.
-impl PartialEq for Views {
+impl PartialEq for ViewRules {
     fn eq(&self, other: &Self) -> bool {
         (&self.specs, &self.rest) == (&other.specs, &other.rest)
     }
 }
 
-impl Eq for Views {}
+impl Eq for ViewRules {}
 
 /// A view with compiled rules.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub struct SkippedView {
     pub reason: String,
 }
 
-impl Views {
+impl ViewRules {
     /// Compiles views. A view named `rest`, if there is one, shows the torrents that are in no
     /// other; it is left out if a view without conditions shows them.
     ///
@@ -180,7 +180,7 @@ enum Decision {
     NotMatched,
 }
 
-impl Arrangement for Views {
+impl Arrangement for ViewRules {
     fn view_names(&self) -> Vec<String> {
         self.views.iter().map(|view| view.name.clone()).collect()
     }

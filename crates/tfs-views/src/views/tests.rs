@@ -58,7 +58,7 @@ impl Sample {
 /// Compares the places of torrents: view, folder, files and the reason.
 #[track_caller]
 fn check(specs: &[ViewSpec], torrents: &[Sample], want: &Expect) {
-    let views = Views::compile(specs, Some(REST_NAME)).unwrap();
+    let views = ViewRules::compile(specs, Some(REST_NAME)).unwrap();
     let names = views.view_names();
     let mut text = String::new();
     for torrent in torrents {
@@ -248,7 +248,7 @@ fn the_rest_is_in_a_view_without_conditions_or_of_its_name() {
         ..view(REST_NAME)
     };
     let name = |specs: &[ViewSpec], rest| {
-        let views = Views::compile(specs, rest).unwrap();
+        let views = ViewRules::compile(specs, rest).unwrap();
         let sample = Sample::new("Song", &[("a.mp3", 5)]);
         let places = views.places(&sample.arranged());
         let names = views.view_names();
@@ -264,7 +264,7 @@ fn the_rest_is_in_a_view_without_conditions_or_of_its_name() {
 
 #[track_caller]
 fn check_wrong(specs: &[ViewSpec], want: &Expect) {
-    let problems = Views::compile(specs, None).unwrap_err();
+    let problems = ViewRules::compile(specs, None).unwrap_err();
     let mut text = String::new();
     for problem in problems {
         let hint = problem.hint.clone().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -324,6 +324,6 @@ fn wrong_rules_name_view_and_key() {
     "#]],
     );
     let many: Vec<_> = (0..=VIEWS_MAX).map(|number| view(&number.to_string())).collect();
-    let problems = Views::compile(&many, None).unwrap_err();
+    let problems = ViewRules::compile(&many, None).unwrap_err();
     assert_eq!((problems.len(), problems[0].view), (1, VIEWS_MAX));
 }
