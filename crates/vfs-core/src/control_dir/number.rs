@@ -1,4 +1,5 @@
-//! Inode numbers of the control directory: derived from their meaning, so that none is stored or reused.
+//! Inode numbers of the control directory: derived from their meaning, so that none is stored or
+//! reused.
 
 use crate::tree::FOLDER_NUMBER_MIN;
 use crate::{Ino, InodeNumbers};

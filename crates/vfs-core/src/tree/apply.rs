@@ -18,7 +18,7 @@ use super::names::{NameKey, NameOwner, NameWish, ReservedNames};
 use super::notices::Invalidation;
 use super::per_server::PerServerState;
 use super::{
-    Changes, FolderId, NodeIdx, Place, RootLayout, TorrentKey, TorrentTree, Totals, Tree,
+    Changes, FolderId, NodeIdx, RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreePlace,
     TreeTorrent,
 };
 use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
@@ -136,6 +136,7 @@ impl Tree {
         for summary in unknown {
             let info_hash = summary.info_hash;
             let Some(layout) = layouts.remove(&info_hash) else { continue };
+            notices.extend(self.copy_notices(&summary));
             let Some((parent, name)) = self.add((server, summary), layout, &held, seen_at) else {
                 continue;
             };
@@ -269,7 +270,7 @@ impl Tree {
         let (standing, totals) = (PerServerState::new(server, summary), Totals::default());
         if !tree.is_shown() {
             tracing::debug!(torrent = %key.info_hash, "hiding a torrent whose only file is hidden");
-            let place = Place { tree, inos: Arc::default(), parent };
+            let place = TreePlace { tree, inos: Arc::default(), parent };
             let (first_seen, finished_at) = (seen_at, None);
             let torrent = TreeTorrent { place, standing, first_seen, finished_at, totals };
             self.torrents.insert(key, torrent);
@@ -285,12 +286,12 @@ impl Tree {
         let had = memory.map(|memory| memory.name);
         let named = NameOwner { key: name_key, cookie: self.next_cookie };
         self.next_cookie += 1;
-        let place = Place { tree, inos, parent };
+        let place = TreePlace { tree, inos, parent };
         let is_directory = place.is_directory();
         let name = NameWish::of_raw(place.tree.raw_name(), is_directory, |wish| {
             folder.names.add(wish, named, had.as_deref(), held)
         });
-        folder.count_directory(false, is_directory);
+        folder.count_directories(0, usize::from(is_directory));
         let torrent = TreeTorrent { place, standing, first_seen, finished_at, totals };
         self.torrents.insert(key, torrent);
         self.sum_up(key);
@@ -299,19 +300,21 @@ impl Tree {
     }
 
     fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Invalidation>) -> Option<String> {
-        let TreeTorrent { place, first_seen, finished_at, totals, .. } =
+        let TreeTorrent { place, standing, first_seen, finished_at, totals } =
             self.torrents.remove(&key)?;
         self.totals.subtract(totals);
         notices.extend(place.removal_notices(&self.inodes));
         if self.copies(key.info_hash).next().is_none() {
             self.remove_from_views(key.info_hash, notices);
+        } else {
+            notices.extend(self.copy_notices(standing.shown()));
         }
         if self.unnamed.remove(&key) {
             return None;
         }
         self.inodes.detach(&place.inos);
         let folder = self.folders.get_mut(key.folder.position())?;
-        folder.count_directory(place.is_directory(), false);
+        folder.count_directories(place.directory_count(), 0);
         let name_key = NameKey::torrent(key.info_hash);
         let name = folder.names.remove(name_key)?;
         if folder.is_shown {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::node::{NodeBody, NodeIdx};
-use super::place::{Place, ShownProgress};
+use super::place::{ShownProgress, TreePlace};
 use super::{TorrentKey, Tree};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
@@ -68,7 +68,7 @@ impl Tree {
     }
 }
 
-impl Place {
+impl TreePlace {
     /// Sums up the files below a node. Iterative, because the torrent controls the depth of
     /// folders.
     fn amount(&self, idx: NodeIdx, shown: &ShownProgress<'_>) -> Amount {

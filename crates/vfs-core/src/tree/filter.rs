@@ -46,7 +46,7 @@ impl LayoutNodes {
     /// Returns its nodes with these files and links only, and without the directories that become
     /// empty. A link whose target is not shown is left out. `None` if nothing is left.
     pub(super) fn filtered(&self, files: &HashSet<FileIndex>) -> Option<Self> {
-        let shown = Shown::new(self, files);
+        let shown = ShownNodes::new(self, files);
         let mut next = 0_usize;
         let places = shown.is_shown.iter().map(|is_shown| {
             let place = is_shown.then(|| NodeIdx::try_new(next)).flatten();
@@ -131,13 +131,13 @@ pub(super) struct TopIdentity {
 }
 
 /// Nodes that are shown.
-struct Shown<'a> {
+struct ShownNodes<'a> {
     all: &'a [LayoutNode],
     /// By position.
     is_shown: Vec<bool>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ShownNodes<'a> {
     fn new(nodes: &'a LayoutNodes, files: &HashSet<FileIndex>) -> Self {
         let all = &nodes.nodes;
         let mut shown = Self { all, is_shown: vec![false; all.len()] };

@@ -100,8 +100,8 @@ impl RootLayout {
     }
 
     /// Returns the directories for servers with these names, in a root where other names are
-    /// `reserved`. Inode numbers are hashes of the names, so that they are the same after a remount;
-    /// on a collision, the later one gets the next number.
+    /// `reserved`. Inode numbers are hashes of the names, so that they are the same after a
+    /// remount; on a collision, the later one gets the next number.
     pub(super) fn folders(
         self,
         server_names: &[String],
@@ -151,10 +151,9 @@ impl TorrentFolder {
         }
     }
 
-    /// Updates the number of directories after an entry was and is one or not.
-    pub(super) fn count_directory(&mut self, was: bool, is: bool) {
-        let count = self.directory_count.saturating_add(usize::from(is));
-        self.directory_count = count.saturating_sub(usize::from(was));
+    /// Updates the number of directories after an entry was replaced, added or removed.
+    pub(super) fn count_directories(&mut self, old: usize, new: usize) {
+        self.directory_count = self.directory_count.saturating_add(new).saturating_sub(old);
     }
 
     /// Returns the path from the root of a torrent in this directory.

@@ -1,7 +1,7 @@
 //! Nodes that a front end knows, and their paths.
 
-use super::place::Place;
-use super::{NodeBody, NodeIdx, Tree};
+use super::place::TreePlace;
+use super::{FileRef, NodeBody, NodeIdx, Tree};
 use crate::Ino;
 
 /// A node that a front end has looked up and not forgotten.
@@ -33,7 +33,7 @@ impl Tree {
         known.map(|(place, idx)| self.known_node(place, idx)).collect()
     }
 
-    fn known_node(&self, place: &Place, idx: NodeIdx) -> KnownNode {
+    fn known_node(&self, place: &TreePlace, idx: NodeIdx) -> KnownNode {
         let node = place.tree.node(idx);
         KnownNode {
             ino: place.ino(idx),
@@ -45,6 +45,16 @@ impl Tree {
                 NodeBody::Directory { .. } | NodeBody::Symlink { .. } => 0,
             },
         }
+    }
+
+    /// Returns the path of an open file from the root, without a leading slash: where it was
+    /// opened, or elsewhere if it is no longer shown there. `None` if its torrent was removed.
+    pub(crate) fn path_of_open(&self, file: FileRef) -> Option<String> {
+        self.path(file.ino).or_else(|| {
+            let (_, torrent) = self.copies(file.id.torrent).next()?;
+            let tree = &torrent.place.tree;
+            Some(self.locate(tree, tree.find_file(file.id.index)?)?.1)
+        })
     }
 
     /// Returns the path of a node from the root, without a leading slash; `None` if its torrent was

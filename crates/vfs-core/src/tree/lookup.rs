@@ -4,8 +4,8 @@ use super::folder::TorrentFolder;
 use super::names::NameOwner;
 use super::place::ShownProgress;
 use super::{
-    DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef, Place,
-    TorrentKey, TorrentTree, Totals, Tree,
+    DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef,
+    TorrentKey, TorrentTree, Totals, Tree, TreePlace,
 };
 use crate::{Attr, DirEntry, FileId, FsStats, Ino, NodeKind, Validity, VfsError};
 
@@ -213,7 +213,7 @@ impl Tree {
     }
 
     /// Returns the place and node with number `ino`, if the torrent is still there.
-    pub(super) fn linked(&self, ino: Ino) -> Result<(&Place, NodeIdx), VfsError> {
+    pub(super) fn linked(&self, ino: Ino) -> Result<(&TreePlace, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         if tree.is_hidden(idx) {
             return Err(VfsError::NotFound);
@@ -337,7 +337,7 @@ impl TorrentFolder {
 }
 
 fn child_entry<'a>(
-    place: &'a Place,
+    place: &'a TreePlace,
     shown: &ShownProgress<'_>,
     child: NodeIdx,
     position: usize,

@@ -6,7 +6,7 @@
 //!  |   `- Names     the names in it, each with its cookie
 //!  |- torrents      directory, info hash -> place, state on each server (changes)
 //!  |- views         directory, info hash -> place
-//!  |   `- Place     layout (immutable), and its inode numbers
+//!  |   `- TreePlace     layout (immutable), and its inode numbers
 //!  `- InodeTable    inode number -> node of a layout, lookup count
 //! ```
 
@@ -56,10 +56,10 @@ use labels::Labels;
 pub(crate) use layout::TorrentTree;
 use names::NameKey;
 pub(crate) use node::{NodeBody, NodeIdx};
-pub(crate) use notices::Invalidation;
+pub(crate) use notices::{Invalidation, tell};
 pub(crate) use paths::{Added, Top};
 use per_server::PerServerState;
-use place::Place;
+use place::TreePlace;
 pub use ranges::NumberRange;
 pub use times::TorrentTime;
 use totals::Totals;
@@ -139,7 +139,7 @@ impl FileState {
 #[derive(Debug)]
 struct TreeTorrent {
     /// Its place outside of views.
-    place: Place,
+    place: TreePlace,
     standing: PerServerState,
     /// When it was first seen, in seconds since 1970.
     first_seen: i64,

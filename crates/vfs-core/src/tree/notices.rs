@@ -13,9 +13,16 @@ pub(crate) enum Invalidation {
     AttrChanged { parent: Ino, ino: Ino },
 }
 
+/// Notifies the sink of a front end, if there is one.
+pub(crate) fn tell(notices: &[Invalidation], sink: Option<&dyn InvalidationSink>) {
+    if let Some(sink) = sink {
+        notices.iter().for_each(|notice| notice.tell(sink));
+    }
+}
+
 impl Invalidation {
     /// Notifies the sink.
-    pub(crate) fn tell(&self, sink: &dyn InvalidationSink) {
+    fn tell(&self, sink: &dyn InvalidationSink) {
         match self {
             Self::Added { parent, name } => sink.entry_added(*parent, name),
             Self::Removed { parent, name, child } => sink.entry_removed(*parent, name, *child),

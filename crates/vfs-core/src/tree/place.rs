@@ -12,7 +12,7 @@ use crate::{Child, FileIndex, InfoHash, Ino, TorrentState, TorrentSummary};
 
 /// The nodes of a torrent in a directory, and their numbers.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct TreePlace {
     pub(super) tree: Arc<TorrentTree>,
     /// Inode number of each node of `tree`, by node index; empty if none is shown.
     pub(super) inos: Arc<[Ino]>,
@@ -38,7 +38,7 @@ pub(super) struct Before {
     is_known: bool,
 }
 
-impl Place {
+impl TreePlace {
     /// Returns whether a layout is the current one of the place, and was not replaced.
     pub(super) fn has(&self, tree: &Arc<TorrentTree>) -> bool {
         Arc::ptr_eq(&self.tree, tree)
@@ -57,6 +57,11 @@ impl Place {
     /// Returns whether it is a directory in the directory that it is in.
     pub(super) fn is_directory(&self) -> bool {
         !self.tree.place().is_flat && self.tree.top().is_directory()
+    }
+
+    /// Returns how many directories it adds to the directory that it is in.
+    pub(super) fn directory_count(&self) -> usize {
+        usize::from(self.is_directory())
     }
 
     /// Returns its nodes that are shown.
@@ -79,17 +84,15 @@ impl Place {
         }
     }
 
-    /// Returns the known files whose visible progress has changed. Costs O(nodes).
-    pub(super) fn progress_notices(
+    /// Returns the known files whose progress has changed: given their index and length, whether it
+    /// has. Costs O(nodes).
+    fn progress_notices(
         &self,
-        (before, now): (&TorrentSummary, &TorrentSummary),
+        is_changed: &dyn Fn(FileIndex, u64) -> bool,
         inodes: &InodeTable,
     ) -> Vec<Invalidation> {
         let is_changed = |idx: &NodeIdx| match self.tree.node(*idx).body {
-            NodeBody::File { index, len } => {
-                let shown = |summary: &TorrentSummary| summary.have_bytes(index).min(len);
-                shown(now) != shown(before)
-            }
+            NodeBody::File { index, len } => is_changed(index, len),
             NodeBody::Directory { .. } | NodeBody::Symlink { .. } => false,
         };
         self.notices(self.tree.indices().filter(is_changed), inodes)
@@ -136,7 +139,7 @@ impl ShownProgress<'_> {
 
 impl Tree {
     /// Returns the place of a torrent in a directory of torrents.
-    pub(super) fn place(&self, key: TorrentKey) -> Option<&Place> {
+    pub(super) fn place(&self, key: TorrentKey) -> Option<&TreePlace> {
         match self.torrents.get(&key) {
             Some(torrent) => Some(&torrent.place),
             None => self.views.as_ref()?.places.get(&key),
@@ -144,7 +147,7 @@ impl Tree {
     }
 
     /// Returns all places of all torrents.
-    pub(super) fn all_places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn all_places(&self) -> impl Iterator<Item = &TreePlace> {
         let in_views = self.views.iter().flat_map(|views| views.places.values());
         self.torrents.values().map(|torrent| &torrent.place).chain(in_views)
     }
@@ -172,8 +175,25 @@ impl Tree {
         if now.file_progress == before.file_progress {
             return Vec::new();
         }
+        let is_changed = |index, len| {
+            let shown = |summary: &TorrentSummary| summary.have_bytes(index).min(len);
+            shown(now) != shown(before)
+        };
         let places = std::iter::once(place).chain(self.places_in_views(key.info_hash));
-        places.flat_map(|place| place.progress_notices((before, now), &self.inodes)).collect()
+        places.flat_map(|place| place.progress_notices(&is_changed, &self.inodes)).collect()
+    }
+
+    /// Returns the known files in views whose visible progress changes when a copy with this
+    /// summary comes or goes, which is not in the tree.
+    pub(super) fn copy_notices(&self, copy: &TorrentSummary) -> Vec<Invalidation> {
+        let others = self.copies(copy.info_hash).map(|(_, torrent)| torrent.standing.shown());
+        let others: Vec<_> = others.collect();
+        let is_changed = |index, len| {
+            let most = others.iter().map(|summary| summary.have_bytes(index)).max();
+            copy.have_bytes(index).min(len) > most.unwrap_or(0).min(len)
+        };
+        let places = self.places_in_views(copy.info_hash);
+        places.flat_map(|place| place.progress_notices(&is_changed, &self.inodes)).collect()
     }
 
     /// Returns the path from the root of a node, whose torrent exists.
@@ -233,7 +253,7 @@ impl Tree {
     }
 
     /// Returns the name of a node.
-    pub(super) fn node_name<'a>(&'a self, place: &'a Place, idx: NodeIdx) -> &'a str {
+    pub(super) fn node_name<'a>(&'a self, place: &'a TreePlace, idx: NodeIdx) -> &'a str {
         let (TorrentKey { folder, info_hash }, node) = (place.tree.key(), place.tree.node(idx));
         if node.parent.is_some() {
             return &node.name;
@@ -243,7 +263,7 @@ impl Tree {
     }
 
     /// Returns the places of a torrent in views, in the order of the views.
-    pub(super) fn places_in_views(&self, info_hash: InfoHash) -> impl Iterator<Item = &Place> {
+    pub(super) fn places_in_views(&self, info_hash: InfoHash) -> impl Iterator<Item = &TreePlace> {
         let views = self.views.iter();
         views.flat_map(move |views| {
             let folders = views.folders();

@@ -69,7 +69,7 @@ impl Tree {
         let before = self.nodes_of(key);
         let torrent = self.torrents.get(&key)?;
         let old_mtime = torrent.place.tree.mtime();
-        let was_directory = torrent.place.is_directory();
+        let old_count = torrent.place.directory_count();
         let is_shown = self.folder(key.folder)?.is_shown;
 
         let tree = Arc::new(layout);
@@ -80,7 +80,7 @@ impl Tree {
         torrent.place.tree = Arc::clone(&tree);
         torrent.place.inos = inos;
         let folder = self.folders.get_mut(key.folder.position())?;
-        folder.count_directory(was_directory, torrent.place.is_directory());
+        folder.count_directories(old_count, torrent.place.directory_count());
         self.sum_up(key);
         if is_shown {
             self.replacement_notices(key, before, old_mtime, notices);

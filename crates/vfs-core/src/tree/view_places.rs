@@ -7,7 +7,7 @@ use super::arrange::{ReleaseId, WantedPlace, WantedPlaces};
 use super::history::PastTorrent;
 use super::names::{NameKey, NameOwner, NameWish, ReservedNames};
 use super::notices::Invalidation;
-use super::place::Place;
+use super::place::TreePlace;
 use super::{FolderId, TorrentKey, TorrentTree, Tree};
 use crate::{Child, FileIndex, InfoHash, Ino};
 
@@ -100,7 +100,7 @@ impl Tree {
         notices.extend(place.removal_notices(&self.inodes));
         self.inodes.detach(&place.inos);
         let Some(folder) = self.folders.get_mut(key.folder.position()) else { return };
-        folder.count_directory(place.is_directory(), false);
+        folder.count_directories(place.directory_count(), 0);
         for (name_key, idx) in place.tops() {
             let Some(name) = folder.names.remove(name_key) else { continue };
             let child = Child { ino: place.ino(idx), kind: place.tree.node(idx).kind() };
@@ -119,8 +119,8 @@ impl Tree {
         let inos = self.inodes.attach(&tree);
         let Some(folder) = self.folders.get_mut(key.folder.position()) else { return };
         let parent = folder.ino;
-        let place = Place { tree, inos, parent };
-        folder.count_directory(false, place.is_directory());
+        let place = TreePlace { tree, inos, parent };
+        folder.count_directories(0, place.directory_count());
         folder.is_changed = true;
         let names = wish_names(&place.tree, shown_name, wanted.part_names);
         for (name_key, _) in place.tops().collect::<Vec<_>>() {
@@ -151,13 +151,13 @@ impl Tree {
         self.inodes.detach(&old.inos);
         let tree = Arc::new(wanted.tree);
         let inos = self.inodes.attach(&tree);
-        let place = Place { tree, inos, parent: old.parent };
+        let place = TreePlace { tree, inos, parent: old.parent };
         let names = wish_names(&place.tree, shown_name, wanted.part_names);
         let old_keys: HashSet<_> = old.tops().map(|(name_key, _)| name_key).collect();
         let new_keys: Vec<_> = place.tops().map(|(name_key, _)| name_key).collect();
         let kept: HashSet<_> = new_keys.iter().copied().collect();
         let Some(folder) = self.folders.get_mut(key.folder.position()) else { return };
-        folder.count_directory(old.is_directory(), place.is_directory());
+        folder.count_directories(old.directory_count(), place.directory_count());
         let mut is_changed = false;
         for name_key in &old_keys {
             if !kept.contains(name_key) || (is_renamed && name_key.part.is_none()) {
@@ -188,7 +188,12 @@ impl Tree {
     }
 
     /// Gives an entry of a view a name, and returns it.
-    fn name_in_view(&mut self, place: &Place, key: NameKey, names: &PartNames) -> Option<String> {
+    fn name_in_view(
+        &mut self,
+        place: &TreePlace,
+        key: NameKey,
+        names: &PartNames,
+    ) -> Option<String> {
         let folder = self.folders.get_mut(place.tree.key().folder.position())?;
         let had = folder.past.on_added(key).map(|past| past.name);
         let entry = NameOwner { key, cookie: self.next_cookie };

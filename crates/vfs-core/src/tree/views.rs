@@ -13,7 +13,7 @@ use super::arrange::{Arranger, ReleaseId, ToArrange};
 use super::folder::{FolderId, RootDirectory, TorrentFolder, free_number, hash};
 use super::labels::is_selected;
 use super::names::RESERVED;
-use super::place::Place;
+use super::place::TreePlace;
 use super::{TorrentKey, Tree};
 use crate::name::{escape, escape_marked};
 use crate::{Arrangement, Bitfield, FileId, InfoHash, RootContents, ServerId};
@@ -22,7 +22,7 @@ use crate::{Arrangement, Bitfield, FileId, InfoHash, RootContents, ServerId};
 #[derive(Debug)]
 pub(crate) struct Views {
     arranger: Arranger,
-    pub(super) places: HashMap<TorrentKey, Place>,
+    pub(super) places: HashMap<TorrentKey, TreePlace>,
     /// Torrents by their lists of files, to find those with the same.
     releases: Releases,
     /// Whether the places of some torrents are yet to be computed.

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Vfs;
-use super::views::tell;
-use crate::tree::{Changes, TorrentTree, Tree};
+use crate::tree::{Changes, TorrentTree, Tree, tell};
 use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
 impl<S: TorrentSource> Vfs<S> {

@@ -403,7 +403,7 @@ impl<S: TorrentSource> Vfs<S> {
             OpenReader {
                 handle,
                 file: file.id,
-                path: tree.path(file.ino),
+                path: tree.path_of_open(file),
                 file_len: file.len,
                 offset: activity.offset,
                 bytes_given: activity.bytes_given,

@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 use tfs_types::map_parallel;
 
 use super::Vfs;
-use super::views::tell;
 use crate::tree::{
-    Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree,
+    Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree, tell,
 };
 use crate::{
     InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
@@ -216,7 +215,8 @@ impl<S: TorrentSource> Vfs<S> {
         layouts.into_iter().collect()
     }
 
-    /// Propagates written changes to reads, the control directory, and the sink, whose lock the caller holds.
+    /// Propagates written changes to reads, the control directory, and the sink, whose lock the
+    /// caller holds.
     fn announce(
         &self,
         server: ServerId,

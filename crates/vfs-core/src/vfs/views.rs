@@ -7,11 +7,8 @@ use tfs_types::map_parallel;
 
 use super::Vfs;
 use super::servers::PART_TORRENTS;
-use crate::tree::Invalidation;
-use crate::{
-    Arrangement, Bitfield, FileId, InfoHash, InvalidationSink, RootContents, ServerId,
-    TorrentSource,
-};
+use crate::tree::{Invalidation, ToArrange, tell};
+use crate::{Arrangement, Bitfield, FileId, InfoHash, RootContents, ServerId, TorrentSource};
 
 impl<S: TorrentSource> Vfs<S> {
     /// Adds the views of an arrangement to the root, or replaces the torrents there by them. Must
@@ -112,15 +109,8 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Returns what decides about the places of torrents. Holds the lock of the tree for a part of
     /// them at a time.
-    fn to_arrange(&self, torrents: &[InfoHash]) -> Vec<crate::tree::ToArrange> {
+    fn to_arrange(&self, torrents: &[InfoHash]) -> Vec<ToArrange> {
         let parts = torrents.chunks(PART_TORRENTS);
         parts.flat_map(|part| self.tree().to_arrange(part)).collect()
-    }
-}
-
-/// Notifies the sink of a front end, whose lock the caller holds.
-pub(super) fn tell(notices: &[Invalidation], sink: Option<&dyn InvalidationSink>) {
-    if let Some(sink) = sink {
-        notices.iter().for_each(|notice| notice.tell(sink));
     }
 }

@@ -11,14 +11,14 @@ use vfs_core::{
 
 /// Records notifications.
 #[derive(Debug, Default)]
-struct NotifiedNames(Mutex<Vec<String>>);
+pub(crate) struct NotifiedNames(Mutex<Vec<String>>);
 
 impl NotifiedNames {
     fn note(&self, text: String) {
         self.0.lock().unwrap().push(text);
     }
 
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }

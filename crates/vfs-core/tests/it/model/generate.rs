@@ -63,13 +63,18 @@ impl Op {
 
 /// Returns a sequence of operations, each with its server.
 pub(super) fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
+    prop::collection::vec((0..SERVERS, op()), 1..60)
+}
+
+/// Returns one operation.
+pub(super) fn op() -> impl Strategy<Value = Op> {
     let state = select(vec![
         TorrentState::Initializing,
         TorrentState::Live,
         TorrentState::Paused,
         TorrentState::Failed,
     ]);
-    let op = prop_oneof![
+    prop_oneof![
         4 => any::<Index>().prop_map(Op::Add),
         2 => any::<Index>().prop_map(Op::Remove),
         1 => (any::<Index>(), 0..5_u64, state)
@@ -80,8 +85,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
         3 => any::<Index>().prop_map(Op::Lookup),
         2 => any::<Index>().prop_map(Op::Forget),
         4 => (any::<Index>(), 1..4_usize).prop_map(|(dir, entries)| Op::List { dir, entries }),
-    ];
-    prop::collection::vec((0..SERVERS, op), 1..60)
+    ]
 }
 
 /// Returns the pool of torrents. The hashes of the first two have a common prefix, so that even the

@@ -16,6 +16,7 @@
 mod by_server;
 mod generate;
 mod reference;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -5,18 +5,8 @@ use tfs_testkit::fake::{FakeSource, directory, single_file};
 use vfs_core::RootContents::{Both, Flat, Views};
 use vfs_core::{Ino, RootContents, VfsError};
 
-use super::rules::{Rule, vfs_with_views};
+use super::rules::{ALL, Rule, vfs_with_views};
 use crate::support::{child, render};
-
-const ALL: Rule = Rule {
-    view: "All",
-    word: "",
-    name: None,
-    ending: "",
-    is_selected: false,
-    is_flat: false,
-    hides_duplicates: false,
-};
 
 #[track_caller]
 fn check(source: &FakeSource, rules: &[Rule], contents: RootContents, want: &Expect) {

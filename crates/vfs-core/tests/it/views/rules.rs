@@ -11,7 +11,7 @@ use vfs_core::{
 use crate::support::SEEN_AT;
 
 /// What a view does with a torrent whose name or tags contain a word.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) view: &'static str,
     /// Of the name, of a tag, or of a server; empty for all torrents.
@@ -23,6 +23,17 @@ pub(crate) struct Rule {
     pub(crate) is_flat: bool,
     pub(crate) hides_duplicates: bool,
 }
+
+/// The rule that shows everything.
+pub(crate) const ALL: Rule = Rule {
+    view: "All",
+    word: "",
+    name: None,
+    ending: "",
+    is_selected: false,
+    is_flat: false,
+    hides_duplicates: false,
+};
 
 /// Rules in the order of their views, and how often they were asked.
 #[derive(Debug, Default)]
