@@ -24,4 +24,5 @@ mod programs;
 mod reading;
 mod support;
 mod unmounting;
+mod views;
 mod xattrs;

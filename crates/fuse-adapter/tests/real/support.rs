@@ -16,8 +16,9 @@ use tfs_testkit::skip;
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use vfs_core::{
-    Bitfield, ByteRange, ControlFile, FileId, InfoHash, ReadPolicy, ServerId, SourceError,
-    SourceLimits, TorrentDetails, TorrentSource, TorrentSummary, Vfs, VfsConfig,
+    Arrangement, Bitfield, ByteRange, ControlFile, FileId, InfoHash, ReadPolicy, RootContents,
+    ServerId, SourceError, SourceLimits, TorrentDetails, TorrentSource, TorrentSummary, Vfs,
+    VfsConfig,
 };
 
 /// Maximum time of a test; most take well under a second.
@@ -116,6 +117,17 @@ impl Fixture {
         let source = source_of(torrents, 16);
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
         Self::of(source, vfs.with_control_files(files))
+    }
+
+    /// Returns a filesystem of these torrents, which are complete, with views.
+    pub(crate) fn with_views(
+        torrents: impl IntoIterator<Item = TorrentDetails>,
+        arrangement: Arc<dyn Arrangement>,
+        contents: RootContents,
+    ) -> Self {
+        let source = source_of(torrents, 16);
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+        Self::of(source, vfs.with_views(arrangement, contents))
     }
 
     /// Returns a filesystem whose source permits this many streams, and whose reads time out.
