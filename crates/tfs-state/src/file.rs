@@ -1,12 +1,13 @@
 //! State files and directories: private modes, size limits, and backups of damaged files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,13 @@ const TEMPORARY: &str = ".new-";
 
 /// Age at which no process can still be writing a temporary file.
 const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Timeout for the lock. Another process holds it for milliseconds, and for seconds while it reads
+/// or replaces the log of a large library on a slow disk; longer only if it was stopped.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Interval between attempts to take the lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Creates a directory and its parents, with mode 0700. An existing one is not changed.
 fn make_dir(path: &Path) -> io::Result<()> {
@@ -69,6 +77,26 @@ pub fn make_private_below(state_dir: &Path, dir: &Path) -> io::Result<()> {
     make_dir(dir)?;
     let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
     ours.try_for_each(make_private)
+}
+
+/// Waits for the lock of a file, and creates the file if there is none. Closing it releases the
+/// lock.
+///
+/// # Errors
+/// Those of the system, and [`ErrorKind::WouldBlock`] if another process keeps the lock.
+pub(super) fn lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIME_MAX => {
+                thread::sleep(LOCK_INTERVAL);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Reads a file of version 0.1.0. Returns `None` if it does not exist, or if it was damaged and has

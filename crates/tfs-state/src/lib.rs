@@ -30,6 +30,7 @@ mod proofs;
 mod record;
 mod selection;
 mod store;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod version1;
@@ -58,6 +59,7 @@ pub use self::file::make_private_below;
 pub use self::known::KnownTree;
 pub use self::place::{ServerIdentity, user_state_dir};
 pub use self::selection::KeptSelection;
+pub use self::tags::{TAGS_MAX, TORRENTS_MAX, TagChange, TagError, TagStore, TagTable};
 pub use absences::Absences;
 
 /// How long a change waits for further ones before it is written: a feed adds torrents by the

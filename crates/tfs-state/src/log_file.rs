@@ -18,7 +18,8 @@ use super::wire::WireDetails;
 const FORMAT: &str = "tfs-state ";
 
 /// The only version that this program reads and writes. Version 1 is the file format of 0.1.0, see
-/// [`super::version1`]. A release that adds a kind of record, or a field, increments it.
+/// [`super::version1`]. A release that changes the lines themselves increments it. Older releases
+/// refuse kinds of records and fields that they do not know, whatever the version.
 const VERSION: u32 = 2;
 
 /// Number of bytes to encode before they are appended.

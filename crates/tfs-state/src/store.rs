@@ -5,19 +5,16 @@
 //! state.log   the state of the server, see log.rs
 //! ```
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use vfs_core::{InfoHash, TorrentDetails};
 
 use super::batch::WriteBatch;
-use super::file::{keep_damaged, make_private_below, remove_temporary, set_aside};
+use super::file::{keep_damaged, lock, make_private_below, remove_temporary, set_aside};
 use super::known::KnownTree;
 use super::log::{Damage, StateLog};
 use super::log_file::{APPEND_BYTES, is_forbidden};
@@ -25,13 +22,6 @@ use super::place::{ServerIdentity, server_dir};
 use super::record::{RecordKind, put};
 use super::version1::Version1;
 use super::wire::{WireDetails, WireSummary};
-
-/// Timeout for the lock. Another process holds it for milliseconds, and for seconds while it reads
-/// or replaces the log of a large library on a slow disk; longer only if it was stopped.
-const LOCK_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// Interval between attempts to take the lock.
-const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The state of one server.
 #[derive(Debug)]
@@ -214,18 +204,6 @@ impl StateStore {
 
     /// Waits for the lock. Closing the file releases it.
     fn lock(&self) -> io::Result<File> {
-        let path = self.dir.join("lock");
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        let start = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIME_MAX => {
-                    thread::sleep(LOCK_INTERVAL);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        lock(&self.dir.join("lock"))
     }
 }

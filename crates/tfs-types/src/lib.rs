@@ -2,7 +2,7 @@
 //!
 //! [`InfoHash`] and [`Bitfield`] are what `rqbit-client` receives and `vfs-core` uses. [`Backoff`],
 //! [`fnv1a`] and [`chain()`] serve every crate that retries, needs a permanent hash, or reports
-//! errors; [`map_parallel`] those that build large trees.
+//! errors; [`map_parallel`] those that build large trees. [`Tag`] is what users give to torrents.
 //!
 //! # Invariants
 //! The crate is pure: no I/O, no clock, no async code, no other crate of the workspace. Without the
@@ -14,6 +14,7 @@ mod chain;
 mod fnv;
 mod info_hash;
 mod parallel;
+mod tag;
 
 pub use backoff::Backoff;
 pub use bitfield::Bitfield;
@@ -21,3 +22,4 @@ pub use chain::{chain, join_causes};
 pub use fnv::{FNV1A_BASIS, fnv1a, fnv1a_32, fnv1a_from};
 pub use info_hash::{InfoHash, ParseInfoHashError};
 pub use parallel::map_parallel;
+pub use tag::{ParseTagError, Tag};
