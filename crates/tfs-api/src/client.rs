@@ -23,7 +23,8 @@ use super::lines::{LINE_BYTES_MAX, ResponseLines};
 use super::wire::{
     API_VERSION, Acknowledged, CacheStats, ClearRequest, Cleared, EmbeddedServers, FailureBody,
     FailureKind, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
-    Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, UnmountRequest, Unmounted,
+    Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, TagRequest, UnmountRequest,
+    Unmounted,
 };
 
 /// Timeout for an answer from memory. It takes milliseconds; a stopped process never answers.
@@ -190,6 +191,14 @@ impl ControlClient {
     /// [`ControlError`].
     pub async fn clear_cache(&self, request: &ClearRequest) -> Result<Cleared, ControlError> {
         self.post("cache/clear", request, SERVER_TIME_MAX).await
+    }
+
+    /// Changes the tags of torrents in all mounts of the process.
+    ///
+    /// # Errors
+    /// [`ControlError`]; of kind `UnknownPath` if the process is of an older version.
+    pub async fn tag(&self, request: &TagRequest) -> Result<Acknowledged, ControlError> {
+        self.post("tags", request, QUICK_TIME_MAX).await
     }
 
     /// Unmounts a mount. Returns where it is still mounted.

@@ -40,6 +40,7 @@ mod service;
 mod signals;
 mod status;
 mod status_lines;
+mod tag;
 mod tips;
 mod torrents;
 #[cfg(test)]
@@ -143,6 +144,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Start(args) => torrents::run(TorrentAction::Start, args, &loaded),
         Command::Forget(args) => torrents::run(TorrentAction::Forget, args, &loaded),
         Command::Delete(args) => torrents::run_delete(args, &loaded),
+        Command::Tag(args) => tag::run(args, &loaded),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show { json } => config::show(&loaded, *json),
             ConfigCommand::Get { key, json } => config::get(&loaded, key, *json),

@@ -25,13 +25,15 @@ mod server;
 pub mod service;
 pub mod service_manager;
 mod status;
+mod tags;
 mod watch_folder;
 
 pub use actions::{
     ActedRow, DeletedFile, DeletionPreview, EndedMount, SearchError, SelectError, ServerSet,
-    TorrentAction, TorrentListing, TorrentRow, WatchedList, WatchedServer, WatchedServers, act,
-    add_torrent, end_mount, examined_servers, has_hash_start, notify_of_change, preview_deletion,
-    search_servers, select, target_server, target_servers, torrents,
+    TagRow, TaggedRow, TorrentAction, TorrentListing, TorrentRow, WatchedList, WatchedServer,
+    WatchedServers, act, add_torrent, end_mount, examined_servers, has_hash_start,
+    notify_of_change, preview_deletion, search_servers, select, target_server, target_servers,
+    torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
@@ -55,6 +57,9 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
+pub use tags::{ChangedTags, NoStateDir, change_tags, user_tags};
+pub use tfs_state::{TagChange, TagError, TagStore, TagTable};
+pub use tfs_types::{ParseTagError, Tag};
 pub use vfs_core::{
     MissingPolicy, Query, QueryError, ReadPolicy, RootContents, RootLayout, SourceErrorKind,
     TorrentTime,

@@ -11,6 +11,7 @@ mod preload;
 mod reload;
 mod search;
 mod status;
+mod tags;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use preload::{PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult};
 pub use status::{MissingMount, MountStatus, ReaderStatus, StatusReply, WaitStatus, WayStatus};
+pub use tags::TagRequest;
 
 /// The version of the API, which is the first part of each path.
 pub const API_VERSION: u32 = 1;

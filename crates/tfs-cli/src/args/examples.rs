@@ -93,6 +93,14 @@ Examples:
   tfs forget debian
   tfs forget c9e15763                      by the first digits of the info hash";
 
+pub(super) const TAG: &str = "\
+Examples:
+  tfs tag debian iso linux                 two tags
+  tfs tag \"*1080p*\" hd                    all that match
+  tfs tag debian linux --remove
+  tfs tag                                  all tags
+  tfs list --filter tag=iso";
+
 pub(super) const DELETE: &str = "\
 Examples:
   tfs delete --dry-run debian              which files that would be

@@ -26,7 +26,7 @@ pub(crate) use self::mounted::{
 };
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
-pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
+pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TagArgs, TorrentArgs};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
 #[derive(Debug, Parser)]
@@ -129,6 +129,9 @@ pub(crate) enum Command {
     /// Remove torrents and their files from a server.
     #[command(after_help = examples::DELETE)]
     Delete(DeleteArgs),
+    /// List, add or remove the tags of torrents.
+    #[command(after_help = examples::TAG)]
+    Tag(TagArgs),
     /// Show, change or create configuration files.
     #[command(after_help = examples::CONFIG)]
     Config(ConfigArgs),
@@ -342,6 +345,7 @@ impl Cli {
                 Some(&args.server)
             }
             Command::Delete(args) => Some(&args.torrents.server),
+            Command::Tag(args) => Some(&args.server),
             Command::Doctor(args) => Some(&args.server),
             Command::Daemon
             | Command::Unmount(_)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
-use tfs_service::RESOLVE_TIME_MAX;
+use tfs_service::{RESOLVE_TIME_MAX, Tag};
 
 use super::{ServerArgs, duration};
 use crate::rows::{Column, Filter, NamePattern, SortKey};
@@ -14,7 +14,7 @@ pub(crate) struct ListArgs {
     /// List only torrents whose name contains this text or matches this glob, in any case.
     pub(crate) pattern: Option<NamePattern>,
     /// List only torrents with this property: state=downloading,paused, state!=seeding,
-    /// server=NAME, name=GLOB. May be repeated.
+    /// server=NAME, name=GLOB, tag=TAG. May be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) filter: Vec<Filter>,
     /// The order: the largest first, names from A to Z.
@@ -80,6 +80,25 @@ pub(crate) struct DeleteArgs {
     /// Show which files would be deleted, and delete nothing.
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// A name or a part of it, a glob that may match several, an id, or an info hash or its first
+    /// digits. A whole info hash need not be on a server. Without a torrent, all tags are listed.
+    #[arg(value_name = "TORRENT")]
+    pub(crate) torrent: Option<String>,
+    /// Tags to add: words in any case, without commas. Without any, the tags are listed.
+    #[arg(value_name = "TAG")]
+    pub(crate) tags: Vec<Tag>,
+    /// Remove the tags; without tags, all of them.
+    #[arg(long, requires = "torrent")]
+    pub(crate) remove: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn resolve_time(text: &str) -> Result<Duration, String> {

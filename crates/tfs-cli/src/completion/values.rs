@@ -12,10 +12,10 @@ use clap_complete::engine::{
 };
 use tfs_config::ValueKind;
 use tfs_config::keys::{SECTIONS, Section, find_key};
-use tfs_service::TorrentRow;
+use tfs_service::{TorrentRow, user_tags};
 
 use super::live::{CompletionContext, mountpoints};
-use crate::figures::size;
+use crate::figures::{counted, size};
 use crate::mount_options;
 use crate::output::visible;
 use crate::rows::{STATES, state};
@@ -25,13 +25,14 @@ type FindCandidates = fn(&CompletionContext, &str) -> Vec<CompletionCandidate>;
 
 /// The kinds of values: the command or `*`, the name of the value, and how to find candidates. The
 /// first that fits counts.
-const KINDS: [(&str, &str, FindCandidates); 14] = [
+const KINDS: [(&str, &str, FindCandidates); 15] = [
     ("mount", "MOUNTPOINT", places),
     ("doctor", "MOUNTPOINT", mounts_or_directories),
     ("*", "MOUNTPOINT", mounts),
     ("pause", "TORRENT", |context, typed| torrents(context, typed, |state| !is_stopped(state))),
     ("start", "TORRENT", |context, typed| torrents(context, typed, is_stopped)),
     ("*", "TORRENT", |context, typed| torrents(context, typed, |_state| true)),
+    ("*", "TAG", tags),
     ("list", "PATTERN", |context, typed| torrents(context, typed, |_state| true)),
     ("search", "WORDS", search_words),
     ("*", "URL", servers),
@@ -257,7 +258,7 @@ const WORD_CHARS_MIN: usize = 3;
 /// Returns conditions of `tfs list --filter`: the key, then one of its values, also behind a comma.
 fn filters(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
     let Some((key, values)) = typed.split_once('=') else {
-        return matching(typed, words(&["state=", "state!=", "server=", "name="]));
+        return matching(typed, words(&["state=", "state!=", "server=", "name=", "tag="]));
     };
     let (before, last) = values
         .rsplit_once(',')
@@ -266,9 +267,23 @@ fn filters(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate>
         "state" => matching(last, words(&STATES)),
         "server" => servers(context, last),
         "name" => torrents(context, last, |_state| true),
+        "tag" => tags(context, last),
         _ => Vec::new(),
     };
     found.into_iter().map(|it| it.add_prefix(format!("{key}={before}"))).collect()
+}
+
+/// Returns the tags of the user. With a torrent that has tags, `--remove` could offer only those,
+/// but that would take a request to a server.
+fn tags(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
+    let table = user_tags().ok().and_then(|store| store.load().ok()).unwrap_or_default();
+    let by_tag = table.by_tag();
+    let tags = by_tag.iter().filter(|(tag, _)| !context.has_word(tag.as_str()));
+    let tags = tags.map(|(tag, torrents)| {
+        let about = counted(torrents.len(), "torrent");
+        CompletionCandidate::new(tag.as_str()).help(Some(about.into()))
+    });
+    matching(typed, tags.collect())
 }
 
 /// Returns mount options in the form of `mount(8)`, also behind a comma.

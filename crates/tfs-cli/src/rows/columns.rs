@@ -33,6 +33,7 @@ pub(crate) enum Column {
     Ratio,
     Peers,
     Server,
+    Tags,
     Hash,
     Name,
 }
@@ -87,6 +88,7 @@ impl Column {
             Self::Ratio => "RATIO",
             Self::Peers => "PEERS",
             Self::Server => "SERVER",
+            Self::Tags => "TAGS",
             Self::Hash => "HASH",
             Self::Name => "NAME",
         }
@@ -94,7 +96,7 @@ impl Column {
 
     /// Returns whether the values are text; figures are aligned to the right.
     fn is_text(self) -> bool {
-        matches!(self, Self::State | Self::Server | Self::Hash | Self::Name)
+        matches!(self, Self::State | Self::Server | Self::Tags | Self::Hash | Self::Name)
     }
 
     fn value(self, row: &TorrentRow) -> String {
@@ -110,6 +112,7 @@ impl Column {
             Self::Ratio => ratio(row),
             Self::Peers => row.peers.to_string(),
             Self::Server => visible(&row.servers.join(",")),
+            Self::Tags => visible(&row.tags.join(",")),
             Self::Hash => row.info_hash.clone(),
             Self::Name => visible(row.name.as_deref().unwrap_or(&row.info_hash)),
         }
@@ -296,6 +299,7 @@ pub(super) mod tests {
             peers: 0,
             error: None,
             servers: Vec::new(),
+            tags: Vec::new(),
         }
     }
 

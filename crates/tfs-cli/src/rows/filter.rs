@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use tfs_config::ServerArg;
-use tfs_service::{Query, TorrentRow, has_hash_start};
+use tfs_service::{ParseTagError, Query, Tag, TorrentRow, has_hash_start};
 
 use super::columns::{remaining, state};
 
@@ -74,7 +74,7 @@ impl FromStr for NamePattern {
 }
 
 impl NamePattern {
-    fn is_match(&self, name: &str) -> bool {
+    pub(crate) fn is_match(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         match self {
             Self::Part(part) => name.contains(part),
@@ -103,6 +103,7 @@ enum Property {
     State(Vec<String>),
     Server(Vec<String>),
     Name(Vec<NamePattern>),
+    Tag(Vec<Tag>),
 }
 
 impl FromStr for Filter {
@@ -110,7 +111,7 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "it must have the form state=downloading,paused, state!=seeding, \
-            server=NAME or name=GLOB";
+            server=NAME, name=GLOB or tag=TAG";
         let (key, value) = text.split_once('=').ok_or(FORM)?;
         let (key, is_negated) = key.strip_suffix('!').map_or((key, false), |key| (key, true));
         let values = || value.split(',').map(str::to_lowercase).collect::<Vec<_>>();
@@ -118,6 +119,10 @@ impl FromStr for Filter {
             "state" => Property::State(values()),
             "server" => Property::Server(values()),
             "name" => Property::Name(value.split(',').map(str::parse).collect::<Result<_, _>>()?),
+            "tag" => {
+                let tags = value.split(',').map(str::parse).collect::<Result<_, _>>();
+                Property::Tag(tags.map_err(|error: ParseTagError| error.to_string())?)
+            }
             _ => return Err(FORM.to_owned()),
         };
         if let Property::State(states) = &property
@@ -141,6 +146,9 @@ impl Filter {
             Property::Name(patterns) => {
                 let name = row.name.as_deref().unwrap_or_default();
                 patterns.iter().any(|pattern| pattern.is_match(name))
+            }
+            Property::Tag(tags) => {
+                tags.iter().any(|tag| row.tags.iter().any(|it| it == tag.as_str()))
             }
         };
         is_match != self.is_negated
@@ -273,7 +281,11 @@ mod tests {
 
     #[test]
     fn filters_narrow_the_list() {
-        let film = TorrentRow { servers: vec!["Home".to_owned()], ..torrent("Film", "live", 9) };
+        let film = TorrentRow {
+            servers: vec!["Home".to_owned()],
+            tags: vec!["kids".to_owned(), "to watch".to_owned()],
+            ..torrent("Film", "live", 9)
+        };
         for (filter, want) in [
             ("state=downloading", true),
             ("state=seeding,downloading", true),
@@ -283,10 +295,15 @@ mod tests {
             ("server=home", true),
             ("server!=home,away", false),
             ("name=f*", true),
+            ("tag=Kids", true),
+            ("tag=hd,to watch", true),
+            ("tag=watch", false),
+            ("tag!=kids", false),
+            ("tag!=hd", true),
         ] {
             assert_eq!(filter.parse::<Filter>().unwrap().is_match(&film), want, "{filter}");
         }
-        for wrong in ["state", "state=done", "size=3", "=x", ""] {
+        for wrong in ["state", "state=done", "size=3", "=x", "tag=", ""] {
             assert!(wrong.parse::<Filter>().is_err(), "{wrong}");
         }
     }

@@ -221,11 +221,12 @@ fn values_of_a_fixed_set_need_no_server() {
         url,
         "tfs list --filter ",
         &expect![[r#"
-        state=
-        state!=
-        server=
-        name=
-    "#]],
+            state=
+            state!=
+            server=
+            name=
+            tag=
+        "#]],
     );
     check_words(
         url,

@@ -48,6 +48,7 @@ mod service;
 mod service_manager;
 mod signals;
 mod support;
+mod tags;
 mod torrents;
 mod unusual;
 mod watch_folders;

@@ -2,12 +2,14 @@
 
 mod act;
 mod embedded_servers;
+mod list_tags;
 mod merge;
 mod notify;
 mod preview;
 mod searching;
 mod select;
 mod server_set;
+mod tag_rows;
 mod targets;
 mod torrent_sizes;
 mod torrents;
@@ -20,6 +22,7 @@ pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
 pub use self::searching::{SearchError, search_servers};
 pub use self::select::{SelectError, has_hash_start, select};
 pub use self::server_set::{ServerSet, TorrentListing};
+pub use self::tag_rows::{TagRow, TaggedRow};
 pub use self::targets::{examined_servers, target_server, target_servers};
 pub use self::torrents::{TorrentRow, add_torrent, torrents};
 pub use self::unmounting::{EndedMount, end_mount};

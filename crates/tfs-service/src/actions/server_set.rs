@@ -1,10 +1,12 @@
 //! The torrents of several servers, merged into one list.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tfs_config::ServerSettings;
 
+use super::list_tags::ListTags;
 use super::merge::{ListedServer, union};
 use super::watched_servers::WatchedServers;
 use crate::{ConnectError, TorrentRow};
@@ -13,6 +15,7 @@ use crate::{ConnectError, TorrentRow};
 #[derive(Debug)]
 pub struct ServerSet {
     servers: Vec<ListedServer>,
+    tags: Arc<ListTags>,
 }
 
 /// Result of querying all servers.
@@ -36,7 +39,8 @@ impl ServerSet {
         let servers = settings
             .into_iter()
             .map(|(name, settings)| ListedServer::new(name, &settings, chunk_time_max));
-        Ok(Self { servers: servers.collect::<Result<_, _>>()? })
+        let servers = servers.collect::<Result<_, _>>()?;
+        Ok(Self { servers, tags: Arc::new(ListTags::of_user()) })
     }
 
     /// Returns the number of servers.
@@ -57,13 +61,14 @@ impl ServerSet {
         let mut errors = Vec::new();
         let listed = join_all(asked).await.into_iter();
         let listed = listed.filter_map(|listed| listed.map_err(|error| errors.push(error)).ok());
-        let rows = union(listed.collect());
+        let mut rows = union(listed.collect());
+        self.tags.set(rows.iter_mut());
         TorrentListing { rows, errors }
     }
 
     /// Polls each server from now on, `pause` after its last answer.
     #[must_use]
     pub fn watch(&self, pause: Duration) -> WatchedServers {
-        WatchedServers::start(&self.servers, pause)
+        WatchedServers::start(&self.servers, pause).with_tags(Arc::clone(&self.tags))
     }
 }

@@ -49,6 +49,8 @@ pub struct TorrentRow {
     pub error: Option<String>,
     /// Names of the servers that have it, if several servers were queried by name.
     pub servers: Vec<String>,
+    /// Tags of the torrent, from A to Z.
+    pub tags: Vec<String>,
 }
 
 #[cfg(test)]
@@ -156,6 +158,7 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
         peers: live.snapshot.peer_stats.live,
         error: stats.error.as_deref().map(failure_reason).filter(|reason| !reason.is_empty()),
         servers: Vec::new(),
+        tags: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::list_tags::ListTags;
 use super::merge::{ListedServer, union};
 use crate::{BaseUrl, ConnectError, TorrentRow};
 
@@ -17,6 +18,7 @@ pub struct WatchedServers {
     servers: Vec<Arc<WatchState>>,
     /// Notified when a server has answered or failed.
     tried: Arc<Notify>,
+    tags: Arc<ListTags>,
     /// One poll task for each server.
     _tasks: JoinSet<()>,
 }
@@ -93,7 +95,12 @@ impl WatchedServers {
             tasks.spawn(ask(server.clone(), Arc::clone(&watched), pause, Arc::clone(&tried)));
             watched
         });
-        Self { servers: servers.collect(), tried, _tasks: tasks }
+        Self { servers: servers.collect(), tried, tags: Arc::default(), _tasks: tasks }
+    }
+
+    /// Sets the tags of the torrents.
+    pub(crate) fn with_tags(self, tags: Arc<ListTags>) -> Self {
+        Self { tags, ..self }
     }
 
     /// Resolves when each server has answered or failed, or has been silent for [`SILENCE_MIN`].
@@ -140,8 +147,10 @@ impl WatchedServers {
             let is_old = !row.servers.iter().any(is_current);
             (row, is_old)
         });
-        let rows = rows.collect();
-        let current = (!current.is_empty()).then(|| union(current));
+        let mut rows: Vec<_> = rows.collect();
+        self.tags.set(rows.iter_mut().map(|(row, _)| row));
+        let mut current = (!current.is_empty()).then(|| union(current));
+        self.tags.set(current.iter_mut().flatten());
         WatchedList { rows, current, servers, errors }
     }
 }
@@ -199,7 +208,12 @@ mod tests {
             })
         });
         let servers = servers.collect();
-        WatchedServers { servers, tried: Arc::default(), _tasks: JoinSet::new() }
+        WatchedServers {
+            servers,
+            tried: Arc::default(),
+            tags: Arc::default(),
+            _tasks: JoinSet::new(),
+        }
     }
 
     /// Returns the rows, with a mark on old ones, and the current ones.

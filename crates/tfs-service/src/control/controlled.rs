@@ -11,6 +11,8 @@ use tfs_api::wire::{
     SearchAnswer, SearchRequest, ServerAccess, UnmountMode, Unmounted,
 };
 
+use tfs_state::TagChange;
+
 use crate::budget::Budgets;
 use crate::intake::Intake;
 
@@ -43,6 +45,9 @@ pub(crate) trait ControlTarget: Send + Sync {
     /// mounted elsewhere too, resolves when it has left the tree. Returns where it is still
     /// mounted.
     fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>>;
+
+    /// Changes tags in the state directory of the mount, and in what it shows. Blocks on the disk.
+    fn tag(&self, change: &TagChange) -> Result<(), FailureBody>;
 
     /// Searches file names. May take as long as a pass over a million names.
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody>;

@@ -15,9 +15,11 @@ use tfs_api::wire::{
     RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
     UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
+use tfs_state::TagChange;
 use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_sys::places::{MountPlace, places, places_left};
 use tfs_sys::{blocking, memory};
+use tfs_types::chain;
 use tokio::time::timeout;
 use vfs_core::{
     InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, SourceErrorKind, TorrentSource,
@@ -30,6 +32,7 @@ use super::presence::{MountPresence, place_info};
 use crate::discovery::with_root_cause;
 use crate::preload::preload;
 use crate::status::{MountInfo, status_of};
+use crate::tags::MountTags;
 use crate::{RefreshError, Refresher};
 
 /// How long a mount namespace may have a transient copy of a mount. A container's namespace is
@@ -45,6 +48,7 @@ pub(crate) struct MountControl<S> {
     about: MountInfo,
     refresher: Refresher,
     ending: Ending,
+    tags: Arc<MountTags>,
 }
 
 impl<S: TorrentSource> MountControl<S> {
@@ -63,7 +67,13 @@ impl<S: TorrentSource> MountControl<S> {
             about,
             refresher,
             ending,
+            tags: Arc::new(MountTags::new(None)),
         }
+    }
+
+    /// Sets the tags that the mount shows.
+    pub(crate) fn with_tags(self, tags: Arc<MountTags>) -> Self {
+        Self { tags, ..self }
     }
 
     fn vfs(&self) -> Result<Arc<Vfs<S>>, FailureBody> {
@@ -189,6 +199,9 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
         Box::pin(async move {
             let removed = removed(&request)?;
+            let (tags, vfs) = (Arc::clone(&self.tags), self.vfs()?);
+            // Another process may have changed them without reaching this one.
+            blocking(move || tags.load(&vfs)).await;
             let looks = self.refresher.poll_with(request.accept_removals, &removed).await;
             let mut refreshed = Refreshed {
                 torrents: self.vfs()?.counts().torrents as u64,
@@ -272,6 +285,12 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
                     Ok(unmounted(blocking(move || places_left(&before, device)).await))
                 }
             }
+        })
+    }
+
+    fn tag(&self, change: &TagChange) -> Result<(), FailureBody> {
+        self.tags.change(&*self.vfs()?, change).map_err(|error| {
+            FailureBody::new(FailureKind::Failed, format!("failed to {}", chain(&error)))
         })
     }
 

@@ -9,9 +9,11 @@ use serde::Serialize;
 use tfs_api::wire::{
     API_VERSION, Acknowledged, ClearRequest, EmbeddedServers, FailureBody, FailureKind,
     MissingMount, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
-    SearchRequest, StatusReply, UnmountRequest,
+    SearchRequest, StatusReply, TagRequest, UnmountRequest,
 };
+use tfs_state::TagChange;
 use tfs_sys::blocking;
+use tfs_types::Tag;
 
 use super::controlled::{MountRegistry, ReloadTarget};
 use super::http::{self, ResponseBody, read_json};
@@ -48,6 +50,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(mounts, body).await),
         "cache/clear" if wants(&Method::POST) => http::json(&clear(mounts, body).await),
         "unmount" if wants(&Method::POST) => http::json(&unmount(mounts, body).await),
+        "tags" if wants(&Method::POST) => http::json(&tag(mounts, body).await),
         "search" if wants(&Method::POST) => http::json(&search(mounts, body).await),
         "preload" if wants(&Method::POST) => match preload(mounts, body).await {
             Ok(events) => http::lines(events),
@@ -55,9 +58,8 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         },
         "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
         "mounts" | "embedded" | "status" => http::json(&wrong_method("GET")),
-        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "preload" | "reload" => {
-            http::json(&wrong_method("POST"))
-        }
+        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "tags" | "search" | "preload"
+        | "reload" => http::json(&wrong_method("POST")),
         _ => http::json(&Err::<Acknowledged, _>(unknown_path(head.uri.path()))),
     }
 }
@@ -111,6 +113,44 @@ async fn clear(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize,
 async fn unmount(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let UnmountRequest { mountpoint, mode } = read_json(body).await?;
     mounts.find(mountpoint.as_deref())?.unmount(mode).await
+}
+
+async fn tag(mounts: &MountRegistry, body: Incoming) -> Result<Acknowledged, FailureBody> {
+    let request: TagRequest = read_json(body).await?;
+    let change = tag_change(&request)?;
+    let mounts = mounts.all();
+    // Blocking: the state directory is on a disk.
+    blocking(move || {
+        // A failure of one mount does not keep the others from the change.
+        let tagged: Vec<_> = mounts.iter().map(|mount| mount.tag(&change)).collect();
+        tagged.into_iter().collect::<Result<(), _>>().map(|()| Acknowledged {})
+    })
+    .await
+}
+
+/// Parses the change of tags of a request.
+fn tag_change(request: &TagRequest) -> Result<TagChange, FailureBody> {
+    let bad = |what: String| FailureBody::new(FailureKind::BadRequest, what);
+    let TagRequest { torrents, add, remove, remove_all } = request;
+    if torrents.len() > TagRequest::TORRENTS_MAX {
+        let max = TagRequest::TORRENTS_MAX;
+        return Err(bad(format!("a request may tag at most {max} torrents")));
+    }
+    let tags = |texts: &[String]| {
+        let parsed = texts.iter().map(|text| {
+            text.parse::<Tag>().map_err(|error| bad(format!("{text:?} is no tag: {error}")))
+        });
+        parsed.collect::<Result<_, _>>()
+    };
+    let torrents = torrents.iter().map(|text| {
+        text.parse().map_err(|error| bad(format!("\"torrents\" has no info hash: {error}")))
+    });
+    Ok(TagChange {
+        torrents: torrents.collect::<Result<_, _>>()?,
+        add: tags(add)?,
+        remove: tags(remove)?,
+        remove_all: *remove_all,
+    })
 }
 
 async fn search(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {

@@ -41,6 +41,7 @@ use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
+use crate::tags::MountTags;
 use crate::{
     AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PollIntervals,
     PreloadSettings, Refresher, SessionError,
@@ -230,7 +231,7 @@ impl RunningMount {
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
         let about = MountInfo::starting(abouts.collect(), path, mounts.intake().clone());
-        let vfs = make_vfs(&connections, &settings, &about);
+        let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
         let added = Arc::new(Notify::new());
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
@@ -257,7 +258,8 @@ impl RunningMount {
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
         let control =
-            MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone());
+            MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
+                .with_tags(tags);
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
             server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)
@@ -442,7 +444,7 @@ async fn connect(
     settings: &MountSettings,
     mounts: &MountRegistry,
 ) -> Result<Vec<ConnectedServer>, StartError> {
-    let state_dir = settings.state_dir.clone().or_else(user_state_dir);
+    let state_dir = state_dir(settings);
     let mount = ServerMount {
         mountpoint: &settings.mountpoint,
         is_alone: settings.servers.len() == 1,
@@ -454,24 +456,34 @@ async fn connect(
     try_join_all(settings.servers.iter().map(|server| ConnectedServer::open(server, mount))).await
 }
 
-fn make_vfs(
+/// Returns the filesystem, and the tags that it shows: before there are torrents.
+async fn make_vfs(
     connections: &[ConnectedServer],
     settings: &MountSettings,
     about: &MountInfo,
-) -> Arc<Vfs<RqbitSource>> {
+) -> (Arc<Vfs<RqbitSource>>, Arc<MountTags>) {
     let MountSettings { read, show_control, layout, inode32, times, .. } = settings;
     let inode_numbers = if *inode32 { InodeNumbers::Bits32 } else { InodeNumbers::Bits64 };
     let (read, show_control, layout, times) = (*read, *show_control, *layout, *times);
     let config = VfsConfig { read, show_control, layout, inode_numbers, times };
     let sources: Vec<_> = connections.iter().map(ConnectedServer::source).collect();
-    Arc::new_cyclic(|vfs| {
+    let vfs = Arc::new_cyclic(|vfs| {
         let files = control_files(vfs, about);
         let vfs = Vfs::of_servers(&sources, config).with_control_files(files);
         match (&settings.views, settings.root) {
             (None, _) | (Some(_), RootContents::Flat) => vfs,
             (Some(views), root) => vfs.with_views(Arc::clone(views) as Arc<dyn Arrangement>, root),
         }
-    })
+    });
+    let tags = Arc::new(MountTags::new(state_dir(settings).as_deref()));
+    let (shown, shown_by) = (Arc::clone(&tags), Arc::clone(&vfs));
+    blocking(move || shown.load(&shown_by)).await;
+    (vfs, tags)
+}
+
+/// Returns the directory for what is kept of the mount, if there is one.
+fn state_dir(settings: &MountSettings) -> Option<PathBuf> {
+    settings.state_dir.clone().or_else(user_state_dir)
 }
 
 async fn mount(

@@ -8,6 +8,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tempfile::TempDir;
 use tfs_api::ControlClient;
 use tfs_api::wire::*;
+use tfs_state::TagChange;
 use tokio::sync::Notify;
 
 use super::super::ControlServer;
@@ -126,6 +127,15 @@ impl ControlTarget for FakeMount {
             let failure = FailureBody::new(FailureKind::Busy, "it is in use by mpv");
             Err(FailureBody { holders: vec![holder], ..failure })
         })
+    }
+
+    fn tag(&self, change: &TagChange) -> Result<(), FailureBody> {
+        let TagChange { torrents, add, remove, remove_all } = change;
+        self.record(format!("tag {} {add:?} {remove:?} {remove_all}", torrents.len()));
+        match add.is_empty() {
+            true => Err(FailureBody::new(FailureKind::Failed, "the disk is full")),
+            false => Ok(()),
+        }
     }
 
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody> {

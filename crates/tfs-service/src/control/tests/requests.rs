@@ -32,9 +32,16 @@ async fn each_request_reaches_the_mount_and_its_answer_comes_back() {
     let query = QueryText::Glob("*.mkv".to_owned());
     let search = SearchRequest { mountpoint: None, query, limit: 5 };
     assert_eq!(client.search(&search).await.unwrap(), SearchAnswer::default());
+    let tagged = TagRequest {
+        torrents: vec!["07".repeat(20)],
+        add: vec!["Kids".to_owned()],
+        ..TagRequest::default()
+    };
+    client.tag(&tagged).await.unwrap();
     let force = UnmountRequest { mode: UnmountMode::Force, ..UnmountRequest::default() };
     client.unmount(&force).await.unwrap();
-    let want = ["refresh", "clear Data", "search Glob(\"*.mkv\") 5", "unmount Force"];
+    let tag = "tag 1 [Tag(\"kids\")] [] false";
+    let want = ["refresh", "clear Data", "search Glob(\"*.mkv\") 5", tag, "unmount Force"];
     assert_eq!(served.mounts[0].asked(), want);
 }
 
@@ -62,6 +69,32 @@ async fn of_several_mounts_one_has_to_be_named() {
     assert_eq!(kind(unknown), FailureKind::UnknownMount);
     let ambiguous = client.unmount(&UnmountRequest::default()).await.unwrap_err();
     assert_eq!(kind(ambiguous), FailureKind::Ambiguous);
+}
+
+#[tokio::test]
+async fn tags_reach_all_mounts_and_wrong_ones_none() {
+    let served = Served::start(vec![FakeMount::at("/m"), FakeMount::at("/n")]).await;
+    let client = served.client();
+    let request = |torrent: &str, add: &str| TagRequest {
+        torrents: vec![torrent.to_owned()],
+        add: vec![add.to_owned()],
+        ..TagRequest::default()
+    };
+    let hash = "07".repeat(20);
+    let many = TagRequest { torrents: vec![hash.clone(); 1001], ..TagRequest::default() };
+    for wrong in [request("film", "kids"), request(&hash, "a,b"), request(&hash, ""), many] {
+        let ControlError::Refused(failure) = client.tag(&wrong).await.unwrap_err() else {
+            panic!("{wrong:?}")
+        };
+        assert_eq!(failure.kind, FailureKind::BadRequest, "{failure}");
+    }
+    client.tag(&request(&hash, "kids")).await.unwrap();
+    // A failure of the first does not keep the second from it.
+    let remove = TagRequest { add: Vec::new(), remove_all: true, ..request(&hash, "") };
+    client.tag(&remove).await.unwrap_err();
+    for mount in &served.mounts {
+        assert_eq!(mount.asked(), ["tag 1 [Tag(\"kids\")] [] false", "tag 1 [] [] true"]);
+    }
 }
 
 /// Sends bytes unchanged; returns the first line of the response and its body.
