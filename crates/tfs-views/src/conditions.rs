@@ -1,6 +1,7 @@
 //! Which torrents a view shows.
 
 use bytesize::ByteSize;
+use tfs_types::Tag;
 use vfs_core::Query;
 
 use crate::facts::TorrentFacts;
@@ -87,6 +88,14 @@ impl Conditions {
         if spec.added_after.zip(spec.added_before).is_some_and(|(after, before)| after >= before) {
             wrong.push(("added_before", "it is not later than `added_after`".to_owned()));
         }
+        // In the form in which they are kept, so that `Kids` is `kids`.
+        let mut tags = Vec::new();
+        for text in spec.tags.iter().take(VALUES_MAX) {
+            match text.parse::<Tag>() {
+                Ok(tag) => tags.push(tag.to_string()),
+                Err(error) => wrong.push(("tag", format!("{text:?} is no tag: {error}"))),
+            }
+        }
         let mut compile = |key, texts: &[String], of: fn(&str) -> Result<Query, _>| {
             let mut patterns = Vec::new();
             for text in texts.iter().take(VALUES_MAX) {
@@ -99,7 +108,8 @@ impl Conditions {
         };
         let matches = compile("match", &spec.matches, Query::regex_in_any_case);
         let globs = compile("glob", &spec.globs, Query::glob_in_any_case);
-        if wrong.is_empty() { Ok(Self { spec: spec.clone(), matches, globs }) } else { Err(wrong) }
+        let spec = ConditionSpec { tags, ..spec.clone() };
+        if wrong.is_empty() { Ok(Self { spec, matches, globs }) } else { Err(wrong) }
     }
 
     /// Returns whether a torrent meets all conditions.

@@ -96,7 +96,8 @@ fn the_first_view_that_matches_takes_a_torrent_and_the_rest_is_in_other() {
         ..view("Films")
     };
     let kids = ViewSpec {
-        conditions: ConditionSpec { tags: texts(&["kids"]), ..conditions() },
+        // Tags are kept in lower case.
+        conditions: ConditionSpec { tags: texts(&["Kids"]), ..conditions() },
         passes_on: true,
         depth: ViewDepth::Flatten,
         largest_only: true,
