@@ -29,8 +29,12 @@ const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the state is looked at meanwhile.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The system's text for a full disk in a message of rqbit.
-const DISK_FULL: &str = "No space left on device";
+/// The mark of an error of the server's system in a message of rqbit, such as a full disk or too
+/// many open files. It says nothing about the torrent.
+const OF_SYSTEM: &str = "(os error ";
+
+/// The error that a name in the torrent is too long, which stays.
+const NAME_TOO_LONG: &str = "(os error 36)";
 
 /// Why the torrents of a file were not added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +156,11 @@ fn judge(fault: &AddFault, failures: u32) -> SendFailure {
         }
         // Peers come and go.
         AddFault::NoPeers { .. } | AddFault::FetchTimedOut { .. } => SendFailure::Later(why),
-        AddFault::Refused { reason } if reason.contains(DISK_FULL) => SendFailure::Later(why),
+        AddFault::Refused { reason }
+            if reason.contains(OF_SYSTEM) && !reason.contains(NAME_TOO_LONG) =>
+        {
+            SendFailure::Later(why)
+        }
         AddFault::ProxyTimedOut { .. } | AddFault::Dropped | AddFault::NotFetched { .. }
             if failures + 1 < ATTEMPTS_MAX =>
         {
@@ -190,6 +198,8 @@ mod tests {
             |fault: &AddFault, failures| matches!(judge(fault, failures), SendFailure::Refused(_));
         assert!(is_refused(&refused("it is bad"), 0));
         assert!(!is_refused(&refused("write: No space left on device (os error 28)"), 9));
+        assert!(!is_refused(&refused("open: Too many open files (os error 24)"), 9));
+        assert!(is_refused(&refused("open: File name too long (os error 36)"), 0));
         assert!(is_refused(&AddFault::FilesExist, 0));
         assert!(!is_refused(&AddFault::NoPeers { time_max: FILE_TIME_MAX }, 99));
         assert_eq!([0, 1, 2].map(|it| is_refused(&AddFault::Dropped, it)), [false, false, true]);
