@@ -10,7 +10,9 @@ use tfs_api::status::EMBEDDED_NAME;
 use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
-use tfs_service::{MountServer, MountSettings, RunningMount, WatchFolders, WatchSettings};
+use tfs_service::{
+    ArrServer, ArrSettings, MountServer, MountSettings, RunningMount, WatchFolders, WatchSettings,
+};
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
 use tokio::sync::Notify;
@@ -38,6 +40,7 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
             let intake = MountIntake {
                 listen: loaded.settings.monitoring.listen,
                 watches: WatchSettings::of_mount(loaded, &settings.servers),
+                arr: ArrSettings::of_mount(loaded, &settings.servers),
             };
             run_service(serve(settings, intake, role, level))
         }
@@ -45,10 +48,12 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
 }
 
 /// What the process of a mount does besides the mount.
-struct MountIntake {
+#[derive(Default)]
+pub(crate) struct MountIntake {
     /// The address of the metrics.
     listen: Option<SocketAddr>,
     watches: Vec<WatchSettings>,
+    arr: Option<ArrSettings>,
 }
 
 /// Parses the arguments. Paths become absolute, since the process changes its directory later.
@@ -123,9 +128,7 @@ async fn serve(
         never = output::spinner("waiting for the torrents of the server") => match never {},
     };
     // The listeners open before the mount is reported as ready.
-    let doors = Listeners::open(mounts.clone(), intake.listen).await;
-    let mut watch_folders = WatchFolders::default();
-    watch_folders.set(intake.watches, &mounts).await;
+    let mut doors = Listeners::open(mounts, intake).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
     }
@@ -159,7 +162,8 @@ async fn serve(
         () = feed_watchdog(&mount) => {}
     }
     notify(ManagerNotice::Stopping);
-    drop(watch_folders);
+    // They would report the end of an embedded server as a failure.
+    doors.watch_folders = WatchFolders::default();
     let stopped = mount.stop().await;
     // This answers the processes that requested the end.
     doors.close().await;
@@ -201,15 +205,28 @@ async fn feed_watchdog(mount: &RunningMount) {
     }
 }
 
-/// The optional listeners: control socket and monitoring endpoint. A mount can run without them.
+/// The optional parts of the process: control socket, monitoring endpoint, watch folders, and the
+/// listener for Sonarr and Radarr. A mount can run without them.
 pub(crate) struct Listeners {
     control: ControlServer,
     monitoring: Option<MonitoringServer>,
+    arr: Option<ArrServer>,
+    watch_folders: WatchFolders,
 }
 
 impl Listeners {
-    /// Opens the listeners. Failures are logged.
-    pub(crate) async fn open(mounts: MountRegistry, listen: Option<SocketAddr>) -> Self {
+    /// Opens the listeners, and begins to watch folders. Failures are logged.
+    pub(crate) async fn open(mounts: MountRegistry, intake: MountIntake) -> Self {
+        let MountIntake { listen, watches, arr } = intake;
+        let mut watch_folders = WatchFolders::default();
+        watch_folders.set(watches, &mounts).await;
+        let arr = match arr {
+            Some(settings) => ArrServer::start(settings, &mounts).await.map(Some),
+            None => Ok(None),
+        };
+        let arr = arr.map_err(eyre::Report::new).inspect_err(|error| {
+            tracing::warn!("Sonarr and Radarr are not served: failed to {error:#}");
+        });
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
             Some(address) => MonitoringServer::start(address, mounts).await.map(Some),
@@ -218,11 +235,15 @@ impl Listeners {
         let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {
             tracing::warn!("metrics endpoint disabled: failed to {error:#}");
         });
-        Self { control, monitoring: monitoring.ok().flatten() }
+        let (monitoring, arr) = (monitoring.ok().flatten(), arr.ok().flatten());
+        Self { control, monitoring, arr, watch_folders }
     }
 
     /// Closes them, after pending requests are answered.
     pub(crate) async fn close(self) {
+        if let Some(arr) = self.arr {
+            arr.end().await;
+        }
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;
         }

@@ -1,6 +1,8 @@
 //! Lines of `tfs status`: the stream budget, and what a process takes in.
 
-use tfs_api::status::{BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile};
+use tfs_api::status::{
+    ArrStatus, BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile,
+};
 
 use crate::figures::counted;
 use crate::output::visible;
@@ -34,7 +36,18 @@ pub(crate) fn streams_text(status: &StatusReport) -> String {
 /// Returns the lines about watch folders, with the name of each line, and whether it is about a
 /// failure.
 pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
-    intake.watch_folders.iter().flat_map(folder_lines).collect()
+    let arr = intake.arr.as_ref().map(|arr| {
+        let ArrStatus { address, server, trouble } = arr;
+        let is_failed = address.is_none() || trouble.is_some();
+        let state = match (trouble, address) {
+            (Some(trouble), _) => trouble,
+            (None, None) => "it does not listen",
+            (None, Some(_)) => "all is well",
+        };
+        let address = address.as_deref().unwrap_or("no address");
+        ("arr", visible(&format!("{address} for {server} ({state})")), is_failed)
+    });
+    intake.watch_folders.iter().flat_map(folder_lines).chain(arr).collect()
 }
 
 fn folder_lines(folder: &WatchFolderStatus) -> Vec<(&'static str, String, bool)> {
@@ -75,7 +88,8 @@ mod tests {
             last_rejected: Some(file("b\u{1b}.torrent", "it is damaged")),
         };
         let well = WatchFolderStatus { dir: "/v".to_owned(), ..WatchFolderStatus::default() };
-        let intake = IntakeStatus { watch_folders: vec![folder, well] };
+        let arr = ArrStatus { server: "home".to_owned(), ..ArrStatus::default() };
+        let intake = IntakeStatus { watch_folders: vec![folder, well], arr: Some(arr) };
         let lines = intake_lines(&intake);
         let lines = lines.iter().map(|(name, text, failed)| format!("{failed} {name} {text}\n"));
         expect![[r"
@@ -83,6 +97,7 @@ mod tests {
             true retried a.torrent: no peers
             true rejected b\u{1b}.torrent: it is damaged
             false watch /v for  (all is well); 0 added, 0 rejected, 0 files waiting
+            true arr no address for home (it does not listen)
         "]]
         .assert_eq(&lines.collect::<String>());
     }

@@ -132,7 +132,7 @@ fn views(loaded: &Loaded, problems: &mut Vec<Problem>) {
 
 /// Checks the watch folders, and the server for Sonarr and Radarr.
 fn intake(loaded: &Loaded, problems: &mut Vec<Problem>) {
-    let Settings { watches, .. } = &loaded.settings;
+    let Settings { watches, arr, .. } = &loaded.settings;
     for (idx, first, dir) in repeats(watches.iter().map(|watch| &watch.dir)) {
         let message = format!("two watch folders at {}", dir.display());
         let first = loaded.place(&format!("watch[{first}]"));
@@ -152,6 +152,7 @@ fn intake(loaded: &Loaded, problems: &mut Vec<Problem>) {
         let name = format!("watch[{idx}].server");
         problems.extend(unknown_server(loaded, watch.server.as_deref(), &name));
     }
+    problems.extend(unknown_server(loaded, arr.server.as_deref(), "arr.server"));
 }
 
 /// Returns the problem of a key that names a server which is not configured.

@@ -61,6 +61,8 @@ pub enum ValueKind {
     Url,
     /// An address and a port to listen on.
     Listen,
+    /// A loopback address and a port to listen on.
+    ListenLocal,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any text without control characters.
@@ -109,6 +111,7 @@ impl ValueKind {
             Self::Path => "an absolute path".to_owned(),
             Self::Url => "an http or https address".to_owned(),
             Self::Listen => "an address and a port".to_owned(),
+            Self::ListenLocal => "a loopback address and a port".to_owned(),
             Self::Choice(words) => alternatives(words),
             Self::Text => "text".to_owned(),
             Self::Texts => "text, or a list of texts".to_owned(),
@@ -170,6 +173,7 @@ impl ValueKind {
             | Self::Path
             | Self::Url
             | Self::Listen
+            | Self::ListenLocal
             | Self::Choice(_)
             | Self::Text
             | Self::Date
@@ -284,6 +288,14 @@ impl ValueKind {
             }
             Self::Text => {}
             Self::Date => units::date(text).map(drop)?,
+            Self::ListenLocal => match text.parse::<SocketAddr>() {
+                Ok(address) if address.ip().is_loopback() => {}
+                Ok(_) | Err(_) => {
+                    return Err("it must be an address of this machine only and a port, as in \
+                                127.0.0.1:3032"
+                        .to_owned());
+                }
+            },
             Self::Choice(words) if words.contains(&text) => {}
             Self::LocalPaths if LOCAL_PATHS_WORDS.contains(&text) => {}
             Self::Choice(words) => return Err(self.not_one_of(words, text)),

@@ -30,6 +30,7 @@ pub struct Settings {
     pub metadata: MetadataSection,
     pub cache: CacheSection,
     pub monitoring: MonitoringSection,
+    pub arr: ArrSection,
     pub logging: LoggingSection,
     pub preload: PreloadSection,
 }
@@ -223,6 +224,16 @@ pub struct CacheSection {
 #[expect(missing_docs, reason = "the table of keys describes each")]
 pub struct MonitoringSection {
     pub listen: Option<SocketAddr>,
+}
+
+/// Settings of the listener for Sonarr and Radarr.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct ArrSection {
+    pub listen: Option<SocketAddr>,
+    pub server: Option<String>,
+    pub allow_delete: bool,
 }
 
 /// Settings of the log.

@@ -423,7 +423,7 @@ fn watch_folders_are_checked() {
         &format!(
             "{server}[[watch]]\ndir = \"/w\"\nrecursive = true\n[[watch]]\ndir = \"/w\"\n\
              [[watch]]\ndir = \"/w/x\"\nserver = \"hme\"\n[[watch]]\ndir = \"/v\"\n\
-             server = \"embedded\"\n"
+             server = \"embedded\"\n[arr]\nlisten = \"127.0.0.1:0\"\nserver = \"nas\"\n"
         ),
         &expect![[r"
             f.toml:8:1: two watch folders at /w
@@ -432,12 +432,15 @@ fn watch_folders_are_checked() {
                 remove one of them, or set `recursive = false`
             f.toml:11:1: no server is named `hme`
                 did you mean `home`?
+            f.toml:17:1: no server is named `nas`
+                the servers are: home
         "]],
     );
     check(
-        "[[watch]]\npaused = true\n",
+        "[arr]\nlisten = \"0.0.0.0:1\"\n[[watch]]\npaused = true\n",
         &expect![[r#"
-            f.toml:1:1: a watch without `dir`
+            f.toml:2:10: `arr.listen`: it must be an address of this machine only and a port, as in 127.0.0.1:3032
+            f.toml:3:1: a watch without `dir`
                 add it, as in dir = "/srv/watch"
         "#]],
     );
@@ -447,9 +450,11 @@ fn watch_folders_are_checked() {
 fn entering_a_directory_starts_no_watch_folder() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().join("tfs.toml");
-    fs::write(&here, "[[watch]]\ndir = \"/w\"\n").unwrap();
+    fs::write(&here, "[[watch]]\ndir = \"/w\"\n[arr]\nlisten = \"127.0.0.1:0\"\n").unwrap();
     let sources = Sources { file_here: Some(here.clone()), ..Sources::default() };
     expect![[r#"
+        tfs.toml:4:1: `arr` is not allowed in a file of the current directory
+            put it into the user's file (tfs config path), or name this file with --config
         tfs.toml:1:3: `watch` is not allowed in a file of the current directory
             put it into the user's file (tfs config path), or name this file with --config
     "#]]

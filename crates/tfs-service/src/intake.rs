@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tfs_api::status::{IntakeStatus, WatchFolderStatus};
+use tfs_api::status::{ArrStatus, IntakeStatus, WatchFolderStatus};
 
 /// What a process takes in. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,7 @@ pub(crate) struct Intake {
 #[derive(Debug, Default)]
 struct IntakeParts {
     folders: Vec<Arc<Mutex<WatchFolderStatus>>>,
+    arr: Option<ArrStatus>,
 }
 
 /// The status of a watch folder. It is listed until this is dropped.
@@ -35,13 +36,18 @@ impl Intake {
         FolderReport { intake: self.clone(), status }
     }
 
+    /// Sets the state of the listener for Sonarr and Radarr.
+    pub(crate) fn set_arr(&self, arr: Option<ArrStatus>) {
+        lock(&self.parts).arr = arr;
+    }
+
     /// Returns the current state.
     pub(crate) fn status(&self) -> IntakeStatus {
         let parts = lock(&self.parts);
         let mut watch_folders: Vec<_> =
             parts.folders.iter().map(|folder| lock(folder).clone()).collect();
         watch_folders.sort_by(|a, b| a.dir.cmp(&b.dir));
-        IntakeStatus { watch_folders }
+        IntakeStatus { watch_folders, arr: parts.arr.clone() }
     }
 }
 

@@ -21,6 +21,14 @@ pub(crate) enum IntakeServer {
 }
 
 impl IntakeServer {
+    /// Returns why there is no server.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Unusable(reason) => Some(reason.clone()),
+            Self::Remote(_) | Self::Embedded => None,
+        }
+    }
+
     /// Returns a client of the server; sends nothing. `chunk_time_max` limits the wait for a part
     /// of an answer.
     ///

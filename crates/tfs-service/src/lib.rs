@@ -10,6 +10,7 @@
 
 mod actions;
 mod add;
+mod arr;
 mod budget;
 pub mod control;
 pub mod daemon;
@@ -39,6 +40,7 @@ pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
     RESOLVE_TIME_MAX, TorrentInput, add,
 };
+pub use arr::{ArrError, ArrServer, ArrSettings};
 pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use fuse_adapter::{

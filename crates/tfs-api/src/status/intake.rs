@@ -1,4 +1,4 @@
-//! What a process takes in from other programs: watch folders.
+//! What a process takes in from other programs: watch folders, and requests of Sonarr and Radarr.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,24 @@ pub struct WatchedFile {
     pub why: String,
 }
 
+/// The listener for Sonarr and Radarr.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ArrStatus {
+    /// Its address and port; `null` if it does not listen.
+    pub address: Option<String>,
+    /// The name of the server behind it.
+    pub server: String,
+    /// Why it does not work at the moment, or `null`.
+    pub trouble: Option<String>,
+}
+
 /// What a process takes in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntakeStatus {
     /// The watch folders of the process, ordered by path.
     pub watch_folders: Vec<WatchFolderStatus>,
+    /// The listener for Sonarr and Radarr; `null` if it is off.
+    pub arr: Option<ArrStatus>,
 }

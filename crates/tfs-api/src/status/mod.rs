@@ -10,7 +10,9 @@ pub use discovery::{
     AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
     TORRENTS_NAMED_MAX,
 };
-pub use intake::{IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus, WatchedFile};
+pub use intake::{
+    ArrStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus, WatchedFile,
+};
 pub use report::{
     BreakerStatus, EMBEDDED_NAME, MemoryStatus, PreloadTotals, ProcessUsage, ReadStatus,
     SILENCE_MIN, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,

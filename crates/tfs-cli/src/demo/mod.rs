@@ -22,7 +22,7 @@ use tfs_service::{
 
 use crate::args::DemoArgs;
 use crate::figures::{size, speed};
-use crate::mount::Listeners;
+use crate::mount::{Listeners, MountIntake};
 use crate::signals::Signals;
 use crate::{exit, runtime};
 use checks::Digest;
@@ -72,7 +72,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         }
     };
     // Lets users try `tfs status` and other commands on the demo.
-    let doors = Listeners::open(mounts, None).await;
+    let doors = Listeners::open(mounts, MountIntake::default()).await;
     let url = servers.downloader().url;
     story.detail(&format!("tfs mount --server {url} {}", mountpoint.display()))?;
 

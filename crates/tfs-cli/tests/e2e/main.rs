@@ -9,6 +9,7 @@
 
 mod access;
 mod add;
+mod arr;
 mod bandwidth;
 mod budget;
 mod content;

@@ -1,4 +1,4 @@
-//! The keys of what other programs hand in: watch folders.
+//! The keys of what other programs hand in: watch folders, and the listener for Sonarr and Radarr.
 
 use super::DefaultValue::{Is, Required, Unset};
 use super::{Key, key};
@@ -48,5 +48,30 @@ pub(super) const WATCH: [Key; 6] = [
         Is("false"),
         None,
         "Take `.url` files as well. The server fetches the torrent from the address in them.",
+    ),
+];
+
+pub(super) const ARR: [Key; 3] = [
+    key(
+        "arr.listen",
+        ValueKind::ListenLocal,
+        Unset { means: "off", example: "\"127.0.0.1:3032\"" },
+        None,
+        "The address and port for Sonarr and Radarr, on this machine only. Every user of the \
+         machine can use it.",
+    ),
+    key(
+        "arr.server",
+        ValueKind::Name,
+        Unset { means: "the only server of the mount", example: "\"embedded\"" },
+        None,
+        "The name of the server behind it, or `embedded`.",
+    ),
+    key(
+        "arr.allow_delete",
+        ValueKind::Switch,
+        Is("false"),
+        None,
+        "Let them delete files. Otherwise a delete only forgets the torrent, and the files stay.",
     ),
 ];

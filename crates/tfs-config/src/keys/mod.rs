@@ -21,7 +21,7 @@ pub(super) const SEPARATOR: &str = "__";
 
 /// Sections and keys that the file in the current directory may not have: entering a directory must
 /// not make tfs take files or requests of others.
-pub(super) const REFUSED_HERE: [&str; 1] = ["watch"];
+pub(super) const REFUSED_HERE: [&str; 2] = ["arr", "watch"];
 
 use DefaultValue::{Is, Required, Unset};
 
@@ -31,7 +31,7 @@ const STREAMS_MAX: u64 = 256;
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 10] = [
+pub const SECTIONS: [Section; 11] = [
     Section {
         name: "server",
         is_list: true,
@@ -75,6 +75,12 @@ pub const SECTIONS: [Section; 10] = [
         is_list: false,
         about: "Metrics and health over HTTP.",
         keys: &MONITORING,
+    },
+    Section {
+        name: "arr",
+        is_list: false,
+        about: "A listener for the rqbit client of Sonarr and Radarr.",
+        keys: &intake::ARR,
     },
     Section { name: "logging", is_list: false, about: "The log.", keys: &LOGGING },
     Section {

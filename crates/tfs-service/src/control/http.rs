@@ -35,7 +35,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Body of a response: a complete text, or lines that are produced one by one. When the client
 /// closes the connection, the body is dropped, and with it the producer of the lines.
-pub(super) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Answers the requests of a connection until the peer closes it, it fails, or `end` is cancelled.
 /// On `end`, the request in progress is the last.
@@ -66,30 +66,37 @@ pub(super) async fn serve<I, F>(
     }
 }
 
-/// Reads the body of a request as JSON. An empty one counts as `{}`.
-pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, FailureBody> {
-    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
-    let body = match timeout(BODY_TIME_MAX, collected).await {
-        Ok(Ok(body)) => body.to_bytes(),
+/// Reads the body of a request of at most `bytes_max`, within `time_max`.
+pub(crate) async fn read_bytes(
+    body: Incoming,
+    bytes_max: usize,
+    time_max: Duration,
+) -> Result<Bytes, FailureBody> {
+    let collected = Limited::new(body, bytes_max).collect();
+    match timeout(time_max, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("a request body may have at most {BODY_BYTES_MAX} bytes");
-            return Err(FailureBody::new(FailureKind::TooLarge, message));
+            let message = format!("a request body may have at most {bytes_max} bytes");
+            Err(FailureBody::new(FailureKind::TooLarge, message))
         }
-        Ok(Err(error)) => {
-            return Err(FailureBody::new(FailureKind::BadRequest, error.to_string()));
-        }
+        Ok(Err(error)) => Err(FailureBody::new(FailureKind::BadRequest, error.to_string())),
         Err(_elapsed) => {
             let message = "the request body did not arrive in time";
-            return Err(FailureBody::new(FailureKind::TooSlow, message));
+            Err(FailureBody::new(FailureKind::TooSlow, message))
         }
-    };
+    }
+}
+
+/// Reads the body of a request as JSON. An empty one counts as `{}`.
+pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, FailureBody> {
+    let body = read_bytes(body, BODY_BYTES_MAX, BODY_TIME_MAX).await?;
     let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
     serde_json::from_slice(text)
         .map_err(|error| FailureBody::new(FailureKind::BadRequest, error.to_string()))
 }
 
 /// Returns a text response.
-pub(super) fn text(
+pub(crate) fn text(
     status: StatusCode,
     content_type: &'static str,
     text: impl Into<Bytes>,
@@ -135,7 +142,7 @@ pub(super) fn lines<T: Serialize>(
     response
 }
 
-fn status(kind: FailureKind) -> StatusCode {
+pub(crate) fn status(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::BadRequest | FailureKind::BadQuery => StatusCode::BAD_REQUEST,
         FailureKind::UnknownPath | FailureKind::UnknownMount | FailureKind::UnknownFile => {

@@ -66,12 +66,23 @@ impl Listener {
 
 /// The tasks that accept and serve connections. They are cancelled when it is dropped.
 #[derive(Debug)]
-pub(super) struct Listening {
+pub(crate) struct Listening {
     tasks: TaskTracker,
     end: DropGuard,
 }
 
 impl Listening {
+    /// Starts to answer requests of all peers that can reach a TCP address.
+    pub(crate) fn start_tcp<F>(
+        listener: TcpListener,
+        answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response<ResponseBody>> + Send + 'static,
+    {
+        Self::start(Listener::Tcp(listener), answer)
+    }
+
     /// Starts to answer requests with `answer`.
     pub(super) fn start<F>(
         listener: Listener,
@@ -87,7 +98,7 @@ impl Listening {
     }
 
     /// Ends it. Pending responses are completed if that takes at most [`GRACE`].
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         drop(self.end);
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {

@@ -116,7 +116,7 @@ async fn answer(
 }
 
 /// Returns whether a host, with or without a port, is an IP address or the name of this machine.
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let without_port = host.rsplit_once(':').map_or(host, |(name, _port)| name);
     [host, without_port].iter().any(|name| {
         let bare = name.trim_start_matches('[').trim_end_matches(']');

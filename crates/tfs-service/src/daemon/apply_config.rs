@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use super::checks::{check, clean_up};
 use super::spec::specs;
 use super::supervisor::Daemon;
-use crate::WatchSettings;
 use crate::control::MonitoringServer;
 use crate::service_manager::{ManagerNotice, notify};
+use crate::{ArrServer, ArrSettings, WatchSettings};
 
 /// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd
 /// gives a start 90 s by default; the first poll of a large library takes a few seconds.
@@ -63,6 +63,11 @@ impl Daemon {
         }
         if self.watch().await {
             self.record("watch", SectionOutcome::Applied, None);
+        }
+        match self.listen_for_arr().await {
+            Ok(true) => self.record("arr", SectionOutcome::Applied, None),
+            Ok(false) => {}
+            Err(why) => self.record("arr", SectionOutcome::Failed, Some(why)),
         }
         self.waiting.extend(asker);
         self.take_over().await;
@@ -112,6 +117,32 @@ impl Daemon {
         let loaded = Arc::clone(&self.loaded);
         let wanted = blocking(move || WatchSettings::of_daemon(&loaded)).await;
         self.watch_folders.set(wanted, &self.mounts).await
+    }
+
+    /// Listens for Sonarr and Radarr as configured. Returns whether that changes anything. A
+    /// failure is logged, and returned as a text for users; the next call tries again.
+    pub(super) async fn listen_for_arr(&mut self) -> Result<bool, String> {
+        let loaded = Arc::clone(&self.loaded);
+        let wanted = blocking(move || ArrSettings::of_daemon(&loaded)).await;
+        if wanted == self.arr_settings && wanted.is_some() == self.arr.is_some() {
+            return Ok(false);
+        }
+        if let Some(before) = self.arr.take() {
+            before.end().await;
+        }
+        self.arr_settings.clone_from(&wanted);
+        let Some(settings) = wanted else { return Ok(true) };
+        match ArrServer::start(settings, &self.mounts).await {
+            Ok(server) => {
+                self.arr = Some(server);
+                Ok(true)
+            }
+            Err(error) => {
+                let why = chain(&error);
+                tracing::warn!("Sonarr and Radarr are not served: failed to {why}");
+                Err(format!("failed to {why}"))
+            }
+        }
     }
 
     /// Starts and ends mounts to match the configuration.

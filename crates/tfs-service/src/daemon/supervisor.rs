@@ -18,9 +18,9 @@ use super::log::LogLevelControl;
 use super::plan::{MountAction, MountPlan, TaskExit};
 use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
-use crate::WatchFolders;
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
+use crate::{ArrServer, ArrSettings, WatchFolders};
 
 /// Time limit for the end of all mounts together. Each needs 3 s at most, and more if a server is
 /// slow to disconnect or the state is on a slow disk.
@@ -75,6 +75,9 @@ pub struct Daemon {
     handle: DaemonHandle,
     pub(super) monitoring: Option<MonitoringServer>,
     pub(super) watch_folders: WatchFolders,
+    pub(super) arr: Option<ArrServer>,
+    /// The settings with which the listener was last started.
+    pub(super) arr_settings: Option<ArrSettings>,
     /// Clients that wait for the result of a reload.
     pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     pub(super) reloaded: Reloaded,
@@ -113,6 +116,8 @@ impl Daemon {
             handle: handle.clone(),
             monitoring: None,
             watch_folders: WatchFolders::default(),
+            arr: None,
+            arr_settings: None,
             waiting: Vec::new(),
             reloaded: Reloaded::default(),
             tell_at: None,
@@ -127,6 +132,8 @@ impl Daemon {
         // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);
         self.watch().await;
+        // A failure is logged, too.
+        drop(self.listen_for_arr().await);
         self.take_over().await;
         let handle = self.handle.clone();
         tokio::select! {
@@ -139,6 +146,9 @@ impl Daemon {
         clean_up(self.lost).await;
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;
+        }
+        if let Some(arr) = self.arr {
+            arr.end().await;
         }
         // Clients that requested the end of a mount get their answer first.
         control.end().await;
