@@ -30,9 +30,10 @@ impl TreeTorrent {
     /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs
     /// O(nodes).
     pub(super) fn sum_up(&self) -> Totals {
-        let mut totals =
-            Totals { node_count: self.place.tree.node_count() as u64, ..Totals::default() };
         let tree = &self.place.tree;
+        // A torrent that is not shown has a top even so.
+        let node_count = if tree.is_shown() { tree.node_count() as u64 } else { 0 };
+        let mut totals = Totals { node_count, ..Totals::default() };
         for idx in tree.indices() {
             if let NodeBody::File { index, len } = tree.node(idx).body {
                 let have_bytes = self.standing.shown().have_bytes(index).min(len);
