@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use tfs_types::Tag;
 use vfs_core::Query;
 
-use crate::facts::TorrentFacts;
+use crate::facts::ExaminedTorrent;
 use crate::spec::ConditionSpec;
 
 /// Maximum number of values of one key. Each pattern is matched with each path of each torrent.
@@ -113,24 +113,24 @@ impl Conditions {
     }
 
     /// Returns whether a torrent meets all conditions.
-    pub(crate) fn all_met(&self, facts: &TorrentFacts<'_>) -> bool {
+    pub(crate) fn all_met(&self, facts: &ExaminedTorrent<'_>) -> bool {
         self.examine(facts).all(|finding| finding.is_met)
     }
 
     /// Returns the first condition that a torrent meets.
-    pub(crate) fn first_met(&self, facts: &TorrentFacts<'_>) -> Option<Finding> {
+    pub(crate) fn first_met(&self, facts: &ExaminedTorrent<'_>) -> Option<Finding> {
         self.examine(facts).find(|finding| finding.is_met)
     }
 
     /// Examines the conditions that are set, one after the other.
     pub(crate) fn examine<'a>(
         &'a self,
-        facts: &'a TorrentFacts<'_>,
+        facts: &'a ExaminedTorrent<'_>,
     ) -> impl Iterator<Item = Finding> + 'a {
         ORDER.into_iter().filter_map(|condition| self.finding(condition, facts))
     }
 
-    fn finding(&self, condition: Condition, facts: &TorrentFacts<'_>) -> Option<Finding> {
+    fn finding(&self, condition: Condition, facts: &ExaminedTorrent<'_>) -> Option<Finding> {
         let spec = &self.spec;
         let torrent = facts.torrent;
         let found = |is_met, text| Some(Finding { is_met, text });
@@ -207,7 +207,7 @@ fn between(
 fn pattern_finding(
     key: &str,
     patterns: &[ConditionPattern],
-    facts: &TorrentFacts<'_>,
+    facts: &ExaminedTorrent<'_>,
 ) -> Option<Finding> {
     if patterns.is_empty() {
         return None;

@@ -11,14 +11,14 @@ use crate::media::MediaClass;
 use crate::release::ReleaseName;
 
 /// A torrent with facts that several views ask for.
-pub(crate) struct TorrentFacts<'a> {
+pub(crate) struct ExaminedTorrent<'a> {
     pub(crate) torrent: &'a ArrangedTorrent<'a>,
     kind: OnceCell<TorrentKind>,
     has_episodes: OnceCell<bool>,
     release: OnceCell<ReleaseName>,
 }
 
-impl<'a> TorrentFacts<'a> {
+impl<'a> ExaminedTorrent<'a> {
     pub(crate) fn new(torrent: &'a ArrangedTorrent<'a>) -> Self {
         Self {
             torrent,

@@ -163,7 +163,7 @@ impl<'a> ExaminedNames<'a> {
             return self.video_kind();
         }
         let is_music = marks::MUSIC.is_in(name) || marks::MUSIC_SCENE.is_in(name);
-        if is_music && !marks::EPISODE.is_in(name) {
+        if is_music && !is_episode(name) {
             return TorrentKind::Music;
         }
         if is_episode(name) || marks::ANIME.is_in(name) || self.is_anime() {

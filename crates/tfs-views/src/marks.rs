@@ -54,9 +54,14 @@ marks! {
         r"e\d{2,4}(?:-?e?\d{2,4})*",
         r"(?:eps|odc|afl|folge|capitulo|capítulo|caa?p|epizod) ?\d{1,4}(?: ?- ?\d{1,4})?",
         r"mini ?series",
+        r".* - \d{1,2}\.\d{2} - .*",
+        r"\d{1,4} ?sery[ai]",
     ];
     /// Numbers of episodes that names of films have too: `Star Wars Episode 4 (1977)`.
-    WEAK_EPISODE = [r"(?:episode|episodes|episodio|ep|tv) ?\d{1,4}(?: ?- ?\d{1,4})?"];
+    WEAK_EPISODE = [
+        r"(?:episode|episodes|episodio|ep|tv)[ -]{0,2}\d{1,4}(?: ?- ?\d{1,4})?",
+        r"^\[?\d{1,2}[.-]\d{2}\]? .*",
+    ];
     /// The date of a daily show.
     DATE = [r"(?:19|20)\d\d[ .-](?:0\d|1[0-2])[ .-](?:[0-2]\d|3[01])"];
     /// The number of an episode without a season, after a dash, a hash or in brackets.
@@ -73,15 +78,24 @@ marks! {
         r"^(?:episode |ep |e)?\d{1,3}(?: .*|\..*|-.*|_.*)?$",
         r".*[ -]\d{2,3}(?: ?v\d)?$",
     ];
-    /// A CRC32 in brackets at the end, as groups for anime add it.
-    CHECKSUM = [r"[\[(][0-9a-f]{8}[\])].*$"];
+    /// A CRC32 in brackets, as groups for anime add it. Eight digits may be a catalogue number.
+CHECKSUM = [
+        r"[\[(][a-f][0-9a-f]{7}[\])].*$",
+        r"[\[(][0-9]{1}[a-f][0-9a-f]{6}[\])].*$",
+        r"[\[(][0-9]{2}[a-f][0-9a-f]{5}[\])].*$",
+        r"[\[(][0-9]{3}[a-f][0-9a-f]{4}[\])].*$",
+        r"[\[(][0-9]{4}[a-f][0-9a-f]{3}[\])].*$",
+        r"[\[(][0-9]{5}[a-f][0-9a-f]{2}[\])].*$",
+        r"[\[(][0-9]{6}[a-f][0-9a-f]{1}[\])].*$",
+        r"[\[(][0-9]{7}[a-f][\])].*$",
+    ];
     /// Words and groups of anime only.
     ANIME = [
         "anime", "horriblesubs", "subsplease", "erai-raws", "ember", "judas", "asw", "nyaa",
         "ohys-raws", "leopard-raws", "animerg", "toonshub", "varyg", "commie", "doki", "coalgirls",
         "uranime", "central anime", "dual audio anime", "ova", "oav", "oad",
         "ncop", "nced", "fansub", "fansubs", "fansubfrench", "hi10p?", "hentai",
-        "shippu+den", r"[a-z0-9]+-raws", r"[a-z0-9]+subs",
+        "shippu+den", r"[a-z0-9]+-raws",
     ];
     /// What only videos have.
     VIDEO = [
@@ -107,7 +121,7 @@ marks! {
         "magazine", "magazines", "comics? e-?books?", "unabridged", "light novels?", "manga",
         "graphic novels?", r"read by .*", "presseheft", "paperback", "hardcover",
         r"\(digital\).*", "[a-z]+-empire", "novels?", "textbook", "(?:[0-9]+(?:st|nd|rd|th) edition)",
-        "isbn", "scan comic",
+        "isbn", "scan comic", r"\(cbr\)",
     ];
     /// What only software and games have.
     SOFTWARE = [
@@ -143,7 +157,7 @@ marks! {
         "remastered album", "full album", "singles",
     ];
     /// The names that groups give to music: `Artist-Title-WEB-2022-GROUP`.
-    MUSIC_SCENE = [r".*-(?:19|20)(?:\d\d|\dx|xx)-[a-z0-9_]+$"];
+    MUSIC_SCENE = [r".*-(?:19|20)(?:\d\d|\dx|xx)-[a-z0-9 ]+$"];
     /// A year.
     YEAR = [r"(?:19[1-9]\d|20[0-4]\d)"];
     /// A sample of a video.

@@ -4,7 +4,7 @@ use strsim::normalized_damerau_levenshtein;
 use vfs_core::{ArrangedFile, ArrangedTorrent, Arrangement, FileIndex, NAME_BYTES_MAX, ViewPlace};
 
 use crate::conditions::{Conditions, WrongKey};
-use crate::facts::TorrentFacts;
+use crate::facts::ExaminedTorrent;
 use crate::folder_name::NameTemplate;
 use crate::hide::HideRule;
 use crate::problem::ViewProblem;
@@ -128,7 +128,7 @@ impl ViewRules {
         &self,
         torrent: &ArrangedTorrent<'_>,
     ) -> (Vec<ExplainedPlace>, Vec<SkippedView>) {
-        let facts = TorrentFacts::new(torrent);
+        let facts = ExaminedTorrent::new(torrent);
         let (mut places, mut skipped) = (Vec::new(), Vec::new());
         self.walk(&facts, |idx, view, decision| match decision {
             Decision::Shown(place) => {
@@ -149,7 +149,11 @@ impl ViewRules {
     ///
     /// A view that would hide all files of a torrent does not take it: it is offered to the next
     /// ones, so that no torrent is in no view because of a rule about files.
-    fn walk(&self, facts: &TorrentFacts<'_>, mut each: impl FnMut(usize, &CompiledView, Decision)) {
+    fn walk(
+        &self,
+        facts: &ExaminedTorrent<'_>,
+        mut each: impl FnMut(usize, &CompiledView, Decision),
+    ) {
         let mut is_shown = false;
         for (idx, view) in self.views.iter().enumerate() {
             let decision = match view.shows(facts) {
@@ -186,7 +190,7 @@ impl Arrangement for ViewRules {
     }
 
     fn places(&self, torrent: &ArrangedTorrent<'_>) -> Vec<ViewPlace> {
-        let facts = TorrentFacts::new(torrent);
+        let facts = ExaminedTorrent::new(torrent);
         let mut places = Vec::new();
         self.walk(&facts, |_, _, decision| {
             if let Decision::Shown(place) = decision {
@@ -269,14 +273,14 @@ impl CompiledView {
     }
 
     /// Returns whether its conditions are met, apart from being the view for the rest.
-    fn shows(&self, facts: &TorrentFacts<'_>) -> bool {
+    fn shows(&self, facts: &ExaminedTorrent<'_>) -> bool {
         self.has_conditions_of_its_own()
             && self.conditions.all_met(facts)
             && self.excluded.first_met(facts).is_none()
     }
 
     /// Returns the place of a torrent, or `None` if all of its files are hidden.
-    fn place(&self, view: usize, facts: &TorrentFacts<'_>) -> Option<ViewPlace> {
+    fn place(&self, view: usize, facts: &ExaminedTorrent<'_>) -> Option<ViewPlace> {
         let files = &facts.torrent.files;
         let is_hidden =
             |file: &ArrangedFile<'_>| self.hide.iter().any(|rule| rule.hides(file, files));
@@ -306,7 +310,7 @@ impl CompiledView {
     }
 
     /// Returns the conditions that decide about a torrent.
-    fn reason(&self, facts: &TorrentFacts<'_>) -> String {
+    fn reason(&self, facts: &ExaminedTorrent<'_>) -> String {
         let findings: Vec<_> = self.conditions.examine(facts).collect();
         if let Some(unmet) = findings.iter().find(|finding| !finding.is_met) {
             return match self.is_rest {
