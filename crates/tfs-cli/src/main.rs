@@ -48,6 +48,7 @@ mod troubleshooting;
 mod typed;
 mod unmount;
 mod version;
+mod views;
 mod watch;
 
 use std::env;
@@ -154,6 +155,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
             ConfigCommand::Reload { json } => reload::run(*json),
             ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
         },
+        Command::Views(args) => views::run(args, &loaded),
         Command::Service(args) => {
             let Sources { named_file, servers, flags, .. } = &sources;
             let line = service::CommandLine { config: named_file.as_deref(), servers, flags };

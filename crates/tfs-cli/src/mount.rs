@@ -11,7 +11,8 @@ use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
 use tfs_service::{
-    ArrServer, ArrSettings, MountServer, MountSettings, RunningMount, WatchFolders, WatchSettings,
+    ArrServer, ArrSettings, MountServer, MountSettings, RootContents, RunningMount, WatchFolders,
+    WatchSettings,
 };
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
@@ -21,7 +22,7 @@ use crate::args::MountArgs;
 use crate::background::{self, ProcessRole};
 use crate::logging::Level;
 use crate::output;
-use crate::report::{self, settings_error};
+use crate::report::{self, UserError, settings_error};
 use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
 use crate::{exit, run_service};
 
@@ -62,6 +63,11 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let servers = servers(args, loaded, &mount)?;
     let mut settings = MountSettings::with_servers(&loaded.settings, &mount, servers);
+    if settings.root == RootContents::Views && settings.views.is_none() {
+        let error =
+            UserError::new(exit::CONFIG_INVALID, "the root would be empty: there are no views");
+        return Err(error.with_hint("add [[view]] sections with: tfs config edit").into());
+    }
     // The waiting process must get an answer before its time limit.
     settings.first_look_max = args.connect_timeout.min(args.daemon_timeout / 2);
     settings.requires_servers = args.require_server;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf, absolute};
 use directories::BaseDirs;
 use figment::Figment;
 
+use super::document::RECOMMENDED_VIEWS;
 use super::environment::{self, Environment};
 use super::files::{self, ConfigFile, ConfigFileRole, ConfigFileState};
 use super::keys::{REFUSED_HERE, SECTIONS, find_key};
 use super::layer::Layer;
 use super::secret_source::Variables;
-use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, SettingsError, check};
+use super::{Flag, Loaded, Origin, Problem, Provenance, ServerArg, Settings, SettingsError, check};
 
 /// The configuration file of the system.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
@@ -103,6 +104,18 @@ impl Sources {
         let environment = environment::read(&self.variables).short;
         let named = self.named_file.clone().or(environment.config);
         named.or_else(|| self.usual_files.last().cloned())
+    }
+
+    /// Returns the settings of the views to start with.
+    ///
+    /// # Panics
+    /// Never: a test loads them.
+    #[must_use]
+    pub fn recommended() -> Settings {
+        let path = Path::new("recommended.toml");
+        let sources = Self { named_file: Some(path.to_owned()), ..Self::default() };
+        let loaded = sources.load_with(Some((path, RECOMMENDED_VIEWS)));
+        loaded.expect("a test loads them").settings
     }
 
     fn load_with(self, replaced: Option<(&Path, &str)>) -> Result<Loaded, SettingsError> {

@@ -36,6 +36,7 @@ fn views_of(file: &str) -> (Vec<String>, MountRoot) {
 #[test]
 fn views_are_read_and_the_root_shows_them_beside_the_rest() {
     assert_eq!(views_of(""), (Vec::new(), MountRoot::Flat));
+    assert_eq!(Sources::recommended().views, load(RECOMMENDED_VIEWS).unwrap().settings.views);
     let all = ["Films", "Shows", "Anime", "Music", "Books", "Software", "Other"];
     let (names, root) = views_of(RECOMMENDED_VIEWS);
     assert_eq!((names, root), (all.map(str::to_owned).to_vec(), MountRoot::Both));

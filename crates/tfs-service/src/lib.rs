@@ -30,11 +30,11 @@ mod tags;
 mod watch_folder;
 
 pub use actions::{
-    ActedRow, DeletedFile, DeletionPreview, EndedMount, SearchError, SelectError, ServerSet,
-    TagRow, TaggedRow, TorrentAction, TorrentListing, TorrentRow, WatchedList, WatchedServer,
-    WatchedServers, act, add_torrent, end_mount, examined_servers, has_hash_start,
-    notify_of_change, preview_deletion, search_servers, select, target_server, target_servers,
-    torrents,
+    ActedRow, ArrangedRow, ArrangedRows, DeletedFile, DeletionPreview, EndedMount, PlaceRow,
+    SearchError, SelectError, ServerSet, SkippedRow, TagRow, TaggedRow, TorrentAction,
+    TorrentListing, TorrentRow, WatchedList, WatchedServer, WatchedServers, act, add_torrent,
+    arrange_names, arrange_torrents, end_mount, examined_servers, has_hash_start, notify_of_change,
+    preview_deletion, search_servers, select, target_server, target_servers, torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,

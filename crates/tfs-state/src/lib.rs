@@ -72,6 +72,22 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(300);
 /// How long the end of a mount waits for the last write.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Returns what the state directory has of a server; `None` if it has nothing.
+///
+/// # Errors
+/// As for [`ServerState::open`].
+pub async fn read_known(
+    state_dir: &Path,
+    identity: ServerIdentity,
+) -> io::Result<Option<KnownTree>> {
+    if !place::server_dir(state_dir, &identity).is_dir() {
+        return Ok(None);
+    }
+    let state_dir = state_dir.to_owned();
+    let read = spawn_blocking(move || StateStore::open(&state_dir, identity)?.load(now()));
+    read.await.map_err(io::Error::other)?.map(Some)
+}
+
 /// The state of one server, and the task that writes it. Dropping it discards pending changes.
 #[derive(Debug)]
 pub struct ServerState {

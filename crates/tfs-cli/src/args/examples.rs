@@ -113,6 +113,20 @@ Examples:
   tfs config set read.timeout 30s
   tfs config edit";
 
+pub(super) const VIEWS: &str = "\
+Examples:
+  tfs views test                           where every torrent would be
+  tfs views test --recommended             with the recommended views";
+
+pub(super) const VIEWS_TEST: &str = "\
+Views are [[view]] sections of the configuration: tfs config edit.
+
+Examples:
+  tfs views test                           the torrents of all servers
+  tfs views test matrix                    those with this in their name
+  tfs views test --mount /mnt/t            those of a mount
+  ls /srv/torrents | tfs views test --names - --recommended";
+
 pub(super) const DOCTOR: &str = "\
 Examples:
   tfs doctor                               this machine and the servers

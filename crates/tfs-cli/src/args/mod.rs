@@ -10,6 +10,7 @@ mod mounted;
 mod service;
 mod setting;
 mod torrents;
+mod views;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(crate) use self::mounted::{
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TagArgs, TorrentArgs};
+pub(crate) use self::views::{ViewsArgs, ViewsCommand, ViewsTestArgs};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
 #[derive(Debug, Parser)]
@@ -135,6 +137,9 @@ pub(crate) enum Command {
     /// Show, change or create configuration files.
     #[command(after_help = examples::CONFIG)]
     Config(ConfigArgs),
+    /// Test the rules of views.
+    #[command(after_help = examples::VIEWS)]
+    Views(ViewsArgs),
     /// Mount at every boot, as a service of systemd.
     #[command(after_help = examples::SERVICE)]
     Service(ServiceArgs),
@@ -347,6 +352,7 @@ impl Cli {
             Command::Delete(args) => Some(&args.torrents.server),
             Command::Tag(args) => Some(&args.server),
             Command::Doctor(args) => Some(&args.server),
+            Command::Views(ViewsArgs { command: ViewsCommand::Test(args) }) => Some(&args.server),
             Command::Daemon
             | Command::Unmount(_)
             | Command::Status(_)

@@ -74,6 +74,7 @@ impl FromStr for NamePattern {
 }
 
 impl NamePattern {
+    /// Returns whether a name contains the text, or matches the glob.
     pub(crate) fn is_match(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         match self {

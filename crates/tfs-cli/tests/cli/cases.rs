@@ -108,3 +108,8 @@ fn config_show() {
 fn config_change() {
     check(test_name!(), "config-change.trycmd");
 }
+
+#[test]
+fn views() {
+    check(test_name!(), "views.trycmd");
+}

@@ -1,6 +1,7 @@
 //! What commands do outside the process of a mount: with the torrents of servers, and with mounts.
 
 mod act;
+mod arranging;
 mod embedded_servers;
 mod list_tags;
 mod merge;
@@ -17,6 +18,9 @@ mod unmounting;
 mod watched_servers;
 
 pub use self::act::{ActedRow, TorrentAction, act};
+pub use self::arranging::{
+    ArrangedRow, ArrangedRows, PlaceRow, SkippedRow, arrange_names, arrange_torrents,
+};
 pub use self::notify::notify_of_change;
 pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
 pub use self::searching::{SearchError, search_servers};
