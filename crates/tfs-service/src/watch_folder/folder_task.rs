@@ -32,17 +32,15 @@ const TROUBLE_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after an event, so that a scan covers many.
 const EVENT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Pause between scans that have nothing to wait for but this process itself.
-const SCAN_PAUSE: Duration = Duration::from_secs(1);
-
 /// Maximum number of files between two scans.
 const BATCH_MAX: usize = 200;
 
 /// Maximum size of a file: rqbit's limit for a `.torrent` file.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
-/// How many files with links are sent at a time. Each may wait ten minutes for peers.
-const LINK_FILES_MAX: usize = 4;
+/// How many files with links are sent at a time. Each may wait minutes for peers, and others are
+/// sent meanwhile.
+const LINK_FILES_MAX: usize = 8;
 
 /// First and last interval between attempts to reach the server.
 const SERVER_RETRY_MIN: Duration = Duration::from_secs(2);
@@ -134,11 +132,17 @@ impl FolderTask {
         let now = Instant::now();
         let interval = if self.dir_trouble.is_some() { TROUBLE_INTERVAL } else { RESCAN_INTERVAL };
         let rescan = now + interval;
-        let Some(deadline) = self.ledger.next_deadline() else { return rescan };
-        let retry = self.server_trouble.as_ref().map(|(_, retry)| *retry);
-        let is_full = self.sending.len() >= LINK_FILES_MAX;
-        let pause = if is_full { now + SCAN_PAUSE } else { now };
-        deadline.max(pause).max(retry.unwrap_or(now)).min(rescan)
+        let deadline = self.ledger.next_deadline(|path| self.may_examine(path));
+        let Some(deadline) = deadline else { return rescan };
+        let retry = self.server_trouble.as_ref().map_or(now, |(_, retry)| *retry);
+        // A file that is being written is due at once, again and again.
+        deadline.max(now + EVENT_PAUSE).max(retry).min(rescan)
+    }
+
+    /// Returns whether a file can be sent now: one with links, only while few of them are.
+    fn may_examine(&self, path: &Path) -> bool {
+        let has_end = kind_of(path, self.settings.allow_urls).is_some_and(WatchKind::has_end);
+        has_end || self.sending.len() < LINK_FILES_MAX
     }
 
     /// Scans the folder and does what is due. Returns whether there is more to do at once.
@@ -165,7 +169,11 @@ impl FolderTask {
         self.ledger.update(found.files, !found.is_cut, now, |path| {
             kind_of(path, allow_urls).is_some_and(WatchKind::has_end)
         });
-        let due = self.ledger.due(now, BATCH_MAX);
+        if self.ledger.waiting_count() == 0 {
+            self.server_trouble = None;
+            self.server_failures = 0;
+        }
+        let due = self.ledger.due(now, BATCH_MAX, |path| self.may_examine(path));
         let is_busy = due.len() == BATCH_MAX;
         let mut server = None;
         let mut is_blocked = false;
@@ -180,14 +188,15 @@ impl FolderTask {
             }
             self.report();
         }
-        self.notify(server.as_ref()).await;
+        if std::mem::take(&mut self.has_added) {
+            self.notify().await;
+        }
         is_busy && !is_blocked
     }
 
-    async fn notify(&mut self, server: Option<&PassServer>) {
-        if std::mem::take(&mut self.has_added)
-            && let Some(PassServer { server, .. }) = server
-        {
+    /// Makes mounts show what was added.
+    async fn notify(&self) {
+        if let Ok(server) = self.settings.server.client(&self.mounts, CHUNK_TIME_MAX) {
             notify_of_change(server.client().base_url(), &[]).await;
         }
     }
@@ -254,7 +263,7 @@ impl FolderTask {
             return false;
         }
         let is_link = !kind.has_end();
-        if is_link && self.sending.len() >= LINK_FILES_MAX {
+        if !self.may_examine(&path) {
             return true;
         }
         let read = blocking({

@@ -105,8 +105,14 @@ impl FileLedger {
         self.files.append(&mut before);
     }
 
-    /// Returns what is due, at most `count_max` files.
-    pub(super) fn due(&self, now: Instant, count_max: usize) -> Vec<(PathBuf, FileTask)> {
+    /// Returns what is due, at most `count_max` files. Only those that `may_examine` accepts are
+    /// examined.
+    pub(super) fn due(
+        &self,
+        now: Instant,
+        count_max: usize,
+        may_examine: impl Fn(&Path) -> bool,
+    ) -> Vec<(PathBuf, FileTask)> {
         let due = self.files.iter().filter_map(|(path, file)| {
             let task = match &file.stage {
                 FileStage::Fresh { at } if *at <= now => FileTask::Examine { is_final: false },
@@ -120,18 +126,19 @@ impl FileLedger {
                 | FileStage::Sending
                 | FileStage::Ignored => return None,
             };
-            Some((path.clone(), task))
+            let is_possible = matches!(task, FileTask::Mark(_)) || may_examine(path);
+            is_possible.then(|| (path.clone(), task))
         });
         due.take(count_max).collect()
     }
 
-    /// Returns when the next file is due.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = self.files.values().filter_map(|file| match &file.stage {
-            FileStage::Fresh { at }
-            | FileStage::Settling { at }
-            | FileStage::Failed { at, .. }
-            | FileStage::Marking { at, .. } => Some(*at),
+    /// Returns when the next file is due, with the same `may_examine`.
+    pub(super) fn next_deadline(&self, may_examine: impl Fn(&Path) -> bool) -> Option<Instant> {
+        let deadlines = self.files.iter().filter_map(|(path, file)| match &file.stage {
+            FileStage::Fresh { at } | FileStage::Settling { at } | FileStage::Failed { at, .. } => {
+                may_examine(path).then_some(*at)
+            }
+            FileStage::Marking { at, .. } => Some(*at),
             FileStage::Sending | FileStage::Ignored => None,
         });
         deadlines.min()

@@ -9,15 +9,18 @@ use tokio::time::{Instant, sleep};
 
 use crate::add::add_beside;
 use crate::{
-    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, RqbitServer,
-    ServerFailure, add,
+    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerFailure, add,
 };
 
 /// Timeout for a `.torrent` file. rqbit takes milliseconds.
 const FILE_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// Timeout for finding the peers of a link. Most are found in seconds; the rest is retried, and
+/// must not keep other links from their turn.
+const LINK_TIME_MAX: Duration = Duration::from_secs(120);
+
 /// How many links of one file are resolved at a time.
-const LINKS_AT_ONCE: usize = 4;
+const LINKS_AT_ONCE: usize = 2;
 
 /// Number of attempts after which a failure of one torrent alone is final.
 const ATTEMPTS_MAX: u32 = 3;
@@ -75,7 +78,7 @@ pub(super) async fn send_links(
 ) -> Result<(), SendFailure> {
     let is_only = torrents.len() == 1;
     let sent = torrents.into_iter().map(|torrent| async move {
-        let added = add(server, &torrent, Existing::Refuse, RESOLVE_TIME_DEFAULT).await;
+        let added = add(server, &torrent, Existing::Refuse, LINK_TIME_MAX).await;
         let sent = finish(server, added, options).await;
         sent.map_err(|failure| match is_only {
             true => failure,

@@ -48,7 +48,7 @@ impl Fixture {
         self.ledger.update(found.files, true, self.now, |path| {
             WatchKind::of(path.file_name().unwrap(), false).is_some_and(WatchKind::has_end)
         });
-        let due = self.ledger.due(self.now, 9);
+        let due = self.ledger.due(self.now, 9, |_| true);
         due.iter().map(|(path, task)| format!("{} {task:?}\n", path.display())).collect()
     }
 
@@ -84,12 +84,15 @@ fn text_has_no_end_and_is_read_when_it_is_quiet() {
     let mut it = Fixture::new();
     it.write("a.magnet", "magnet:");
     it.check(&expect![""]);
-    assert_eq!(it.ledger.next_deadline(), Some(it.start + QUIET_TIME));
+    assert_eq!(it.ledger.next_deadline(|_| true), Some(it.start + QUIET_TIME));
+    // While others are sent, it is not due, and nothing waits for it.
+    assert_eq!(it.ledger.next_deadline(|_| false), None);
+    assert_eq!(it.ledger.due(it.start + QUIET_TIME, 9, |_| false), []);
     it.pass(QUIET_TIME);
     it.check(&expect!["a.magnet Examine { is_final: false }\n"]);
     it.ledger.on_ignored("a.magnet".as_ref());
     it.check(&expect![""]);
-    assert_eq!((it.ledger.next_deadline(), it.ledger.waiting_count()), (None, 0));
+    assert_eq!((it.ledger.next_deadline(|_| true), it.ledger.waiting_count()), (None, 0));
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn failures_are_retried_ever_more_rarely() {
     let mut waits = Vec::new();
     for _ in 0..9 {
         it.ledger.on_failed(path, "no peers".to_owned(), it.now);
-        let wait = it.ledger.next_deadline().unwrap() - it.now;
+        let wait = it.ledger.next_deadline(|_| true).unwrap() - it.now;
         waits.push(wait.as_secs());
         it.pass(wait);
         assert_ne!(it.due(), "");
