@@ -42,6 +42,15 @@ pub enum MountpointError {
         /// The given path.
         path: PathBuf,
     },
+    /// The drop folder is inside its library, or contains it.
+    #[error("mount the drop folder on {}: it must be apart from the mount point {}",
+        path.display(), library.display())]
+    Overlap {
+        /// The given path of the folder.
+        path: PathBuf,
+        /// The mount point of the library.
+        library: PathBuf,
+    },
     /// This user may not read the directory, or not mount on it.
     #[error("mount on {}: permission denied", path.display())]
     Permission {

@@ -4,8 +4,10 @@
 //! zero ends the request's task with a panic, and the connection closes without an answer.
 //! Uncertain cases are left to the server.
 
+use vfs_core::InfoHash;
+
 use crate::bencode::Value;
-use crate::metainfo::piece_len;
+use crate::metainfo::{info_hash, piece_len};
 
 /// Length of a SHA-1 hash in bytes. `pieces` is a concatenation of them (BEP 3).
 const HASH_BYTES: u64 = 20;
@@ -90,6 +92,13 @@ pub fn check_torrent_file(bytes: &[u8]) -> Result<usize, TorrentFault> {
         }
     }
     Ok(len)
+}
+
+/// Returns the info hash of a `.torrent` file. `None` if it has no `info`. Takes about a second for
+/// each gigabyte.
+#[must_use]
+pub fn torrent_info_hash(bytes: &[u8]) -> Option<InfoHash> {
+    info_hash(bytes).map(InfoHash::from_bytes)
 }
 
 /// Returns the total length of all files. `None` if a length is not a 64-bit integer, which rqbit

@@ -221,6 +221,17 @@ pub fn own_mountpoints() -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Returns the paths of the drop folders that this user has mounted, also of dead ones.
+///
+/// # Errors
+/// If the mount table cannot be read.
+pub fn own_drop_folders() -> io::Result<Vec<PathBuf>> {
+    let us = geteuid().as_raw();
+    let table = MountTable::read()?;
+    let own = table.drops().filter(|entry| entry.user_id == Some(us));
+    Ok(own.map(|entry| entry.mount_point.clone()).collect())
+}
+
 /// Returns the error for a mount whose process was not found.
 async fn unreached(path: &Path, entry: MountEntry, silent: Option<ControlError>) -> FindError {
     let path = path.to_owned();

@@ -28,7 +28,8 @@ pub mod wire;
 pub use client::{ControlClient, ControlError};
 pub use elsewhere::{PROBE_TIME_MAX, UnreachedMount, UnreachedState};
 pub use find::{
-    FindError, FoundMount, all_clients, clients, daemons, find_mount, find_mounts, own_mountpoints,
+    FindError, FoundMount, all_clients, clients, daemons, find_mount, find_mounts,
+    own_drop_folders, own_mountpoints,
 };
 pub use resolve::{PathInMount, find_mounts_of};
 pub use stale::remove_stale;

@@ -16,6 +16,7 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 mod documentation;
+mod drop_lines;
 mod exit;
 mod failed;
 mod figures;

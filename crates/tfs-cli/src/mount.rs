@@ -68,6 +68,9 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
             UserError::new(exit::CONFIG_INVALID, "the root would be empty: there are no views");
         return Err(error.with_hint("add [[view]] sections with: tfs config edit").into());
     }
+    if let Some(drop) = &mut settings.drop {
+        drop.path = absolute(&drop.path).wrap_err("cannot use the directory of --drop")?;
+    }
     // The waiting process must get an answer before its time limit.
     settings.first_look_max = args.connect_timeout.min(args.daemon_timeout / 2);
     settings.requires_servers = args.require_server;

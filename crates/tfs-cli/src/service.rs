@@ -24,13 +24,21 @@ pub(crate) struct CommandLine<'a> {
     pub(crate) flags: &'a [Flag],
 }
 
+/// The key whose value is a path that need not exist when the settings are read.
+const DROP_KEY: &str = "mount.drop";
+
 impl CommandLine<'_> {
     /// Returns the flags and servers as words of a unit's command line.
     ///
     /// # Errors
     /// A usage error, if a value is invalid or may be a secret.
     pub(crate) fn words(&self) -> eyre::Result<Vec<String>> {
-        let mut words = words_of(self.flags).map_err(|error| {
+        // A service runs in another directory.
+        let flags = self.flags.iter().map(|flag| match flag.key {
+            DROP_KEY => Flag { value: absolute_text(&flag.value), ..flag.clone() },
+            _ => flag.clone(),
+        });
+        let mut words = words_of(&flags.collect::<Vec<_>>()).map_err(|error| {
             UserError::new(exit::USAGE, error).with_hint(
                 "every user can read the unit; name a file or a variable: file:PATH, env:NAME",
             )
@@ -52,6 +60,12 @@ impl CommandLine<'_> {
         ];
         variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
+}
+
+/// Returns an absolute path for a typed one.
+fn absolute_text(path: &str) -> String {
+    let path = absolute(path).ok().and_then(|path| path.into_os_string().into_string().ok());
+    path.unwrap_or_default()
 }
 
 /// Runs the command.

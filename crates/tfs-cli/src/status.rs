@@ -14,6 +14,7 @@ use tfs_config::Loaded;
 use tfs_sys::shell::quoted;
 
 use crate::args::StatusArgs;
+use crate::drop_lines::drop_lines;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
 use crate::figures::{NO_READS, age as age_text, counted, percent, size, speed};
 use crate::output::{self, right, visible};
@@ -214,6 +215,9 @@ impl StatusView<'_> {
         );
         tail(status).iter().for_each(|(name, value)| add(&mut screen, name, value, false));
         if let Some((name, value)) = preloads_line(preloads) {
+            add(&mut screen, name, &value, false);
+        }
+        for (name, value) in status.drop.as_ref().map(drop_lines).unwrap_or_default() {
             add(&mut screen, name, &value, false);
         }
         screen

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use eyre::WrapErr as _;
-use tfs_api::own_mountpoints;
 use tfs_api::wire::PlaceInfo;
+use tfs_api::{own_drop_folders, own_mountpoints};
 use tfs_service::{EndedMount, Unmount, end_mount};
 use tfs_sys::shell::quoted;
 
@@ -24,11 +24,18 @@ pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
         true => own_mountpoints().wrap_err("cannot read the mount table")?,
         false => args.mountpoints.clone(),
     };
-    if paths.is_empty() {
+    let failed = paths.iter().filter_map(|path| unmount(path, how).err());
+    let mut codes: Vec<_> = failed.map(|error| report(&error)).collect();
+    // Those of the mounts are gone by now: what is left has lost its mount.
+    let left = match args.all {
+        true => own_drop_folders().wrap_err("cannot read the mount table")?,
+        false => Vec::new(),
+    };
+    let failed = left.iter().filter_map(|path| unmount(path, how).err());
+    codes.extend(failed.map(|error| report(&error)));
+    if paths.is_empty() && left.is_empty() {
         output::note("this user has no mounts");
     }
-    let failed = paths.iter().filter_map(|path| unmount(path, how).err());
-    let codes: Vec<_> = failed.map(|error| report(&error)).collect();
     Ok(codes.first().copied().unwrap_or(exit::SUCCESS))
 }
 

@@ -55,9 +55,10 @@ pub use kind::ValueKind;
 pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
-    ArrSection, CacheSection, DiskUsageMode, LogFormat, LogLevel, LoggingSection, MetadataSection,
-    MissingData, MissingError, MonitoringSection, MountLayout, MountRoot, MountSection,
-    PassthroughMode, PreloadSection, ReadSection, ServerSection, Settings, TimesMode, WatchSection,
+    ArrSection, CacheSection, DiskUsageMode, DropRemoval, LogFormat, LogLevel, LoggingSection,
+    MetadataSection, MissingData, MissingError, MonitoringSection, MountLayout, MountRoot,
+    MountSection, PassthroughMode, PreloadSection, ReadSection, ServerSection, Settings, TimesMode,
+    WatchSection,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

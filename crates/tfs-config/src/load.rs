@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 use figment::Figment;
@@ -73,7 +73,7 @@ impl Sources {
     #[must_use]
     pub fn files(&self) -> Vec<ConfigFile> {
         let environment = environment::read(&self.variables).short;
-        self.read_files(&environment).into_iter().map(|(file, _)| file).collect()
+        self.read_files(&environment).into_iter().map(|(file, ..)| file).collect()
     }
 
     /// Loads the settings.
@@ -124,7 +124,7 @@ impl Sources {
         let mut layers = vec![Layer::defaults()];
         let mut files = Vec::new();
         let mut file_problems = Vec::new();
-        for (mut file, mut text) in self.read_files(&short) {
+        for (mut file, mut text, role) in self.read_files(&short) {
             if let Some((path, new)) = replaced
                 && path == file.path
             {
@@ -133,7 +133,7 @@ impl Sources {
             if let Some(text) = text {
                 let (layer, mut problems) = Layer::of_file(&file.path, &text);
                 file_problems.append(&mut problems);
-                if self.is_untrusted(&file.path) {
+                if role == ConfigFileRole::Here && !self.is_named(&file.path, &short) {
                     file_problems.extend(refused_here(&layer));
                 }
                 layers.push(layer);
@@ -181,39 +181,57 @@ impl Sources {
         if problems.is_empty() { Ok(loaded) } else { Err(SettingsError { problems }) }
     }
 
-    /// Returns whether a file is read only because it is in the current directory.
-    fn is_untrusted(&self, path: &Path) -> bool {
-        let environment = environment::read(&self.variables).short;
-        let named = self.named_file.clone().or(environment.config);
-        let named = named.and_then(|named| absolute(named).ok());
-        self.file_here.as_deref() == Some(path) && named.as_deref() != Some(path)
+    /// Returns whether the user names a file, on the command line or in the environment.
+    fn is_named(&self, path: &Path, environment: &Environment) -> bool {
+        let named = self.named_file.as_ref().or(environment.config.as_ref());
+        named.is_some_and(|named| {
+            let same = |a: &Path, b: &Path| a.canonicalize().ok() == b.canonicalize().ok();
+            named == path || same(named, path)
+        })
     }
 
-    fn read_files(&self, environment: &Environment) -> Vec<(ConfigFile, Option<String>)> {
+    fn read_files(
+        &self,
+        environment: &Environment,
+    ) -> Vec<(ConfigFile, Option<String>, ConfigFileRole)> {
         let usual = self.usual_files.iter().map(|path| (path, ConfigFileRole::Usual));
         let here = self.file_here.iter().map(|path| (path, ConfigFileRole::Here));
         let named = self.named_file.as_ref().or(environment.config.as_ref());
         let named = named.into_iter().map(|path| (path, ConfigFileRole::Named));
-        usual.chain(here).chain(named).map(|(path, role)| files::probe(path, role)).collect()
+        let probed = usual.chain(here).chain(named).map(|(path, role)| {
+            let (file, text) = files::probe(path, role);
+            (file, text, role)
+        });
+        probed.collect()
     }
 }
 
 /// Returns a problem for each section or key that the file in the current directory may not have.
 fn refused_here(layer: &Layer) -> Vec<Problem> {
+    let refused = |name: &str| {
+        let section = name.split(['.', '[']).next().unwrap_or(name);
+        let key = name.rsplit('.').next().unwrap_or(name);
+        REFUSED_HERE.iter().find(|refused| match refused.split_once('.') {
+            Some(refused) => refused == (section, key),
+            None => **refused == section,
+        })
+    };
     let places = layer.places.iter();
-    let mut refused: Vec<_> = places
+    let mut found: Vec<_> = places
         .filter_map(|(name, place)| {
-            let section = name.split(['.', '[']).next().unwrap_or(name);
-            REFUSED_HERE.iter().find(|refused| [section, name].contains(refused)).zip(Some(place))
+            let refused = *refused(name)?;
+            // A section is named once, a key where it is.
+            let shown = if refused.contains('.') { name } else { refused };
+            Some((shown, place))
         })
         .collect();
-    refused.dedup_by_key(|(name, _)| *name);
-    let problem = |(name, place): (&&str, &Provenance)| {
-        let message = format!("`{name}` is not allowed in a file of the current directory");
+    found.dedup_by_key(|(shown, _)| *shown);
+    let problem = |(shown, place): (&str, &Provenance)| {
+        let message = format!("`{shown}` is not allowed in a file of the current directory");
         let hint = "put it into the user's file (tfs config path), or name this file with --config";
         Problem::at(place.clone(), message).hint(hint)
     };
-    refused.into_iter().map(problem).collect()
+    found.into_iter().map(problem).collect()
 }
 
 /// Puts the flags of sections that are not lists into a layer, and returns the others.

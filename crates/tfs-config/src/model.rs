@@ -73,6 +73,20 @@ pub struct MountSection {
     #[serde(deserialize_with = "de_mask")]
     pub umask: u16,
     pub context: Option<String>,
+    pub drop: Option<PathBuf>,
+    pub drop_remove: DropRemoval,
+    pub drop_gid: Option<u32>,
+    pub allow_urls: bool,
+}
+
+/// What removing a file from a drop folder does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DropRemoval {
+    /// It is refused.
+    Off,
+    /// The server forgets the torrent, and keeps its files.
+    Forget,
 }
 
 /// A watch folder.

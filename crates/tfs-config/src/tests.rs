@@ -96,6 +96,32 @@ fn files_are_layered_and_a_list_replaces_a_list() {
 }
 
 #[test]
+fn a_file_in_the_current_directory_makes_no_drop_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tfs.toml");
+    let mount = "[[mount]]\npath = \"/m\"\n";
+    let load = |text: &str, named: bool| {
+        fs::write(&path, format!("{mount}{text}\n")).unwrap();
+        let named_file = named.then(|| path.clone());
+        let sources = Sources { file_here: Some(path.clone()), named_file, ..Sources::default() };
+        sources.load().map(|loaded| loaded.settings.mounts)
+    };
+    assert_eq!(load("", false).unwrap().len(), 1);
+    for (key, text) in [
+        ("drop", "drop = \"/d\""),
+        ("drop_remove", "drop_remove = \"forget\""),
+        ("drop_gid", "drop_gid = 5"),
+        ("allow_urls", "allow_urls = true"),
+    ] {
+        let error = load(text, false).unwrap_err().to_string();
+        let want = format!("`mount[0].{key}` is not allowed in a file of the current directory");
+        assert!(error.contains(&want) && error.contains(":3:1"), "{error}");
+        // A user who names the file wants what it says.
+        assert_eq!(load(text, true).unwrap().len(), 1, "{key}");
+    }
+}
+
+#[test]
 fn all_mistakes_of_a_file_are_told_at_once_with_their_places() {
     check(
         "[raed]\ntimeout = \"5s\"\n[read]\ntimout = \"5s\"\n  timeout = 5\n\

@@ -15,7 +15,9 @@ pub struct SharedFolder {
     session: Arc<dyn DropSession>,
     /// Notified of each answer.
     answered: Notify,
-    /// Notified when a file was closed or a name has changed.
+    /// Notified when a file was closed.
+    closed: Notify,
+    /// Notified when names of torrents may have changed.
     changed: Notify,
 }
 
@@ -29,8 +31,8 @@ impl SharedFolder {
     /// Joins a folder with its session.
     #[must_use]
     pub fn new(folder: DropFolder, session: Arc<dyn DropSession>) -> Self {
-        let (answered, changed) = (Notify::new(), Notify::new());
-        Self { folder: Mutex::new(folder), session, answered, changed }
+        let [answered, closed, changed] = [Notify::new(), Notify::new(), Notify::new()];
+        Self { folder: Mutex::new(folder), session, answered, closed, changed }
     }
 
     /// Runs an operation, and then sends the requests that it made.
@@ -64,6 +66,7 @@ impl SharedFolder {
         now: Duration,
     ) -> Result<DropStep, DropFault> {
         let step = self.with(|folder| folder.rename(&*self.session, from, to, rule, now));
+        self.closed.notify_one();
         self.changed.notify_one();
         step
     }
@@ -76,7 +79,7 @@ impl SharedFolder {
     /// As [`DropFolder::release`].
     pub fn release(&self, ino: u64, now: Duration) {
         self.with(|folder| folder.release(ino, now));
-        self.changed.notify_one();
+        self.closed.notify_one();
     }
 
     /// Takes the answer to a request.
@@ -110,7 +113,12 @@ impl SharedFolder {
         self.lock().end_wait(ticket);
     }
 
-    /// Resolves when a file was closed or a name has changed since the last call.
+    /// Resolves when a file was closed since the last call. For one caller.
+    pub async fn closed(&self) {
+        self.closed.notified().await;
+    }
+
+    /// Resolves when names of torrents may have changed since the last call. For one caller.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

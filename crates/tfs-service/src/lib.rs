@@ -16,6 +16,7 @@ pub mod control;
 pub mod daemon;
 mod discovery;
 pub mod doctor;
+mod drop;
 pub mod failed;
 mod intake;
 mod intake_server;
@@ -43,6 +44,7 @@ pub use add::{
 pub use arr::{ArrError, ArrServer, ArrSettings};
 pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
+pub use drop::DropSettings;
 pub use fuse_adapter::{
     AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
     READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,
@@ -60,6 +62,7 @@ pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
 pub use tags::{ChangedTags, NoStateDir, change_tags, user_tags};
+pub use tfs_drop::RemovalPolicy;
 pub use tfs_state::{TagChange, TagError, TagStore, TagTable};
 pub use tfs_types::{ParseTagError, Tag};
 pub use vfs_core::{

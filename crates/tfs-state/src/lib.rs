@@ -57,7 +57,7 @@ use self::store::StateStore;
 
 pub use self::file::make_private_below;
 pub use self::known::KnownTree;
-pub use self::place::{ServerIdentity, user_state_dir};
+pub use self::place::{ServerIdentity, drops_dir, user_state_dir};
 pub use self::selection::KeptSelection;
 pub use self::tags::{TAGS_MAX, TORRENTS_MAX, TagChange, TagError, TagStore, TagTable};
 pub use absences::Absences;

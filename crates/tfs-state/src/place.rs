@@ -55,6 +55,11 @@ pub(super) fn server_dir(state_dir: &Path, identity: &ServerIdentity) -> PathBuf
     state_dir.join("servers").join(identity.dir_name())
 }
 
+/// Returns the directory for drops of a server that wait, below the state directory.
+pub fn drops_dir(state_dir: &Path, identity: &ServerIdentity) -> PathBuf {
+    server_dir(state_dir, identity).join("drops")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod discovery;
+mod drop;
 mod intake;
 mod report;
 
@@ -10,6 +11,7 @@ pub use discovery::{
     AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
     TORRENTS_NAMED_MAX,
 };
+pub use drop::{DropFileState, DropFileStatus, DropStatus};
 pub use intake::{
     ArrStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus, WatchedFile,
 };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
+use super::drop::DropStatus;
 use super::intake::IntakeStatus;
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
@@ -52,6 +53,9 @@ pub struct StatusReport {
     /// Active preloads; older processes do not send it.
     #[serde(default)]
     pub preloads: PreloadTotals,
+    /// The drop folder; `null` without one. Older processes do not send it.
+    #[serde(default)]
+    pub drop: Option<DropStatus>,
     /// What the process takes in from other programs; older processes do not send it.
     #[serde(default)]
     pub intake: IntakeStatus,

@@ -14,6 +14,7 @@ use super::{SERVERS, ServerArgs, duration, set};
 const EMBEDDED: &str = "Embedded rqbit";
 const READS: &str = "Reads";
 const FILES: &str = "Files and their owner";
+const DROP: &str = "Drop folder";
 const LISTS: &str = "Torrent lists and caches";
 const START: &str = "Start of the mount";
 
@@ -56,6 +57,17 @@ pub(crate) struct MountArgs {
     #[arg(help_heading = FILES, long, value_name = "LABEL", help = help("mount.context"),
         value_parser = setting("mount.context"))]
     context: Option<String>,
+    #[arg(help_heading = DROP, long, value_name = "DIR", help = help("mount.drop"),
+        value_parser = setting("mount.drop"))]
+    drop: Option<String>,
+    #[arg(help_heading = DROP, long, value_name = "WHAT", help = help("mount.drop_remove"),
+        value_parser = setting("mount.drop_remove"))]
+    drop_remove: Option<String>,
+    #[arg(help_heading = DROP, long, value_name = "ID", help = help("mount.drop_gid"),
+        value_parser = setting("mount.drop_gid"))]
+    drop_gid: Option<String>,
+    #[arg(help_heading = DROP, long, help = help("mount.allow_urls"))]
+    allow_urls: bool,
     /// Accepted for compatibility; mounts are always read-only.
     #[arg(help_heading = FILES, long)]
     read_only: bool,
@@ -188,6 +200,10 @@ impl MountArgs {
         set(flags, "mount.gid", self.gid.as_ref());
         set(flags, "mount.umask", self.umask.as_ref());
         set(flags, "mount.context", self.context.as_ref());
+        set(flags, "mount.drop", self.drop.as_ref());
+        set(flags, "mount.drop_remove", self.drop_remove.as_ref());
+        set(flags, "mount.drop_gid", self.drop_gid.as_ref());
+        set(flags, "mount.allow_urls", self.allow_urls.then_some(&on));
         set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
         set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "metadata.show_control", self.show_control.then_some(&on));

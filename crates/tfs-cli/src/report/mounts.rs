@@ -49,6 +49,11 @@ pub(super) fn mountpoint(error: &MountpointError) -> ErrorReport {
             PREFIX,
             format!("clean it up as root: tfs unmount --force {}", quoted(path)),
         ),
+        MountpointError::Overlap { .. } => hinted(
+            exit::MOUNTPOINT_IN_USE,
+            PREFIX,
+            "use a directory for --drop that is neither in the mount nor above it",
+        ),
         MountpointError::System { .. } => {
             ErrorReport { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
         }

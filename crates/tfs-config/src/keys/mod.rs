@@ -21,7 +21,8 @@ pub(super) const SEPARATOR: &str = "__";
 
 /// Sections and keys that the file in the current directory may not have: entering a directory must
 /// not make tfs take files or requests of others.
-pub(super) const REFUSED_HERE: [&str; 2] = ["arr", "watch"];
+pub(super) const REFUSED_HERE: [&str; 6] =
+    ["arr", "watch", "mount.drop", "mount.drop_remove", "mount.drop_gid", "mount.allow_urls"];
 
 use DefaultValue::{Is, Required, Unset};
 
@@ -179,7 +180,7 @@ const SERVER: [Key; 11] = [
     ),
 ];
 
-const MOUNT: [Key; 11] = [
+const MOUNT: [Key; 15] = [
     key(
         "mount.path",
         ValueKind::Path,
@@ -259,8 +260,35 @@ const MOUNT: [Key; 11] = [
         ValueKind::Label,
         Unset { means: "that of the policy", example: "\"system_u:object_r:fusefs_t:s0\"" },
         Some("--context"),
-        "The SELinux label of all files. Only root can set it, and systems without SELinux ignore \
-         it.",
+        "The SELinux label of all files. Only root can set it. Systems without SELinux ignore it.",
+    ),
+    key(
+        "mount.drop",
+        ValueKind::Path,
+        Unset { means: "none", example: "\"/srv/add\"" },
+        Some("--drop"),
+        "An empty directory to mount as a drop folder: torrent files copied into it are added.",
+    ),
+    key(
+        "mount.drop_remove",
+        ValueKind::Choice(&["off", "forget"]),
+        Is("\"off\""),
+        Some("--drop-remove"),
+        "Whether removing a file from the drop folder forgets its torrent; the data stays.",
+    ),
+    key(
+        "mount.drop_gid",
+        IDS,
+        Unset { means: "none", example: "1000" },
+        Some("--drop-gid"),
+        "The numeric ID of a group that may use the drop folder too.",
+    ),
+    key(
+        "mount.allow_urls",
+        ValueKind::Switch,
+        Is("false"),
+        Some("--allow-urls"),
+        "Let files in the drop folder name an address, which the server then fetches.",
     ),
 ];
 

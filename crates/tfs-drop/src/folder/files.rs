@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::node::{Draft, DraftPhase, FolderNode, ShownTorrent};
-use super::{DropAttr, DropFolder, DropStep};
+use super::{Addition, DropAttr, DropFolder, DropStep};
 use crate::kind::NameUse;
 use crate::limits::{DRAFT_BYTES_MAX, DRAFTS_MAX, FILE_BYTES_MAX};
-use crate::{DropFault, DropRequest};
+use crate::{DropFault, DropPlace, DropRequest, DropTicket};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,34 @@ impl DropFolder {
         self.drafting.insert(ino);
         self.link(ino, dir, name, now);
         self.attr(ino)
+    }
+
+    /// Shows a file that the session has kept since an earlier run. Returns the ticket under which
+    /// it is added.
+    pub fn restore(
+        &mut self,
+        place: DropPlace,
+        name: &str,
+        bytes: Vec<u8>,
+        now: Duration,
+    ) -> DropTicket {
+        let dir = self.dir_of(place);
+        let mut free = name.to_owned();
+        let mut count = 1;
+        while self.find(dir, &free).is_some() {
+            count += 1;
+            free = format!("{count} {name}");
+        }
+        let (ino, ticket) = (self.take_ino(), self.take_ticket());
+        let (version, size) = (0, bytes.len());
+        let phase = DraftPhase::Kept { ticket, version, reason: "it is sent again".to_owned() };
+        let draft = Some(Draft { bytes, phase, closed_at: Some(now), ..Draft::default() });
+        self.nodes.insert(ino, FolderNode { dir, draft, mtime: now, ..FolderNode::default() });
+        self.drafting.insert(ino);
+        self.link(ino, dir, &free, now);
+        let addition = Addition { ino, version, size, dir, name: free, is_rename: false };
+        self.additions.insert(ticket, addition);
+        ticket
     }
 
     /// Opens a file. The metadata of a torrent is read from the server first.

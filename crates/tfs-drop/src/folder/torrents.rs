@@ -260,6 +260,12 @@ impl DropFolder {
         }
     }
 
+    /// Returns whether a torrent of a server is shown.
+    #[must_use]
+    pub fn has(&self, server: usize, info_hash: InfoHash) -> bool {
+        self.shown.get(server).is_some_and(|shown| shown.contains_key(&info_hash))
+    }
+
     /// Returns torrents whose size is not known, at most `count_max`.
     #[must_use]
     pub fn unsized_torrents(&self, server: usize, count_max: usize) -> Vec<InfoHash> {

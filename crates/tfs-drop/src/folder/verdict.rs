@@ -253,6 +253,10 @@ impl DropFolder {
             (*version, *kept) = (addition.version, was_kept.then_some(ticket));
         }
         self.settle(ticket, Err(DropFault::Invalid));
+        if !was_kept {
+            // No program got a success, so the session keeps nothing.
+            self.outbox.push(DropRequest::Cancel { ticket });
+        }
         // A close that waits for this answer has not reached its release, unless it was given up.
         if !was_kept && !addition.is_rename {
             let is_closed = self.nodes.get(&addition.ino).is_some_and(|node| node.opens == 0);

@@ -14,6 +14,7 @@ use tfs_sys::places::{places, places_left};
 use tfs_sys::process::is_stopped;
 
 use crate::control::place_info;
+use crate::drop::unmount_drops_of;
 
 /// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +69,9 @@ fn unmount_one(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
         table.places_of(entry.device).next().is_some_and(|first| first.id == entry.id)
     });
     let before = first.map(|entry| (places(entry.device), entry.device));
+    if let Some(first) = first {
+        unmount_drops_of(&first.mount_point, how)?;
+    }
     unmount(path, how)?;
     let places = before.map(|(before, device)| places_left(&before, device)).unwrap_or_default();
     Ok(EndedMount { still_mounted: places.into_iter().map(place_info).collect(), pid: None })

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use rqbit_client::AddSource;
-use rqbit_source::check_torrent_file;
+use rqbit_source::{check_torrent_file, torrent_info_hash};
 use url::Url;
+use vfs_core::InfoHash;
 
 use super::fault::{AddError, AddFault};
 use super::file;
@@ -117,7 +118,7 @@ impl TorrentInput {
             Self::Stdin => file::read(file::STDIN.as_ref(), file::READ_TIME_MAX).await?,
             Self::Link(link) => return load_link(link),
         };
-        let torrent = PreparedTorrent::of_file(String::new(), bytes);
+        let torrent = PreparedTorrent::of_bytes(String::new(), &bytes.into());
         torrent.map(|torrent| (torrent.source, torrent.kind)).map_err(|error| error.fault)
     }
 }
@@ -134,32 +135,44 @@ fn load_link(link: &str) -> Result<(AddSource, SourceKind), AddFault> {
 }
 
 impl PreparedTorrent {
-    /// Checks the bytes of a `.torrent` file, whose `label` names it in errors. Bytes after its end
-    /// are left out.
+    /// Returns a `.torrent` file that is in memory, without bytes after its end. `label` names it
+    /// in messages.
     ///
     /// # Errors
-    /// [`AddError`].
-    pub(crate) fn of_file(label: String, mut bytes: Vec<u8>) -> Result<Self, AddError> {
-        match check_torrent_file(&bytes) {
+    /// [`AddError`], if a server could not use it.
+    pub(crate) fn of_bytes(label: String, bytes: &Bytes) -> Result<Self, AddError> {
+        match check_torrent_file(bytes) {
             Ok(len) => {
-                bytes.truncate(len);
-                let source = AddSource::TorrentFile(Bytes::from(bytes));
+                let source = AddSource::TorrentFile(bytes.slice(..len.min(bytes.len())));
                 Ok(Self { label, source, kind: SourceKind::File })
             }
             Err(fault) => Err(AddError { input: label, fault: fault.into() }),
         }
     }
 
-    /// Checks a magnet link, or the URL of a `.torrent` file.
+    /// Returns a magnet link or the address of a `.torrent` file.
     ///
     /// # Errors
-    /// [`AddError`].
+    /// [`AddError`], if a server could not use it.
     pub(crate) fn of_link(link: &str) -> Result<Self, AddError> {
         let label = TorrentInput::Link(link.to_owned()).label();
         match load_link(link) {
             Ok((source, kind)) => Ok(Self { label, source, kind }),
             Err(fault) => Err(AddError { input: label, fault }),
         }
+    }
+
+    /// Returns its info hash, if it is known without the server.
+    pub(crate) fn info_hash(&self) -> Option<InfoHash> {
+        match &self.source {
+            AddSource::TorrentFile(bytes) => torrent_info_hash(bytes),
+            AddSource::Url(link) => Magnet::parse(link).ok()?.info_hash,
+        }
+    }
+
+    /// Returns whether it is a `.torrent` file in memory, and not a link.
+    pub(crate) fn is_file(&self) -> bool {
+        self.kind == SourceKind::File
     }
 
     /// Returns a label until the server reports the name: the path, or the name or info hash of a

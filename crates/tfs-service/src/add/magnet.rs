@@ -1,6 +1,7 @@
 //! Parses magnet links, as far as needed to find errors early and to show a name.
 
 use url::Url;
+use vfs_core::InfoHash;
 
 /// Maximum length of a name that is shown. Names of torrents are file names.
 const NAME_CHARS_MAX: usize = 255;
@@ -35,6 +36,8 @@ pub enum MagnetFault {
 pub(super) struct Magnet {
     /// Its name, or else its info hash. Untrusted data.
     pub(super) name: String,
+    /// Its info hash, unless that is encoded in base 32.
+    pub(super) info_hash: Option<InfoHash>,
 }
 
 impl Magnet {
@@ -65,7 +68,7 @@ impl Magnet {
         if selected > SELECTED_MAX {
             return Err(MagnetFault::TooManySelected);
         }
-        Ok(Self { name: name.unwrap_or(info_hash) })
+        Ok(Self { info_hash: info_hash.parse().ok(), name: name.unwrap_or(info_hash) })
     }
 }
 

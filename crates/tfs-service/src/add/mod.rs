@@ -13,6 +13,7 @@ use rqbit_client::AddOptions;
 use rqbit_client::wire::TorrentDetails;
 use serde::Serialize;
 use tfs_sys::blocking;
+use tokio::time::sleep;
 
 pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
@@ -37,6 +38,15 @@ pub struct AddedRow {
     pub name: Option<String>,
     /// Whether it is new. A torrent that the server already has is not added again.
     pub added: bool,
+}
+
+/// A torrent that a server has now, new or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AddedTorrentName {
+    /// 40 lower-case hexadecimal digits.
+    pub(crate) info_hash: String,
+    /// The torrent's name.
+    pub(crate) name: Option<String>,
 }
 
 /// Handling of files that already exist at the torrent's paths.
@@ -119,4 +129,45 @@ pub(crate) async fn add_beside(
         name: details.name,
         added: is_new,
     })
+}
+
+/// Attempts of [`add_new`] whose answer is about another torrent.
+const MISTAKEN_ATTEMPTS_MAX: u32 = 10;
+
+/// Pause after such an attempt: rqbit has stored the other torrent by then.
+const MISTAKEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Adds a torrent with one request, as [`add`] with [`Existing::Refuse`], and without the list that
+/// shows whether it is new: for ten thousand torrents in a row.
+///
+/// Of two torrents that clients add at the same time, rqbit may add one, and answer both requests
+/// with it (docs/dev/upstream.md). So the info hash of the answer is checked, and the request is
+/// repeated.
+///
+/// # Errors
+/// As [`add`].
+///
+/// # Cancel safety
+/// As [`add`].
+pub(crate) async fn add_new(
+    server: &RqbitServer,
+    torrent: &PreparedTorrent,
+    time_max: Duration,
+) -> Result<AddedTorrentName, AddError> {
+    let options = AddOptions { timeout: Some(time_max), ..AddOptions::default() };
+    let wanted = torrent.info_hash();
+    for _ in 0..MISTAKEN_ATTEMPTS_MAX {
+        let added = server.client().add_torrent(torrent.source(), &options).await;
+        let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
+        let details = added.map_err(failed)?.details;
+        if wanted.is_none_or(|wanted| wanted == details.info_hash) {
+            let info_hash = details.info_hash.to_string();
+            return Ok(AddedTorrentName { info_hash, name: details.name });
+        }
+        let answer = details.info_hash;
+        tracing::debug!(?wanted, %answer, "the server has mistaken a torrent for another");
+        sleep(MISTAKEN_PAUSE).await;
+    }
+    let reason = "the server mistakes it for another torrent; try again".to_owned();
+    Err(torrent.failed(AddFault::Refused { reason }))
 }

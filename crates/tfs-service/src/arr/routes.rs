@@ -132,7 +132,7 @@ impl ArrRoutes {
                 PreparedTorrent::of_link(link)
             }
             // An address would make the server fetch what any program of this machine wants.
-            Ok(_) | Err(_) => PreparedTorrent::of_file(label, body.to_vec()),
+            Ok(_) | Err(_) => PreparedTorrent::of_bytes(label, &body),
         };
         let torrent = torrent.map_err(|error| ArrFailure::of_add(&error))?;
         let added = add(server, &torrent, Existing::Use, RESOLVE_TIME_DEFAULT).await;

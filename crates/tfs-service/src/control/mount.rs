@@ -30,6 +30,7 @@ use super::controlled::ControlTarget;
 use super::ending::Ending;
 use super::presence::{MountPresence, place_info};
 use crate::discovery::with_root_cause;
+use crate::drop::DropService;
 use crate::preload::preload;
 use crate::status::{MountInfo, status_of};
 use crate::tags::MountTags;
@@ -49,6 +50,8 @@ pub(crate) struct MountControl<S> {
     refresher: Refresher,
     ending: Ending,
     tags: Arc<MountTags>,
+    /// The drop folder; dangling without one.
+    drop: Weak<DropService>,
 }
 
 impl<S: TorrentSource> MountControl<S> {
@@ -68,12 +71,18 @@ impl<S: TorrentSource> MountControl<S> {
             refresher,
             ending,
             tags: Arc::new(MountTags::new(None)),
+            drop: Weak::new(),
         }
     }
 
     /// Sets the tags that the mount shows.
     pub(crate) fn with_tags(self, tags: Arc<MountTags>) -> Self {
         Self { tags, ..self }
+    }
+
+    /// Sets the drop folder, which is unmounted before the mount.
+    pub(crate) fn with_drop(self, drop: Option<&Arc<DropService>>) -> Self {
+        Self { drop: drop.map(Arc::downgrade).unwrap_or_default(), ..self }
     }
 
     fn vfs(&self) -> Result<Arc<Vfs<S>>, FailureBody> {
@@ -151,10 +160,19 @@ impl<S: TorrentSource> MountControl<S> {
         }
     }
 
+    /// Unmounts the drop folder and then the mount. If the mount stays, so does the folder.
     async fn unmount_by_path(&self, how: Unmount) -> Result<(), FailureBody> {
         self.check_is_on_top()?;
+        let folder = self.drop.upgrade();
+        if let Some(folder) = &folder {
+            folder.unmount(how).await.map_err(unmount_failure)?;
+        }
         let path = self.path.clone();
-        blocking(move || unmount(&path, how)).await.map_err(unmount_failure)
+        let unmounted = blocking(move || unmount(&path, how)).await;
+        if let (Err(_), Some(folder)) = (&unmounted, &folder) {
+            folder.mount_again().await;
+        }
+        unmounted.map_err(unmount_failure)
     }
 }
 

@@ -294,6 +294,7 @@ impl<S: TorrentSource> Discovery<S> {
         listing: Vec<TorrentSummary>,
         options: &PollOptions,
     ) {
+        self.watch.on_listing();
         self.has_moved = false;
         self.failed = failed(&listing).collect();
         let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;

@@ -60,7 +60,9 @@ fn assess_mount_point(path: &Path, site: Site) -> CheckResult {
             finding.fix(format!("tfs unmount {shown}"))
         }
         MountpointError::Permission { .. } => finding.fix(format!("sudo chown \"$USER\" {shown}")),
-        MountpointError::NotDirectory { .. } | MountpointError::System { .. } => finding,
+        MountpointError::NotDirectory { .. }
+        | MountpointError::Overlap { .. }
+        | MountpointError::System { .. } => finding,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fuse_adapter::SecurityContext;
 use tfs_config::{
-    ChosenServer, DiskUsageMode, Loaded, MetadataSection, MissingData, MissingError, MountLayout,
-    MountRoot, MountSection, PassthroughMode, Problem, Settings, TimesMode,
+    ChosenServer, DiskUsageMode, DropRemoval, Loaded, MetadataSection, MissingData, MissingError,
+    MountLayout, MountRoot, MountSection, PassthroughMode, Problem, Settings, TimesMode,
 };
 use tfs_sys::cgroup::memory_limit_bytes;
 use vfs_core::{RootContents, RootLayout, TorrentTime};
@@ -13,7 +13,8 @@ use vfs_core::{RootContents, RootLayout, TorrentTime};
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
 use crate::{
-    AttrOptions, DiskUsage, MissingErrno, MissingPolicy, PollIntervals, PreloadSettings, ReadPolicy,
+    AttrOptions, DiskUsage, DropSettings, MissingErrno, MissingPolicy, PollIntervals,
+    PreloadSettings, ReadPolicy, RemovalPolicy,
 };
 
 /// Bytes in a KiB.
@@ -96,6 +97,15 @@ impl MountSettings {
                 head_bytes: preload.head_bytes,
                 tail_bytes: preload.tail_bytes,
             },
+            drop: mount.drop.as_ref().map(|path| DropSettings {
+                path: path.clone(),
+                removal: match mount.drop_remove {
+                    DropRemoval::Off => RemovalPolicy::Off,
+                    DropRemoval::Forget => RemovalPolicy::Forget,
+                },
+                gid: mount.drop_gid,
+                may_fetch: mount.allow_urls,
+            }),
         }
     }
 }

@@ -39,6 +39,7 @@ pub use self::start::{ServerDown, ServerDownCause};
 use crate::AddError;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
+use crate::drop::{DropParts, DropService, DropSettings};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::tags::MountTags;
@@ -103,6 +104,8 @@ pub struct MountSettings {
     pub state_dir: Option<PathBuf>,
     /// Files to preload when their torrent appears.
     pub preload: PreloadSettings,
+    /// The drop folder, if there is to be one.
+    pub drop: Option<DropSettings>,
 }
 
 /// Why a mount did not start. Everything that was started has been undone.
@@ -162,6 +165,8 @@ impl From<MountError> for StartError {
 /// cleanly.
 #[derive(Debug)]
 pub struct RunningMount {
+    /// Before the mount, which is to be detached after it.
+    drop: Option<Arc<DropService>>,
     mount: FuseMount,
     vfs: Arc<Vfs<RqbitSource>>,
     about: MountInfo,
@@ -212,20 +217,7 @@ impl RunningMount {
     ) -> Result<Self, StartError> {
         let kernel_timeout = KernelTimeout::of_this_machine();
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
-        let MountSettings { mountpoint, allow_non_empty, .. } = &settings;
-        let path = blocking({
-            let mountpoint = mountpoint.clone();
-            let allow_non_empty = *allow_non_empty;
-            move || {
-                check_mountpoint(&mountpoint, allow_non_empty)?;
-                Ok::<_, MountpointError>(locate(&mountpoint).unwrap_or(mountpoint))
-            }
-        })
-        .await?;
-        #[cfg(feature = "embedded")]
-        if settings.servers.iter().any(MountServer::is_embedded) {
-            blocking(fuse_adapter::check_fuse).await?;
-        }
+        let path = check_places(&settings).await?;
         let mut connections = connect(&settings, mounts).await?;
         let budget_warnings = connections.iter_mut().flat_map(ConnectedServer::take_warnings);
         let budget_warnings = budget_warnings.collect();
@@ -257,14 +249,17 @@ impl RunningMount {
         let magnets = magnets.collect();
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
+        let (mount, drop) = start_drop(mount, &settings, &servers, &about, &refresher).await?;
         let control =
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
-                .with_tags(tags);
+                .with_tags(tags)
+                .with_drop(drop.as_ref());
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
             server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)
         });
         Ok(Self {
+            drop,
             mount,
             vfs,
             about,
@@ -386,6 +381,9 @@ impl RunningMount {
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
         drop((self.preloads, self.listed));
+        if let Some(folder) = self.drop.take() {
+            folder.stop().await;
+        }
         let ended = self.mount.unmount().await;
         let Counters { total: reads, bitfield_requests, bytes_unused, breaker, .. } =
             self.vfs.counters();
@@ -435,6 +433,65 @@ async fn add_files(
             // The error of the torrent is more useful than an error of the unmount.
             drop(mount.unmount().await);
             Err(error)
+        }
+    }
+}
+
+/// Checks the mount points, before anything is started. Returns that of the library, without
+/// symbolic links.
+async fn check_places(settings: &MountSettings) -> Result<PathBuf, StartError> {
+    let (mountpoint, allow_non_empty) = (settings.mountpoint.clone(), settings.allow_non_empty);
+    let folder = settings.drop.as_ref().map(|folder| folder.path.clone());
+    let path = blocking(move || {
+        check_mountpoint(&mountpoint, allow_non_empty)?;
+        let library = locate(&mountpoint).unwrap_or(mountpoint);
+        if let Some(folder) = folder {
+            check_mountpoint(&folder, false)?;
+            let path = locate(&folder).unwrap_or(folder);
+            if path.starts_with(&library) || library.starts_with(&path) {
+                return Err(MountpointError::Overlap { path, library });
+            }
+        }
+        Ok::<_, MountpointError>(library)
+    })
+    .await?;
+    #[cfg(feature = "embedded")]
+    if settings.servers.iter().any(MountServer::is_embedded) {
+        blocking(fuse_adapter::check_fuse).await?;
+    }
+    Ok(path)
+}
+
+/// Mounts the drop folder of a mount, if there is to be one. If that fails, the mount is undone.
+fn start_drop(
+    mount: FuseMount,
+    settings: &MountSettings,
+    servers: &[Starting],
+    about: &MountInfo,
+    refresher: &Refresher,
+) -> impl Future<Output = Result<(FuseMount, Option<Arc<DropService>>), StartError>> + Send + use<>
+{
+    let state_dir = settings.state_dir.clone().or_else(user_state_dir);
+    let opening = servers.iter().map(|server| server.drop_server(state_dir.as_deref()));
+    let opening: Vec<_> = opening.collect();
+    let (settings, watch, refresher) =
+        (settings.drop.clone(), about.drop.clone(), refresher.clone());
+    async move {
+        let Some(settings) = settings else { return Ok((mount, None)) };
+        let (servers, library) = (join_all(opening).await, mount.mountpoint().to_owned());
+        let parts = DropParts { settings, servers, library, refresher };
+        match DropService::start(parts).await {
+            Ok(service) => {
+                let service = Arc::new(service);
+                let watched = Arc::downgrade(&service);
+                watch.set(move || Some(watched.upgrade()?.status()));
+                Ok((mount, Some(service)))
+            }
+            Err(error) => {
+                // The error of the folder is more useful than an error of the unmount.
+                drop(mount.unmount().await);
+                Err(error.into())
+            }
         }
     }
 }

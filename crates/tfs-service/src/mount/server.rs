@@ -7,7 +7,7 @@ use std::time::Duration;
 use rqbit_source::{LocalPaths, RqbitSource};
 use tfs_api::wire::shown;
 use tfs_config::ServerSettings;
-use tfs_state::{KnownTree, ServerIdentity, ServerState};
+use tfs_state::{KnownTree, ServerIdentity, ServerState, drops_dir};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tokio::sync::{Notify, mpsc};
@@ -23,6 +23,7 @@ use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
+use crate::drop::{DropServer, Spool};
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
 #[cfg(feature = "embedded")]
@@ -73,8 +74,10 @@ pub(crate) struct ConnectedServer {
 #[derive(Debug)]
 pub(crate) struct Starting {
     id: ServerId,
+    name: String,
     server: RqbitServer,
     choice: ServerChoice,
+    watch: ServerWatch,
     discovery: Discovery<RqbitSource>,
     known: KnownTree,
     state: Option<ServerState>,
@@ -223,8 +226,10 @@ impl ConnectedServer {
         discovery.remember(&self.known);
         Starting {
             id,
+            name: self.about.name,
             server: self.server,
             choice: self.choice,
+            watch: self.about.watch,
             discovery,
             known: self.known,
             state: self.state,
@@ -286,6 +291,37 @@ impl Starting {
             add(&self.server, torrent, Existing::UseOfSameLength, RESOLVE_TIME_DEFAULT).await?;
         }
         first_look(&self.server, &mut self.discovery, time_max).await
+    }
+
+    /// Returns the server for a drop folder. Without a directory for drops that wait, the folder
+    /// takes only what the server answers.
+    pub(crate) fn drop_server(
+        &self,
+        state_dir: Option<&Path>,
+    ) -> impl Future<Output = DropServer> + Send + use<> {
+        let is_embedded = match self.choice {
+            ServerChoice::Remote(_) => false,
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(_) => true,
+        };
+        let url = self.server.client().base_url();
+        let dirs = state_dir.map(|state_dir| {
+            (state_dir.to_owned(), drops_dir(state_dir, &identity(&self.choice, url)))
+        });
+        let (name, server, watch) = (self.name.clone(), self.server.clone(), self.watch.clone());
+        async move {
+            let spool = match dirs {
+                Some((state_dir, dir)) => {
+                    let opened = blocking(move || Spool::open(&state_dir, dir)).await;
+                    let opened = opened.inspect_err(|error| {
+                        tracing::warn!(%error, "drops cannot wait for their server");
+                    });
+                    opened.ok()
+                }
+                None => None,
+            };
+            DropServer::new(name, server, is_embedded, watch, spool)
+        }
     }
 
     /// Returns the names of the magnet links that are being resolved.
@@ -388,12 +424,7 @@ async fn open_state(
         tracing::warn!("the user has no home directory; the last known tree is not saved");
         return None;
     };
-    let identity = match server {
-        ServerChoice::Remote(_) => ServerIdentity::of_url(url),
-        #[cfg(feature = "embedded")]
-        ServerChoice::Embedded(inside) => ServerIdentity::of_dir(&inside.dir),
-    };
-    match ServerState::open(&dir, identity).await {
+    match ServerState::open(&dir, identity(server, url)).await {
         Ok(opened) => Some(opened),
         Err(error) => {
             let dir = dir.display();
@@ -401,5 +432,14 @@ async fn open_state(
                 "continuing without state: the last known tree is not saved");
             None
         }
+    }
+}
+
+/// Returns the identity of a server's state.
+fn identity(server: &ServerChoice, url: &BaseUrl) -> ServerIdentity {
+    match server {
+        ServerChoice::Remote(_) => ServerIdentity::of_url(url),
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(inside) => ServerIdentity::of_dir(&inside.dir),
     }
 }

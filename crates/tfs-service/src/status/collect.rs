@@ -78,6 +78,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         process: process_usage(&about.runtime),
         preloads: about.preloads.totals(),
         intake: about.intake.status(),
+        drop: about.drop.status(),
     };
     status.trouble = status.find_trouble();
     status

@@ -53,17 +53,35 @@ mod tests {
 
     use std::time::Instant;
 
-    use super::super::info::ServerDescription;
+    use super::super::info::{DropWatch, ServerDescription};
     use super::super::watch::ServerWatch;
     use super::*;
     use crate::intake::{FolderReport, Intake};
     use crate::preload::Preloads;
-    use tfs_api::status::{DiscoveryStatus, FailedStatus, NamedTorrent, WatchFolderStatus};
+    use tfs_api::status::{
+        DiscoveryStatus, DropStatus, FailedStatus, NamedTorrent, WatchFolderStatus,
+    };
 
     struct Fixture {
         vfs: Arc<Vfs<FakeSource>>,
         watch: ServerWatch,
         _folder: FolderReport,
+    }
+
+    fn drop_status() -> DropStatus {
+        DropStatus {
+            path: "/srv/add".to_owned(),
+            mounted: true,
+            torrents: 1,
+            writing: 0,
+            sending: 0,
+            waiting: 0,
+            incomplete: 0,
+            errors: 0,
+            added: 1,
+            refused: 0,
+            files: Vec::new(),
+        }
     }
 
     impl Fixture {
@@ -87,7 +105,9 @@ mod tests {
                 preloads: Preloads::default(),
                 intake: Intake::default(),
                 kernel: Arc::default(),
+                drop: DropWatch::default(),
             };
+            about.drop.set(|| Some(drop_status()));
             let vfs = Arc::new_cyclic(|vfs| {
                 let files = control_files(vfs, &about);
                 Vfs::new(Arc::new(source), VfsConfig::default()).with_control_files(files)

@@ -1,10 +1,12 @@
 //! The parts of a mount that its status is collected from.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use fuse_adapter::KernelHandle;
+use tfs_api::status::DropStatus;
 use tfs_api::wire::ServerAccess;
 use tfs_sys::clock::now;
 use tokio::runtime::Handle;
@@ -32,6 +34,33 @@ pub(crate) struct MountInfo {
     pub(crate) intake: Intake,
     /// Handle to the kernel's side, set once it is mounted.
     pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
+    /// Source of the status of the drop folder.
+    pub(crate) drop: DropWatch,
+}
+
+/// Source of the status of a drop folder, set once it is mounted. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct DropWatch(Arc<OnceLock<DropStatusSource>>);
+
+type DropStatusSource = Box<dyn Fn() -> Option<DropStatus> + Send + Sync>;
+
+impl fmt::Debug for DropWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DropWatch").finish_non_exhaustive()
+    }
+}
+
+impl DropWatch {
+    /// Sets the source, once. It must not block.
+    pub(crate) fn set(&self, source: impl Fn() -> Option<DropStatus> + Send + Sync + 'static) {
+        // The cell is empty: a mount has one drop folder.
+        drop(self.0.set(Box::new(source)));
+    }
+
+    /// Returns the status, if there is a drop folder.
+    pub(crate) fn status(&self) -> Option<DropStatus> {
+        self.0.get()?()
+    }
 }
 
 /// Constant properties of a server of a mount, and its last known state.
@@ -64,6 +93,7 @@ impl MountInfo {
             preloads: Preloads::default(),
             intake,
             kernel: Arc::default(),
+            drop: DropWatch::default(),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use tfs_api::status::{BreakerStatus, IntakeStatus, ServerStatus, StatusReport};
+use tfs_api::status::{BreakerStatus, DropStatus, IntakeStatus, ServerStatus, StatusReport};
 
 /// Type of a metric.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +108,9 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
     ] {
         add(MetricKind::Gauge, name, labels, help, value);
     }
+    if let Some(folder) = &status.drop {
+        add_drop(folder, labels, &mut add);
+    }
     servers.iter().for_each(|server| add_server(server, of_mount, &mut add));
     for (name, help, value) in of_process(status) {
         if let Some(value) = value {
@@ -147,6 +150,28 @@ fn of_process(status: &StatusReport) -> [(&'static str, &'static str, Option<u64
         ("threads", "Threads of the process.", process.threads),
         ("open_fds", "Open file descriptors of the process.", process.descriptors),
     ]
+}
+
+/// Adds the samples of a drop folder.
+fn add_drop(
+    folder: &DropStatus,
+    labels: &str,
+    add: &mut impl FnMut(MetricKind, &'static str, &str, &'static str, u64),
+) {
+    for (name, help, value) in [
+        ("drop_mounted", "Whether the drop folder is mounted.", u64::from(folder.mounted)),
+        ("drop_waiting", "Dropped files that wait for a server.", folder.waiting as u64),
+        ("drop_incomplete", "Dropped files that were left incomplete.", folder.incomplete as u64),
+        ("drop_errors", "Files with a reason in the drop folder.", folder.errors as u64),
+    ] {
+        add(MetricKind::Gauge, name, labels, help, value);
+    }
+    for (name, help, value) in [
+        ("drop_added_total", "Torrents that the drop folder added.", folder.added),
+        ("drop_refused_total", "Dropped files that were refused.", folder.refused),
+    ] {
+        add(MetricKind::Counter, name, labels, help, value);
+    }
 }
 
 /// Adds the samples of a server, with its name as a label.

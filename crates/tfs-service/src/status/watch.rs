@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tfs_api::status::DiscoveryStatus;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Results of the last requests to a server. Clones share them.
@@ -15,6 +16,8 @@ pub(crate) struct ServerWatch {
     times: Arc<Mutex<Times>>,
     /// Protects the last status of discovery; held for one read or replacement.
     discovery: Arc<Mutex<DiscoveryStatus>>,
+    /// Notified of each whole listing: the set of torrents may have changed.
+    listed: Arc<Notify>,
 }
 
 /// Whether the last request for the server's torrents succeeded.
@@ -67,6 +70,19 @@ impl ServerWatch {
         let Times { asked_at, listed_at } = *self.times();
         let elapsed = |at: Instant| at.elapsed();
         Ages { list: listed_at.map(elapsed), request: asked_at.map(elapsed) }
+    }
+
+    /// Records that a whole listing came, and not only changes of known torrents.
+    pub(crate) fn on_listing(&self) {
+        self.listed.notify_one();
+    }
+
+    /// Resolves when a whole listing came since the last call. For one caller.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn listed(&self) {
+        self.listed.notified().await;
     }
 
     /// Replaces the status of discovery.

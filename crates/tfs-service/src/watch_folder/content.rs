@@ -66,7 +66,7 @@ impl WatchKind {
             return WatchContent::Empty;
         }
         if self == Self::Torrent {
-            return match PreparedTorrent::of_file(label.to_owned(), bytes) {
+            return match PreparedTorrent::of_bytes(label.to_owned(), &bytes.into()) {
                 Ok(torrent) => WatchContent::Torrents(vec![torrent]),
                 Err(error) => WatchContent::Unusable(error.fault.to_string()),
             };

@@ -1,0 +1,18 @@
+//! Settings of a drop folder.
+
+use std::path::PathBuf;
+
+use tfs_drop::RemovalPolicy;
+
+/// Settings of the drop folder of a mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropSettings {
+    /// The mount point, an absolute path.
+    pub path: PathBuf,
+    /// What an unlink of a torrent's file does.
+    pub removal: RemovalPolicy,
+    /// A group whose members may use the folder besides the user who mounts.
+    pub gid: Option<u32>,
+    /// Whether a file may name an address that the server fetches.
+    pub may_fetch: bool,
+}
