@@ -23,6 +23,7 @@ mod discovery;
 mod disk_usage;
 mod doctor;
 mod down;
+mod drop_folder;
 mod elsewhere;
 mod embedded;
 mod errors;
