@@ -124,6 +124,8 @@ pub struct DropMountOptions {
     pub fs_name: FsName,
     /// A group whose members may use the folder besides the user who mounts.
     pub gid: Option<u32>,
+    /// Whether a non-empty directory may be mounted over.
+    pub allow_non_empty: bool,
 }
 
 impl DropMountOptions {
@@ -288,7 +290,8 @@ mod tests {
 
     #[test]
     fn a_drop_folder_is_writable_and_open_to_a_group_only() {
-        let mut options = DropMountOptions { fs_name: FsName::new("/mnt/t"), gid: None };
+        let mut options =
+            DropMountOptions { fs_name: FsName::new("/mnt/t"), gid: None, allow_non_empty: false };
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         let ids = format!("rootmode=40000,user_id={uid},group_id={gid}");
         let data = format!("fd=7,{ids},default_permissions,subtype=tfs-drop");

@@ -221,14 +221,19 @@ pub fn own_mountpoints() -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Returns the paths of the drop folders that this user has mounted, also of dead ones.
+/// Returns the paths of the drop folders that this user has mounted and whose libraries are gone,
+/// also of dead ones. An unmount of a library includes its folder.
 ///
 /// # Errors
 /// If the mount table cannot be read.
 pub fn own_drop_folders() -> io::Result<Vec<PathBuf>> {
     let us = geteuid().as_raw();
     let table = MountTable::read()?;
+    let has_library = |entry: &&MountEntry| {
+        table.tfs().any(|library| library.mount_point.as_os_str() == entry.source)
+    };
     let own = table.drops().filter(|entry| entry.user_id == Some(us));
+    let own = own.filter(|entry| !has_library(entry));
     Ok(own.map(|entry| entry.mount_point.clone()).collect())
 }
 

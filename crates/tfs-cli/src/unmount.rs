@@ -26,7 +26,7 @@ pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
     };
     let failed = paths.iter().filter_map(|path| unmount(path, how).err());
     let mut codes: Vec<_> = failed.map(|error| report(&error)).collect();
-    // Those of the mounts are gone by now: what is left has lost its mount.
+    // The folders of the mounts are gone with them: these have lost their mount.
     let left = match args.all {
         true => own_drop_folders().wrap_err("cannot read the mount table")?,
         false => Vec::new(),

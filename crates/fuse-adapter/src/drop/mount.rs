@@ -39,7 +39,7 @@ pub fn mount_drop(
     mountpoint: &Path,
     options: &DropMountOptions,
 ) -> Result<DropMount, MountError> {
-    check_mountpoint(mountpoint, false)?;
+    check_mountpoint(mountpoint, options.allow_non_empty)?;
     let path = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mount { path: mountpoint.to_owned(), source })?;

@@ -340,6 +340,11 @@ fn a_listing_from_before_an_addition_does_not_remove_it() {
     stage.pass(1);
     stage.list(&[], stage.now);
     stage.check(&expect![""]);
+    // A server that restarts has it again, and so it has its name again.
+    stage.list(&[("ab", "A")], stage.now);
+    stage.check(&expect![[r#"
+        a.torrent torrent 0
+    "#]]);
 }
 
 #[test]

@@ -11,6 +11,9 @@ use super::{DropFolder, DropPlace};
 /// The end of the names of torrents.
 const END: &str = ".torrent";
 
+/// Number of names that are kept for torrents that are gone, besides one for each that is shown.
+const SPARE_NAMES: usize = 10_000;
+
 /// Digits of an info hash that distinguish equal names.
 const MARK_DIGITS: usize = 8;
 
@@ -78,10 +81,8 @@ impl DropFolder {
         let gone: Vec<_> = gone.map(|(hash, _)| *hash).collect();
         for info_hash in gone {
             self.hide(server, info_hash, now);
-            if let Some(names) = self.names.get_mut(server) {
-                self.has_new_names |= names.remove(&info_hash).is_some();
-            }
         }
+        self.prune_names(server);
         let forgotten = self.forgotten.get(server).cloned().unwrap_or_default();
         for torrent in listing {
             let is_shown =
@@ -93,6 +94,19 @@ impl DropFolder {
         }
         if let Some(forgotten) = self.forgotten.get_mut(server) {
             forgotten.retain(|_, at| *at >= asked_at);
+        }
+    }
+
+    /// Drops names of torrents that are gone, if there are many. A few are kept: a server that
+    /// restarts may list no torrents for a moment.
+    fn prune_names(&mut self, server: usize) {
+        let (Some(names), Some(shown)) = (self.names.get_mut(server), self.shown.get(server))
+        else {
+            return;
+        };
+        if names.len() > shown.len().saturating_mul(2).saturating_add(SPARE_NAMES) {
+            names.retain(|info_hash, _| shown.contains_key(info_hash));
+            self.has_new_names = true;
         }
     }
 

@@ -35,6 +35,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long a change of torrents waits for more of them before the mount and the folder follow.
 const COALESCE_TIME: Duration = Duration::from_millis(300);
 
+/// Pause after a poll, as a multiple of its time. So polls take a tenth of the time while files are
+/// added in a row: a list of ten thousand torrents takes a tenth of a second.
+const PAUSE_FACTOR: u32 = 10;
+
+/// Maximum pause after a poll.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// Interval of listings without any sign of a change, and of new attempts at sizes.
 const LIST_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -87,6 +94,7 @@ impl DropService {
         let options = DropMountOptions {
             fs_name: FsName::new(&library.to_string_lossy()),
             gid: settings.gid,
+            allow_non_empty: settings.allow_non_empty,
         };
         let mounted = mount(&folder, clock, &settings.path, &options).await?;
         let path = mounted.mountpoint().to_owned();
@@ -229,7 +237,7 @@ async fn restore(
 async fn list(link: DropLink, folder: Arc<SharedFolder>, index: usize) {
     let Some(server) = link.state().servers.get(index) else { return };
     loop {
-        let asked_at = link.state().clock.now();
+        let (asked_at, began) = (link.state().clock.now(), Instant::now());
         match server.server.client().torrents().await {
             Ok(torrents) => {
                 let listing = torrents.into_iter().filter(|it| it.total_pieces != Some(0));
@@ -242,6 +250,7 @@ async fn list(link: DropLink, folder: Arc<SharedFolder>, index: usize) {
             }
             Err(error) => tracing::debug!(server = server.name, %error, "no list of torrents"),
         }
+        let pause = pause_after(began);
         let next_at = Instant::now() + LIST_INTERVAL;
         tokio::select! {
             () = server.watch.listed() => {}
@@ -250,8 +259,13 @@ async fn list(link: DropLink, folder: Arc<SharedFolder>, index: usize) {
                 tokio::time::sleep_until(next_at).await;
             } => {}
         }
-        sleep(COALESCE_TIME).await;
+        sleep(pause).await;
     }
+}
+
+/// Returns how long to wait for further changes, after a poll that began then.
+fn pause_after(began: Instant) -> Duration {
+    began.elapsed().saturating_mul(PAUSE_FACTOR).clamp(COALESCE_TIME, PAUSE_MAX)
 }
 
 /// Requests the metadata of all torrents whose size is not known.
@@ -276,11 +290,14 @@ async fn find_sizes(server: &DropServer, folder: &SharedFolder, index: usize) {
 
 /// Makes the library show what the folder has changed.
 async fn refresh(link: DropLink, refresher: Refresher) {
+    let mut pause = COALESCE_TIME;
     loop {
         link.state().moved.notified().await;
-        sleep(COALESCE_TIME).await;
+        sleep(pause).await;
+        let began = Instant::now();
         let polls = refresher.poll_with(false, &link.take_removed()).await;
         let failed = polls.iter().filter(|poll| poll.is_err()).count();
+        pause = pause_after(began);
         tracing::debug!(failed, "polled the servers after a change by the drop folder");
     }
 }

@@ -9,6 +9,8 @@ use tfs_drop::RemovalPolicy;
 pub struct DropSettings {
     /// The mount point, an absolute path.
     pub path: PathBuf,
+    /// Whether the mount point may be a directory that is not empty.
+    pub allow_non_empty: bool,
     /// What an unlink of a torrent's file does.
     pub removal: RemovalPolicy,
     /// A group whose members may use the folder besides the user who mounts.

@@ -446,7 +446,7 @@ async fn check_places(settings: &MountSettings) -> Result<PathBuf, StartError> {
         check_mountpoint(&mountpoint, allow_non_empty)?;
         let library = locate(&mountpoint).unwrap_or(mountpoint);
         if let Some(folder) = folder {
-            check_mountpoint(&folder, false)?;
+            check_mountpoint(&folder, allow_non_empty)?;
             let path = locate(&folder).unwrap_or(folder);
             if path.starts_with(&library) || library.starts_with(&path) {
                 return Err(MountpointError::Overlap { path, library });
