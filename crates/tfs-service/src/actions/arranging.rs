@@ -6,7 +6,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use rqbit_source::RqbitSource;
 use serde::Serialize;
-use tfs_state::{KnownTree, ServerIdentity, read_known, user_state_dir};
+use tfs_state::{KnownTree, ServerIdentity, TagStore, TagTable, read_known, user_state_dir};
+use tfs_sys::blocking;
 use tfs_sys::clock::now;
 use tfs_views::{ExplainedPlace, SkippedView, TorrentKind, ViewRules};
 use vfs_core::{
@@ -80,6 +81,7 @@ struct FoundTorrent {
     details: TorrentDetails,
     servers: Vec<String>,
     added_at: i64,
+    tags: Vec<String>,
     /// The files that a server downloads; `None` if all, or if it is unknown.
     selected: Option<vfs_core::Bitfield>,
 }
@@ -95,6 +97,7 @@ pub async fn arrange_torrents(
 ) -> Result<ArrangedRows, SourceError> {
     let mut found: HashMap<InfoHash, FoundTorrent> = HashMap::new();
     let mut unresolved_count = 0;
+    let tags = known_tags().await;
     for (name, server) in servers {
         // No bytes are read, so one stream is enough.
         let source = RqbitSource::new(server.client().clone(), 1);
@@ -126,7 +129,8 @@ pub async fn arrange_torrents(
             let added_at = known.first_seen.get(&hash).copied().unwrap_or_else(now);
             let selected = known.selected.remove(&hash);
             let servers = vec![name.clone()];
-            found.insert(hash, FoundTorrent { details, servers, added_at, selected });
+            let tags = tags.of(hash);
+            found.insert(hash, FoundTorrent { details, servers, added_at, tags, selected });
         }
     }
     let mut rows: Vec<_> = found.values().map(|torrent| torrent.row(rules)).collect();
@@ -164,6 +168,18 @@ async fn known_tree(identity: ServerIdentity) -> KnownTree {
     }
 }
 
+/// Returns the tags of all torrents, as far as the state directory can be read.
+async fn known_tags() -> TagTable {
+    let Some(dir) = user_state_dir() else { return TagTable::default() };
+    match blocking(move || TagStore::in_dir(&dir).load()).await {
+        Ok(tags) => tags,
+        Err(error) => {
+            tracing::warn!(%error, "the tags are not read");
+            TagTable::default()
+        }
+    }
+}
+
 /// What the state directory has, by torrent.
 struct KnownDetails {
     details: HashMap<InfoHash, TorrentDetails>,
@@ -185,7 +201,7 @@ impl KnownDetails {
 
 impl FoundTorrent {
     fn row(&self, rules: &ViewRules) -> ArrangedRow {
-        let Self { details, servers, added_at, selected } = self;
+        let Self { details, servers, added_at, tags, selected } = self;
         let path = |path: &[String]| match details.layout {
             Layout::SingleFile => escape(&details.name),
             Layout::Directory => path.iter().map(|part| escape(part)).collect::<Vec<_>>().join("/"),
@@ -209,7 +225,7 @@ impl FoundTorrent {
             files: files.collect(),
             servers: servers.iter().map(String::as_str).collect(),
             added_at: *added_at,
-            tags: &[],
+            tags,
         };
         row(&torrent, Some(details.info_hash), rules)
     }
