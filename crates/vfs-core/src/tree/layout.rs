@@ -22,7 +22,7 @@ const CLOCK_MIN: i64 = 1_767_225_600;
 pub(crate) struct TorrentTree {
     key: TorrentKey,
     place: LayoutPlace,
-    facts: Arc<TorrentFacts>,
+    facts: Arc<LayoutFacts>,
     nodes: Arc<LayoutNodes>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct LayoutPlace {
 
 /// What all layouts of a torrent have in common.
 #[derive(Debug, Clone)]
-struct TorrentFacts {
+struct LayoutFacts {
     /// Prefix of the identities of all nodes.
     top: NodeIdentity,
     /// The same without the server, for views.
@@ -110,7 +110,7 @@ impl TorrentTree {
         Self {
             key: TorrentKey { folder, info_hash: details.info_hash },
             place: LayoutPlace { view: None, raw_name, is_renamed: false, is_flat: false },
-            facts: Arc::new(TorrentFacts {
+            facts: Arc::new(LayoutFacts {
                 top,
                 plain_top,
                 is_shown,
@@ -145,7 +145,7 @@ impl TorrentTree {
 
     /// Returns the identities of its top, if that is a directory.
     pub(super) fn top_identity(&self) -> TopIdentity {
-        let TorrentFacts { top, plain_top, .. } = *self.facts;
+        let LayoutFacts { top, plain_top, .. } = *self.facts;
         TopIdentity { identity: top, plain_identity: plain_top }
     }
 
@@ -201,7 +201,7 @@ impl TorrentTree {
     }
 
     pub(super) fn identity(&self, idx: NodeIdx) -> NodeIdentity {
-        let TorrentFacts { top, plain_top, .. } = *self.facts;
+        let LayoutFacts { top, plain_top, .. } = *self.facts;
         let view = self.place.view.as_deref();
         let top = if view.is_some() { plain_top } else { top };
         let identity = match self.node(idx).body {

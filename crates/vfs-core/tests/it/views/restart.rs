@@ -59,6 +59,7 @@ fn check(config: VfsConfig, contents: RootContents) {
             info_hash,
             name,
             first_seen: SEEN_AT + at,
+            finished_at: None,
         }));
     }
     let ranges: Vec<_> = remembered

@@ -108,6 +108,9 @@ impl CachingFront {
                 self.held.push(*ino);
             }
         }
+        for node in vfs.known_nodes() {
+            assert_eq!(now.names.get(&(node.parent, node.name)), Some(&node.ino));
+        }
         for listing in &mut self.listings {
             let dir = listing.dir;
             listing.must_come.retain(|name, ino| now.names.get(&(dir, name.clone())) == Some(ino));

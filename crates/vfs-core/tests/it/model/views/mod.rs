@@ -32,7 +32,7 @@ enum ViewOp {
     Date(usize, Index, i64),
 }
 
-struct Library {
+struct ViewedLibrary {
     layout: RootLayout,
     sources: Vec<Arc<FakeSource>>,
     vfs: Vfs<FakeSource>,
@@ -51,7 +51,7 @@ struct Library {
     now: i64,
 }
 
-impl Library {
+impl ViewedLibrary {
     fn new(
         pool: Vec<TorrentDetails>,
         rules: Vec<RandomView>,
@@ -281,7 +281,7 @@ proptest! {
         ops in ops(),
     ) {
         assert_eq!(pool.len(), usize::from(POOL));
-        let mut library = Library::new(pool, views, layout, contents);
+        let mut library = ViewedLibrary::new(pool, views, layout, contents);
         for op in &ops {
             library.step(op);
             library.check();
