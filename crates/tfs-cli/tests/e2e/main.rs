@@ -53,4 +53,5 @@ mod support;
 mod tags;
 mod torrents;
 mod unusual;
+mod views;
 mod watch_folders;
