@@ -178,6 +178,9 @@ fn what_cannot_be_added_is_refused_with_the_reason() {
         it.put("links.magnet", (magnet.clone() + "nonsense\n").as_bytes());
         // The server has no DHT, and the link no tracker.
         it.put("lost.magnet", magnet.as_bytes());
+        // One whose tracker does not answer may be added later.
+        let tracked = format!("{}&tr=http://127.0.0.1:9/announce", magnet.trim_end());
+        it.put("tracked.magnet", tracked.as_bytes());
         it.put("notes.txt", b"not a link\n");
         // A file of the torrent is on the server's disk already.
         fs::write(it.rqbits.swarm.download_dir().join("there"), "12345").unwrap();
@@ -210,8 +213,14 @@ fn what_cannot_be_added_is_refused_with_the_reason() {
         assert!(others.lines().all(|name| left.contains(name)), "{left}");
         assert!(left.contains("notes.txt"), "{left}");
         assert_eq!(it.torrents(), [""; 0]);
-        let status = it.status();
-        assert_eq!((&status["rejected"], &status["waiting"]), (&6.into(), &0.into()), "{status}");
+        let status = until("the last is tried", || {
+            let status = it.status();
+            (status["failed"][0]["name"] == "tracked.magnet").then_some(status)
+        });
+        assert_eq!((&status["rejected"], &status["waiting"]), (&6.into(), &1.into()), "{status}");
+        let why = status["failed"][0]["why"].as_str().unwrap();
+        assert_eq!(why, "no tracker of the link answers, and rqbit's DHT is off");
+        assert!(it.exists("tracked.magnet"));
         let metrics = fs::read_to_string(mounted.path.join(".tfs/metrics")).unwrap();
         let metric = format!(
             "tfs_watch_folder_rejected_total{{dir=\"{}\",server=\"default\"}} 6\n",

@@ -188,6 +188,12 @@ impl PreparedTorrent {
         self.kind == SourceKind::Magnet
     }
 
+    /// Returns whether it is a magnet link with trackers.
+    pub(crate) fn has_trackers(&self) -> bool {
+        let AddSource::Url(link) = &self.source else { return false };
+        self.is_magnet() && ["?tr=", "&tr=", "&tr."].iter().any(|key| link.contains(key))
+    }
+
     pub(super) fn kind(&self) -> SourceKind {
         self.kind
     }
@@ -241,6 +247,8 @@ mod tests {
             format!("Magnet:?xt=urn:btih:{hash}&dn=A+Film&tr=http://t/announce?key=5ecr3t");
         assert_eq!(label(&magnet).await, "A Film");
         assert_eq!(label(&hash).await, hash);
+        let has_trackers = |link: &str| PreparedTorrent::of_link(link).unwrap().has_trackers();
+        assert!(has_trackers(&magnet) && !has_trackers(&format!("magnet:?xt=urn:btih:{hash}")));
         let address = "https://u:5ecr3t@tracker.example/5ecr3t/a.torrent";
         assert_eq!(label(address).await, "the torrent from tracker.example");
         assert_eq!(label("http://").await, "cannot add the torrent at the given address");

@@ -66,7 +66,7 @@ pub(super) async fn send_file(
     before: &[TorrentDetails],
 ) -> Result<(), SendFailure> {
     let added = add_beside(server, torrent, Existing::Refuse, FILE_TIME_MAX, before).await;
-    finish(server, added, options).await
+    finish(server, added, options, false).await
 }
 
 /// Adds the torrents of links. Those of another attempt are on the server already, which is no
@@ -79,7 +79,7 @@ pub(super) async fn send_links(
     let is_only = torrents.len() == 1;
     let sent = torrents.into_iter().map(|torrent| async move {
         let added = add(server, &torrent, Existing::Refuse, LINK_TIME_MAX).await;
-        let sent = finish(server, added, options).await;
+        let sent = finish(server, added, options, torrent.has_trackers()).await;
         sent.map_err(|failure| match is_only {
             true => failure,
             false => failure.with_label(torrent.label()),
@@ -95,8 +95,16 @@ async fn finish(
     server: &RqbitServer,
     added: Result<AddedRow, AddError>,
     options: SendOptions,
+    has_trackers: bool,
 ) -> Result<(), SendFailure> {
-    let row = added.map_err(|AddError { fault, .. }| judge(&fault, options.failures))?;
+    let row = added.map_err(|AddError { fault, .. }| {
+        // rqbit says the same if the trackers do not answer.
+        if has_trackers && matches!(fault, AddFault::NoWayToPeers) {
+            let why = "no tracker of the link answers, and rqbit's DHT is off";
+            return SendFailure::Later(why.to_owned());
+        }
+        judge(&fault, options.failures)
+    })?;
     tracing::info!(
         name = row.name,
         info_hash = row.info_hash,
