@@ -15,6 +15,7 @@
     reason = "this is how a scenario fails and speaks"
 )]
 
+mod arranged;
 mod binary;
 mod cable;
 mod caches;

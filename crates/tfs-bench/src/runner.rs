@@ -8,8 +8,8 @@ use tfs_testkit::isolate;
 
 use crate::figures::{FILE, FigureReport, FigureRow, table};
 use crate::{
-    binary, failover, hostile, memory, middle, opens, restart, scale, scan, search, shared, start,
-    stuck, trap,
+    arranged, binary, failover, hostile, memory, middle, opens, restart, scale, scan, search,
+    shared, start, stuck, trap,
 };
 
 /// The argument before the names.
@@ -26,7 +26,7 @@ struct Scenario {
     run: fn(&mut FigureReport, &Path),
 }
 
-const SCENARIOS: [Scenario; 13] = [
+const SCENARIOS: [Scenario; 14] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
     Scenario { name: "shared", limit: Duration::from_secs(300), run: shared::run },
     Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
@@ -37,6 +37,7 @@ const SCENARIOS: [Scenario; 13] = [
     Scenario { name: "failover", limit: Duration::from_secs(900), run: failover::run },
     Scenario { name: "memory", limit: Duration::from_secs(180), run: memory::run },
     Scenario { name: "scale", limit: Duration::from_secs(600), run: scale::run },
+    Scenario { name: "views", limit: Duration::from_secs(600), run: arranged::run },
     Scenario { name: "search", limit: Duration::from_secs(300), run: search::run },
     Scenario { name: "start", limit: Duration::from_secs(300), run: start::run },
     Scenario { name: "hostile", limit: Duration::from_secs(1500), run: hostile::run },
