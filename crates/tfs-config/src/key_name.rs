@@ -45,7 +45,12 @@ impl<'a> KeyName<'a> {
         if let Some(key) = find(rest) {
             return Ok(Self { section, item: None, key: Some(key) });
         }
-        if !section.is_list || rest.is_empty() {
+        if rest.is_empty() {
+            let names: Vec<_> = section.keys.iter().map(|key| key.short_name()).collect();
+            let problem = Problem::without_place(format!("`{text}` is a section, not a key"));
+            return Err(problem.hint(format!("its keys are: {}", names.join(", "))));
+        }
+        if !section.is_list {
             return Err(unknown());
         }
         match rest.rsplit_once('.').map(|(item, key)| (item, find(key))) {
