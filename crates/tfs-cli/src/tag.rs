@@ -71,18 +71,15 @@ fn homeless(error: NoStateDir) -> eyre::Report {
 }
 
 /// Finds the torrents that a text names: one by its name, a part of it, its id or its info hash, or
-/// all that match a glob. A whole info hash needs no server.
+/// all that match a glob. For a whole info hash no server is asked.
 async fn named(text: &str, loaded: &Loaded) -> eyre::Result<Vec<TorrentRow>> {
-    let is_hash = text.len() == HASH_DIGITS && text.bytes().all(|it| it.is_ascii_hexdigit());
-    let by_hash = || TorrentRow { info_hash: text.to_lowercase(), ..TorrentRow::default() };
+    if text.len() == HASH_DIGITS && text.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Ok(vec![TorrentRow { info_hash: text.to_lowercase(), ..TorrentRow::default() }]);
+    }
     let chosen = target_servers(loaded).await.map_err(settings_error)?;
     let settings = chosen.into_iter().map(|chosen| (chosen.section.name, chosen.connection));
     let servers = ServerSet::new(settings, CHUNK_TIME_MAX)?;
     let TorrentListing { rows, mut errors } = servers.torrents().await;
-    if is_hash {
-        let row = rows.into_iter().find(|row| row.info_hash.eq_ignore_ascii_case(text));
-        return Ok(vec![row.unwrap_or_else(by_hash)]);
-    }
     if errors.len() == servers.count()
         && let Some(error) = errors.pop()
     {

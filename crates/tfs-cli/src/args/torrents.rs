@@ -85,7 +85,7 @@ pub(crate) struct DeleteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct TagArgs {
     /// A name or a part of it, a glob that may match several, an id, or an info hash or its first
-    /// digits. A whole info hash need not be on a server. Without a torrent, all tags are listed.
+    /// digits. For a whole info hash no server is asked. Without a torrent, all tags are listed.
     #[arg(value_name = "TORRENT")]
     pub(crate) torrent: Option<String>,
     /// Tags to add: words in any case, without commas. Without any, the tags are listed.
