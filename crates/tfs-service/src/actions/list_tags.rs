@@ -12,7 +12,7 @@ use crate::TorrentRow;
 use crate::tags::user_tags;
 
 /// The identity and the times of a file: another one has other contents.
-type FileStamp = (u64, u64, i64, i64);
+type TagsStamp = (u64, u64, i64, i64);
 
 /// Adds the tags of the user to the torrents of lists. Reads the file when it has changed.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct ListTags {
     /// `None` if the user has no state directory.
     store: Option<TagStore>,
     /// The last contents; held while a list is made.
-    last: Mutex<Option<(FileStamp, Arc<TagTable>)>>,
+    last: Mutex<Option<(TagsStamp, Arc<TagTable>)>>,
 }
 
 impl ListTags {
@@ -56,7 +56,7 @@ impl ListTags {
     }
 }
 
-fn stamp(path: &Path) -> io::Result<FileStamp> {
+fn stamp(path: &Path) -> io::Result<TagsStamp> {
     let it = fs::metadata(path)?;
     Ok((it.ino(), it.len(), it.mtime(), it.mtime_nsec()))
 }
