@@ -151,3 +151,44 @@ fn a_finished_torrent_shows_when_and_a_restart_requests_no_selection() {
         mounted.unmount();
     });
 }
+
+#[test]
+fn tags_and_selections_move_torrents_in_views() {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        let films = [("a.mkv", Content::new(1, 200_000)), ("b.mkv", Content::new(2, 300_000))];
+        let torrent = TorrentSpec::directory("Films", films).paused();
+        let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        let url = rqbits.swarm.api_url();
+        let config = dir.join("views.toml");
+        let views = "[[view]]\nname = \"Kids\"\ntag = \"Kids\"\npass_on = true\n\
+            [[view]]\nname = \"Chosen\"\nhide = [\"unselected\"]\n";
+        fs::write(&config, views).unwrap();
+        let flags = ["--config", config.to_str().unwrap()];
+        let mounted = Mounted::with(dir, &url, &flags);
+        let names = |path: &str| {
+            let entries = fs::read_dir(mounted.path.join(path)).into_iter().flatten();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names("Chosen/Films"), ["a.mkv", "b.mkv"]);
+        assert_eq!(names("Kids"), [""; 0]);
+        run(tfs(dir).args(["tag", "--server", &url, "films", "kids"]));
+        assert_eq!(names("Kids"), ["Films"]);
+        let select = |files: &[usize]| {
+            let torrent = &rqbits.swarm.torrents()[0];
+            rqbits.runtime.block_on(rqbits.swarm.select_files(torrent, files)).unwrap();
+            run(tfs(dir).arg("refresh").arg(&mounted.path));
+        };
+        select(&[1]);
+        until("the other file is hidden", || (names("Chosen/Films") == ["b.mkv"]).then_some(()));
+        assert_eq!(names("Kids/Films"), ["a.mkv", "b.mkv"]);
+        select(&[0, 1]);
+        let both = ["a.mkv", "b.mkv"];
+        until("it is there again", || (names("Chosen/Films") == both).then_some(()));
+        run(tfs(dir).args(["tag", "--server", &url, "films", "kids", "--remove"]));
+        assert_eq!(names("Kids"), [""; 0]);
+        mounted.unmount();
+    });
+}
