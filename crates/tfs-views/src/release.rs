@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use hunch::{HunchResult, Pipeline, Property};
 
+use crate::marks::normalize;
 use crate::media::without_extension;
 
 /// How much of a name is parsed, in characters: the parser is made for file names.
@@ -38,7 +39,13 @@ impl ReleaseName {
         // Names come from the network, and the parser slices them: a panic in it must not reach the
         // mount. It changes no state that a panic could leave half changed.
         let parsed = catch_unwind(AssertUnwindSafe(|| PIPELINE.run(&name)));
-        parsed.map(|found| Self::of(&found)).unwrap_or_default()
+        let mut release = parsed.map(|found| Self::of(&found)).unwrap_or_default();
+        if let (Some(title), Some(year)) = (&mut release.title, release.year)
+            && let Some(number) = number_before_year(&name, title, year)
+        {
+            *title = format!("{title} {number}");
+        }
+        release
     }
 
     fn of(found: &HunchResult) -> Self {
@@ -52,6 +59,20 @@ impl ReleaseName {
             group: text(found.release_group()),
         }
     }
+}
+
+/// Returns the number that ends a title and looks like a year, as in `Blade Runner 2049 (2017)`:
+/// the parser takes it for one of two years, and drops it.
+fn number_before_year(name: &str, title: &str, year: i32) -> Option<String> {
+    let name = normalize(name);
+    let rest = name.strip_prefix(title)?;
+    let is_number =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut words = rest.split(|character: char| " .()[]".contains(character));
+    let mut numbers = words.by_ref().filter(|word| !word.is_empty());
+    let number = numbers.next().filter(is_number).filter(|word| word.len() == 4)?;
+    let next = numbers.next().filter(is_number)?;
+    (next == year.to_string() && number != next).then(|| number.to_owned())
 }
 
 /// Returns the least and the greatest of some numbers.
@@ -94,6 +115,23 @@ mod tests {
             &expect![[r#"("Title") - - ((5, 5)) ("1080p") ("Group")"#]],
         );
         check("a/b 2001", &expect![[r#"("a b") (2001) - - - -"#]]);
+    }
+
+    #[test]
+    fn a_number_like_a_year_stays_in_the_title() {
+        for (name, title, year) in [
+            ("Blade Runner 2049 2017 2160p", "Blade Runner 2049", 2017),
+            ("Blade.Runner.2049.2017.1080p.BluRay.x264-GRP", "Blade Runner 2049", 2017),
+            ("Blade Runner 2049 (2017) [1080p]", "Blade Runner 2049", 2017),
+            ("1917 (2019) [1080p]", "1917", 2019),
+        ] {
+            let release = ReleaseName::parse(name);
+            assert_eq!(
+                (release.title.as_deref(), release.year),
+                (Some(title), Some(year)),
+                "{name}"
+            );
+        }
     }
 
     proptest! {
