@@ -19,7 +19,7 @@ struct IntakeParts {
 
 /// The status of a watch folder. It is listed until this is dropped.
 #[derive(Debug)]
-pub(crate) struct FolderReport {
+pub(crate) struct WatchReport {
     intake: Intake,
     status: Arc<Mutex<WatchFolderStatus>>,
 }
@@ -30,10 +30,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Intake {
     /// Lists a watch folder until the return value is dropped.
-    pub(crate) fn add_folder(&self, status: WatchFolderStatus) -> FolderReport {
+    pub(crate) fn add_folder(&self, status: WatchFolderStatus) -> WatchReport {
         let status = Arc::new(Mutex::new(status));
         lock(&self.parts).folders.push(Arc::clone(&status));
-        FolderReport { intake: self.clone(), status }
+        WatchReport { intake: self.clone(), status }
     }
 
     /// Sets the state of the listener for Sonarr and Radarr.
@@ -51,14 +51,14 @@ impl Intake {
     }
 }
 
-impl FolderReport {
+impl WatchReport {
     /// Changes the status.
     pub(crate) fn change(&self, change: impl FnOnce(&mut WatchFolderStatus)) {
         change(&mut lock(&self.status));
     }
 }
 
-impl Drop for FolderReport {
+impl Drop for WatchReport {
     fn drop(&mut self) {
         lock(&self.intake.parts).folders.retain(|folder| !Arc::ptr_eq(folder, &self.status));
     }

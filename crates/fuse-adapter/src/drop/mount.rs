@@ -26,7 +26,7 @@ use crate::{MountError, SessionError, check_mountpoint, connection, unmount};
 /// Number of threads that take requests. All are answered from memory, or leave a task that waits.
 const THREADS: usize = 2;
 
-/// Mounts a drop folder at `mountpoint`, after [`check_mountpoint`]. DropWaits run on `runtime`.
+/// Mounts a drop folder at `mountpoint`, after [`check_mountpoint`]. Waits run on `runtime`.
 ///
 /// As [`mount`](crate::mount()), it blocks for a few system calls.
 ///

@@ -21,7 +21,7 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 /// and so costs no look.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// DropWaits for answers on the runtime, so that no thread of the session blocks.
+/// Waits for answers on the runtime, so that no thread of the session blocks.
 #[derive(Debug, Clone)]
 pub(super) struct DropWaits {
     pub(super) folder: Arc<SharedFolder>,

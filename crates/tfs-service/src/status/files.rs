@@ -56,7 +56,7 @@ mod tests {
     use super::super::info::{DropWatch, ServerDescription};
     use super::super::watch::ServerWatch;
     use super::*;
-    use crate::intake::{FolderReport, Intake};
+    use crate::intake::{Intake, WatchReport};
     use crate::preload::Preloads;
     use tfs_api::status::{
         DiscoveryStatus, DropStatus, FailedStatus, NamedTorrent, WatchFolderStatus,
@@ -65,7 +65,7 @@ mod tests {
     struct Fixture {
         vfs: Arc<Vfs<FakeSource>>,
         watch: ServerWatch,
-        _folder: FolderReport,
+        _folder: WatchReport,
     }
 
     fn drop_status() -> DropStatus {

@@ -19,7 +19,7 @@ use super::send::{SendFailure, SendOptions, send_file, send_links};
 use super::settings::WatchSettings;
 use super::wake::ChangeEvents;
 use crate::control::MountRegistry;
-use crate::intake::FolderReport;
+use crate::intake::WatchReport;
 use crate::{PreparedTorrent, RqbitServer, notify_of_change};
 
 /// Interval of scans without an event: network filesystems have none, and a folder may appear or be
@@ -70,7 +70,7 @@ struct PassServer {
 pub(super) struct FolderTask {
     settings: WatchSettings,
     mounts: MountRegistry,
-    report: FolderReport,
+    report: WatchReport,
     dir: Option<Arc<HeldDir>>,
     events: Option<ChangeEvents>,
     ledger: FileLedger,
@@ -85,11 +85,7 @@ pub(super) struct FolderTask {
 }
 
 impl FolderTask {
-    pub(super) fn new(
-        settings: WatchSettings,
-        mounts: MountRegistry,
-        report: FolderReport,
-    ) -> Self {
+    pub(super) fn new(settings: WatchSettings, mounts: MountRegistry, report: WatchReport) -> Self {
         Self {
             settings,
             mounts,
@@ -290,7 +286,7 @@ impl FolderTask {
             }
         };
         if self.ledger.stamp(&path) != Some(stamp) {
-            // It is being written; the next pass looks at it anew.
+            // It is being written; the next pass looks at it again.
             return true;
         }
         match content {

@@ -33,8 +33,11 @@ struct TriedDir {
     full_dir: &'static str,
 }
 
-/// The directories that are tried. A directory by rule belongs here as well.
-const TRIED_DIRS: [TriedDir; 4] = [
+/// A view that has everything.
+const VIEW: &str = "[[view]]\nname = \"By rule\"\n";
+
+/// The directories that are tried.
+const TRIED_DIRS: [TriedDir; 6] = [
     TriedDir { what: "root", dir: "", file: "single.bin", full_dir: "Film" },
     TriedDir { what: "torrent", dir: "Film", file: "Film/film.mkv", full_dir: "Film/Extras" },
     TriedDir {
@@ -42,6 +45,13 @@ const TRIED_DIRS: [TriedDir; 4] = [
         dir: "Film/Extras",
         file: "Film/Extras/cut.mkv",
         full_dir: "Film/Extras/More",
+    },
+    TriedDir { what: "view", dir: "By rule", file: "By rule/single.bin", full_dir: "By rule/Film" },
+    TriedDir {
+        what: "torrent in a view",
+        dir: "By rule/Film",
+        file: "By rule/Film/film.mkv",
+        full_dir: "By rule/Film/Extras",
     },
     TriedDir {
         what: "control directory",
@@ -63,7 +73,7 @@ Every call below fails, with the same error for root and for other users.
 `EXDEV` is \"Invalid cross-device link\", the error of every move between two filesystems.
 The kernel gives them without asking tfs.
 The tests make these tables from a real mount with Linux 6.18.
-They try the root, a torrent, a folder of a torrent, and the control directory `.tfs`.
+They try the root, a torrent, a folder of a torrent, a view, a torrent in it, and `.tfs`.
 
 ";
 
@@ -130,11 +140,13 @@ impl Library {
         // A selection that a mistake would change.
         let film = &rqbits.swarm.torrents()[0];
         rqbits.runtime.block_on(rqbits.swarm.select_files(film, &[0])).unwrap();
-        let mounted =
-            Mounted::with(dir, &rqbits.swarm.api_url(), &["--allow-other", "--show-control"]);
+        let config = dir.join("views.toml");
+        fs::write(&config, VIEW).unwrap();
+        let flags = ["--allow-other", "--show-control", "--config", config.to_str().unwrap()];
+        let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &flags);
         let server = server_state(&rqbits);
         let tree = tree_of_torrents(&mounted.path);
-        assert!(tree.contains("Film/Extras/More/note.txt 70"), "{tree}");
+        assert_eq!(tree.matches("Film/Extras/More/note.txt 70").count(), 2, "{tree}");
         Self { rqbits, mounted, server, tree }
     }
 
@@ -148,7 +160,7 @@ impl Library {
 
 /// Returns the tree of a mount without the control directory, whose files change.
 fn tree_of_torrents(path: &Path) -> String {
-    ["Film", "single.bin"]
+    ["Film", "single.bin", "By rule"]
         .map(|name| {
             let path = path.join(name);
             let metadata = fs::metadata(&path).unwrap();

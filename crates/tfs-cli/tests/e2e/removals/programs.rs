@@ -17,9 +17,10 @@ struct RemovalProgram {
     script: &'static str,
 }
 
-const PROGRAMS: [RemovalProgram; 17] = [
+const PROGRAMS: [RemovalProgram; 18] = [
     RemovalProgram { what: "`rm -rf FOLDER`", needs: "rm", script: "rm -rf $M/Film" },
     RemovalProgram { what: "`rm -rf MOUNT/*`", needs: "rm", script: "rm -rf $M/* $M/.tfs" },
+    RemovalProgram { what: "`rm -rf VIEW`", needs: "rm", script: "rm -rf $M/By*" },
     RemovalProgram { what: "`rm FILE`", needs: "rm", script: "rm -f $M/single.bin" },
     RemovalProgram { what: "`rmdir FOLDER`", needs: "rmdir", script: "rmdir $M/Film" },
     RemovalProgram {
