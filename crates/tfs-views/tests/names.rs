@@ -77,13 +77,13 @@ fn release_names_land_in_the_view_of_their_class() {
         };
         let others = landed.iter().filter(|((of, view), _)| *of == class && view != class);
         let others: Vec<_> = others.map(|((_, view), count)| format!("{view} {count}")).collect();
-        let others = others.join(", ");
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
         writeln!(table, "{class}: {}, {}; elsewhere: {others}", share("tuned"), share("held"))
             .unwrap();
     }
     println!("{table}\n{wrong}");
     expect![[r#"
-        film: tuned 46/46, held 22/22; elsewhere: 
+        film: tuned 46/46, held 22/22; elsewhere: none
         show: tuned 46/46, held 15/22; elsewhere: anime 1, film 6
         anime: tuned 30/38, held 14/18; elsewhere: film 4, other 1, show 7
         music: tuned 26/27, held 12/13; elsewhere: film 2

@@ -364,10 +364,11 @@ fn check_table(
     // The test of the other table may have changed it.
     let page = fs::read_to_string(&path).unwrap();
     let (before, after) = page.split_once(head).unwrap();
-    let after = after.split_once("\n\n").map_or("", |(_, after)| after);
+    let after =
+        after.split_once("\n\n").map_or_else(String::new, |(_, after)| format!("\n{after}"));
     // UPDATE_EXPECT=1 rewrites the table.
     expect_file!["../../../../../docs/reference/drop-folder.md"]
-        .assert_eq(&format!("{before}{rows}\n{after}"));
+        .assert_eq(&format!("{before}{rows}{after}"));
 }
 
 #[test]
