@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::node::ShownTorrent;
 use super::{DropFolder, DropStep};
 use crate::kind::NameUse;
 use crate::{DropFault, DropSession, Examined};
@@ -116,9 +117,12 @@ impl DropFolder {
     /// Gives a node a name, and removes the file that had it. A torrent that had it is shown by its
     /// own name.
     pub(super) fn move_over(&mut self, ino: u64, (dir, name): (usize, &str), now: Duration) {
-        if let Some(target) = self.find(dir, name).filter(|target| *target != ino) {
-            self.displace(target, now);
-        }
+        let target = self.find(dir, name).filter(|target| *target != ino);
+        let displaced = target.and_then(|target| self.displace(target, now));
         self.link(ino, dir, name, now);
+        // Only now, since its own name may be the one that was taken from it.
+        if let Some((server, ShownTorrent { info_hash, name, .. })) = displaced {
+            self.show(server, info_hash, &name, None, now);
+        }
     }
 }

@@ -159,6 +159,8 @@ impl Stage {
             for entry in folder.list(dir, 2, 100).unwrap().into_iter().filter(|it| !it.is_dir) {
                 let DropAttr { size, nlink, .. } = folder.attr(entry.ino).unwrap();
                 assert_eq!(nlink, 1);
+                let found = folder.lookup(dir, &entry.name).map(|attr| attr.ino);
+                assert_eq!(found, Ok(entry.ino), "{}", entry.name);
                 let node = &folder.nodes[&entry.ino];
                 let note = node.note.as_deref().map_or(String::new(), |it| format!(": {it}"));
                 let kind = if node.torrent.is_some() { " torrent" } else { "" };
@@ -282,6 +284,12 @@ fn a_rename_to_a_final_name_is_the_verdict() {
     let text = stage.files(ROOT);
     assert!(text.contains("x.torrent torrent 7\n"), "{text}");
     assert!(text.contains("Name ab.torrent torrent 0\n"), "{text}");
+    // The same under the torrent's own name.
+    for _ in 0..2 {
+        assert_eq!(stage.copy(".n.AbCdEf", "good 12"), Ok(()));
+        assert_eq!(stage.rename(".n.AbCdEf", "Name 12.torrent"), Ok(()));
+        assert!(stage.files(ROOT).ends_with("Name 12.torrent torrent 7\n"));
+    }
     // Of a bad file over it, nothing stays.
     assert_eq!(stage.copy(".x.torrent.AbCdEf", "bad"), Ok(()));
     assert_eq!(stage.rename(".x.torrent.AbCdEf", "x.torrent"), Err(DropFault::Invalid));

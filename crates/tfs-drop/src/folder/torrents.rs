@@ -144,7 +144,7 @@ impl DropFolder {
         }
     }
 
-    fn show(
+    pub(super) fn show(
         &mut self,
         server: usize,
         info_hash: InfoHash,
@@ -214,23 +214,23 @@ impl DropFolder {
         }
     }
 
-    /// Takes the name of a node away for another file.
-    pub(super) fn displace(&mut self, ino: u64, now: Duration) {
-        let Some(node) = self.nodes.get(&ino) else { return };
+    /// Takes the name of a node away for another file. Returns its server and torrent, which needs
+    /// a name of its own then.
+    pub(super) fn displace(&mut self, ino: u64, now: Duration) -> Option<(usize, ShownTorrent)> {
+        let node = self.nodes.get(&ino)?;
         let (dir, torrent) = (node.dir, node.torrent.clone());
         let kept = node.draft.as_ref().and_then(|draft| draft.kept_ticket());
         if let Some(ticket) = kept {
             self.cancel(ticket);
         }
         self.remove_node(ino, now);
-        if let Some(ShownTorrent { info_hash, name, .. }) = torrent {
-            let server = self.place(dir).server;
-            self.forget_node_of(server, info_hash);
-            if let Some(names) = self.names.get_mut(server) {
-                self.has_new_names |= names.remove(&info_hash).is_some();
-            }
-            self.show(server, info_hash, &name, None, now);
+        let torrent = torrent?;
+        let server = self.place(dir).server;
+        self.forget_node_of(server, torrent.info_hash);
+        if let Some(names) = self.names.get_mut(server) {
+            self.has_new_names |= names.remove(&torrent.info_hash).is_some();
         }
+        Some((server, torrent))
     }
 
     fn forget_node_of(&mut self, server: usize, info_hash: InfoHash) {
