@@ -5,9 +5,10 @@ use std::io::{self, Read as _};
 use std::path::{Path, absolute};
 
 use eyre::WrapErr as _;
+use tfs_api::find_mount;
 use tfs_config::{ChosenServer, Loaded, MountSection, Sources};
 use tfs_service::{
-    ArrangedRow, ArrangedRows, RqbitServer, arrange_names, arrange_torrents, examined_servers,
+    ArrangedRow, ArrangedRows, RqbitServer, arrange_names, arrange_torrents, servers_of_mount,
     target_servers,
 };
 
@@ -100,7 +101,10 @@ async fn chosen(
 ) -> eyre::Result<Vec<ChosenServer>> {
     let chosen = match &args.mount {
         Some(_) if !mount.servers.is_empty() => loaded.servers_of(mount),
-        Some(path) => examined_servers(loaded, Some(path)).await,
+        Some(path) => {
+            let found = find_mount(Some(path)).await?;
+            servers_of_mount(loaded, &found.mount.mountpoint).await
+        }
         None => target_servers(loaded).await,
     };
     chosen.map_err(settings_error)

@@ -35,7 +35,8 @@ pub use actions::{
     SearchError, SelectError, ServerSet, SkippedRow, TagRow, TaggedRow, TorrentAction,
     TorrentListing, TorrentRow, WatchedList, WatchedServer, WatchedServers, act, add_torrent,
     arrange_names, arrange_torrents, end_mount, examined_servers, has_hash_start, notify_of_change,
-    preview_deletion, search_servers, select, target_server, target_servers, torrents,
+    preview_deletion, search_servers, select, servers_of_mount, target_server, target_servers,
+    torrents,
 };
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,

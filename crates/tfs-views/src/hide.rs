@@ -1,7 +1,7 @@
 //! `hide`: which files of a torrent a view leaves out.
 
 use bytesize::ByteSize;
-use vfs_core::{ArrangedFile, Query};
+use vfs_core::{ArrangedFile, ArrangedTorrent, Query};
 
 use crate::marks::{SAMPLE, normalize};
 use crate::media::MediaClass;
@@ -18,7 +18,7 @@ pub(crate) enum HideRule {
     Unselected,
     /// Files below a length in bytes.
     Below(u64),
-    /// Files whose name, or path inside the torrent, matches.
+    /// Files whose name or path matches, and those in a folder that does.
     Glob(Box<Query>),
 }
 
@@ -40,19 +40,29 @@ impl HideRule {
             let wanted = || format!("{text:?} is no size, such as \"<50MB\"");
             return bytes.map(Self::Below).ok_or_else(wanted);
         }
+        // `Extras/` means the folder.
+        let text = text.strip_suffix('/').unwrap_or(text);
         let glob = Query::glob_in_any_case(text).map_err(|error| error.to_string())?;
         Ok(Self::Glob(Box::new(glob)))
     }
 
     /// Returns whether it hides a file of a torrent.
-    pub(crate) fn hides(&self, file: &ArrangedFile<'_>, files: &[ArrangedFile<'_>]) -> bool {
+    pub(crate) fn hides(&self, file: &ArrangedFile<'_>, torrent: &ArrangedTorrent<'_>) -> bool {
         match self {
-            Self::Samples => is_sample(file, files),
+            Self::Samples => is_sample(file, &torrent.files),
             Self::Unselected => !file.is_selected,
             Self::Below(bytes) => file.len < *bytes,
-            Self::Glob(glob) => glob.is_match(file.path),
+            Self::Glob(glob) => is_at_or_below(glob, torrent.name, file.path),
         }
     }
+}
+
+/// Returns whether a glob matches a file or one of its folders, by the path inside the torrent or
+/// by that with the torrent's name.
+fn is_at_or_below(glob: &Query, torrent: &str, path: &str) -> bool {
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    let mut parts = ends.filter_map(|end| path.get(..end));
+    parts.any(|part| glob.is_match(part) || glob.is_match(&format!("{torrent}/{part}")))
 }
 
 /// Returns whether a file is a sample: by its name or that of a folder, and much smaller than the
@@ -70,7 +80,7 @@ pub(crate) fn is_sample(file: &ArrangedFile<'_>, files: &[ArrangedFile<'_>]) -> 
 
 #[cfg(test)]
 mod tests {
-    use vfs_core::{FileIndex, NodeKind};
+    use vfs_core::{FileIndex, InfoHash, Layout, NodeKind};
 
     use super::*;
 
@@ -89,6 +99,15 @@ mod tests {
             file("d/setup.EXE", 400),
             file("unselected.mkv", 300),
         ];
+        let torrent = ArrangedTorrent {
+            info_hash: InfoHash::from_bytes([0; InfoHash::BYTES]),
+            name: "The Film",
+            layout: Layout::Directory,
+            files: files.to_vec(),
+            servers: Vec::new(),
+            added_at: 0,
+            tags: &[],
+        };
         for (rule, want) in [
             ("samples", vec!["Sample/film.mkv", "film-sample.mkv"]),
             ("unselected", vec!["unselected.mkv"]),
@@ -96,9 +115,14 @@ mod tests {
             ("*.exe", vec!["d/setup.EXE"]),
             ("rarbg.txt", vec!["RARBG.TXT"]),
             ("sample/*", vec!["Sample/film.mkv"]),
+            ("Sample", vec!["Sample/film.mkv"]),
+            ("Sample/", vec!["Sample/film.mkv"]),
+            ("*/sample/*", vec!["Sample/film.mkv"]),
+            ("The Film/d", vec!["d/setup.EXE"]),
+            ("film", vec![]),
         ] {
             let rule = HideRule::parse(rule).unwrap();
-            let hidden = files.iter().filter(|file| rule.hides(file, &files));
+            let hidden = files.iter().filter(|file| rule.hides(file, &torrent));
             assert_eq!(hidden.map(|file| file.path).collect::<Vec<_>>(), want, "{rule:?}");
         }
         let film = [file("The.Sample.2010.mkv", 1000), file("cover.jpg", 5)];

@@ -14,7 +14,7 @@ use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent, TorrentSpec};
 use tfs_testkit::until::until;
 
-use crate::support::{Mounted, Rqbits, check_file, status_json_below};
+use crate::support::{Mounted, Rqbits, check_file, run, status_json_below, tfs};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -273,7 +273,9 @@ fn a_torrent_without_selected_files_is_not_finished() {
         });
         assert!(it.rqbit.item(&hash).is_finished && !it.tfs.item(&hash).is_finished);
 
-        // Reading the rest in the mount downloads it, although it is not selected.
+        // Reading the rest in the mount downloads it, although it is not selected. The mount must
+        // know that the torrent is not paused any more.
+        run(tfs(dir).arg("refresh").arg(&it.mounted.path));
         check_file(&it.mounted.path.join("Show.S01/e2.mkv"), FILM, 100_000);
         until("it is finished", || it.tfs.item(&hash).is_finished.then_some(()));
         assert_eq!(it.tfs.item(&hash).remaining, 0);

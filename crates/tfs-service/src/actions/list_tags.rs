@@ -48,7 +48,7 @@ impl ListTags {
         }
         let table = store.load().unwrap_or_else(|error| {
             let error = tfs_types::chain(&error);
-            tracing::warn!(error, "the list has no tags");
+            tracing::warn!("the list has no tags: cannot {error}");
             TagTable::default()
         });
         let (_, table) = last.insert((stamp, Arc::new(table)));

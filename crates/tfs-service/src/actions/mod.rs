@@ -27,7 +27,7 @@ pub use self::searching::{SearchError, search_servers};
 pub use self::select::{SelectError, has_hash_start, select};
 pub use self::server_set::{ServerSet, TorrentListing};
 pub use self::tag_rows::{TagRow, TaggedRow};
-pub use self::targets::{examined_servers, target_server, target_servers};
+pub use self::targets::{examined_servers, servers_of_mount, target_server, target_servers};
 pub use self::torrents::{TorrentRow, add_torrent, torrents};
 pub use self::unmounting::{EndedMount, end_mount};
 pub use self::watched_servers::{WatchedList, WatchedServer, WatchedServers};

@@ -74,6 +74,23 @@ pub async fn examined_servers(
     if mounted.is_empty() { Ok(chosen) } else { loaded.choose_of(&mounted) }
 }
 
+/// Returns the servers of the running mount at `mountpoint`, which is absolute, without links.
+///
+/// # Errors
+/// As for [`Loaded::choose_servers`].
+pub async fn servers_of_mount(
+    loaded: &Loaded,
+    mountpoint: &str,
+) -> Result<Vec<ChosenServer>, Problem> {
+    let found = embedded_servers().await;
+    let own = found.iter().filter(|server| server.mountpoint == mountpoint);
+    let own: Vec<_> = own.map(|server| section_of(loaded, server)).collect::<Result<_, _>>()?;
+    if !own.is_empty() {
+        return Ok(own);
+    }
+    loaded.choose_of(&mounted_servers(Some(Path::new(mountpoint))).await)
+}
+
 /// Returns the servers of running mounts, each address once, without embedded ones.
 async fn mounted_servers(mountpoint: Option<&Path>) -> Vec<ServerArg> {
     let mounts = match mountpoint {

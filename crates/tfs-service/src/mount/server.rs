@@ -29,6 +29,9 @@ use crate::{BaseUrl, RqbitServer};
 #[cfg(feature = "embedded")]
 use tfs_api::status::EMBEDDED_NAME;
 
+/// The default of `server.name`: the user has given none.
+const UNNAMED: &str = "default";
+
 /// Kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerChoice {
@@ -170,7 +173,8 @@ impl ConnectedServer {
             None => source,
         };
         let source = match choice {
-            ServerChoice::Remote(_) if is_alone => source,
+            // Its address says more.
+            ServerChoice::Remote(_) if is_alone && name == UNNAMED => source,
             ServerChoice::Remote(_) => source.named(name),
             #[cfg(feature = "embedded")]
             ServerChoice::Embedded(_) => source.named(EMBEDDED_NAME),

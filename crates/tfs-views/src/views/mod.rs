@@ -283,7 +283,7 @@ impl CompiledView {
     fn place(&self, view: usize, facts: &ExaminedTorrent<'_>) -> Option<ViewPlace> {
         let files = &facts.torrent.files;
         let is_hidden =
-            |file: &ArrangedFile<'_>| self.hide.iter().any(|rule| rule.hides(file, files));
+            |file: &ArrangedFile<'_>| self.hide.iter().any(|rule| rule.hides(file, facts.torrent));
         let mut shown: Vec<&ArrangedFile<'_>> =
             files.iter().filter(|file| !is_hidden(file)).collect();
         if self.largest_only {
