@@ -11,7 +11,8 @@ const FILES_MAX: usize = 5;
 /// Returns the lines about a drop folder: its counts, and a line for each of the first files that
 /// wait or were refused.
 pub(crate) fn drop_lines(status: &DropStatus) -> Vec<(&'static str, String)> {
-    let DropStatus { path, mounted, writing, sending, waiting, incomplete, errors, .. } = status;
+    let DropStatus { path, mounted, trouble, writing, sending, waiting, incomplete, .. } = status;
+    let errors = &status.errors;
     let mut parts = vec![format!("{} added", status.added)];
     let counts = [
         (*writing, "being written"),
@@ -24,6 +25,9 @@ pub(crate) fn drop_lines(status: &DropStatus) -> Vec<(&'static str, String)> {
     );
     if *errors > 0 {
         parts.push(counted(*errors, "error"));
+    }
+    if let Some(why) = trouble {
+        return vec![("drop", format!("{} is not there: {}", visible(path), visible(why)))];
     }
     let unmounted = if *mounted { "" } else { " (unmounted)" };
     let mut lines = vec![("drop", format!("{}{unmounted}: {}", visible(path), parts.join(", ")))];
@@ -52,6 +56,7 @@ mod tests {
         DropStatus {
             path: "/srv/add".to_owned(),
             mounted: true,
+            trouble: None,
             torrents: 4,
             writing: 0,
             sending: 0,
@@ -74,6 +79,7 @@ mod tests {
         };
         let busy = DropStatus {
             mounted: false,
+            trouble: None,
             waiting: 1,
             incomplete: 2,
             errors: 1,

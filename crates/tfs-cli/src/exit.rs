@@ -90,7 +90,7 @@ pub(crate) const PRELOAD_FAILED: u8 = 56;
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
-/// A mount does not show the data of its servers, or not all of it.
+/// A mount does not show all data of its servers, or a part of it is not there.
 pub(crate) const UNHEALTHY: u8 = 62;
 /// The service manager is missing or refused, or there is no such service.
 pub(crate) const SERVICE_FAILED: u8 = 63;

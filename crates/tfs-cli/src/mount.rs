@@ -70,6 +70,8 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     }
     if let Some(drop) = &mut settings.drop {
         drop.path = absolute(&drop.path).wrap_err("cannot use the directory of --drop")?;
+        // A program that copies into the directory must not find it unmounted.
+        drop.is_required = true;
     }
     // The waiting process must get an answer before its time limit.
     settings.first_look_max = args.connect_timeout.min(args.daemon_timeout / 2);

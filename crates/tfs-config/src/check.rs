@@ -121,7 +121,8 @@ fn views(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let names: Vec<&str> = settings.servers.iter().map(|server| server.name.as_str()).collect();
     for (idx, view) in settings.views.iter().enumerate() {
         let named = view.conditions.servers.iter().chain(&view.excluded.servers);
-        for name in named.filter(|name| !names.contains(&name.as_str())) {
+        let is_unknown = |name: &&String| *name != EMBEDDED && !names.contains(&name.as_str());
+        for name in named.filter(is_unknown) {
             let message = format!("the view {:?}: no server is named `{name}`", view.name);
             let problem =
                 Problem::at(best_place(loaded, &format!("view[{idx}]"), "server"), message);
@@ -149,6 +150,12 @@ fn intake(loaded: &Loaded, problems: &mut Vec<Problem>) {
             let hint = "remove one of them, or set `recursive = false`";
             problems.push(Problem::at(place, message).hint(hint));
         }
+        let drops = loaded.settings.mounts.iter().filter_map(|mount| mount.drop.as_ref());
+        if let Some(drop) = drops.into_iter().find(|drop| watch.dir.starts_with(drop)) {
+            let message = format!("{} is a drop folder, which adds files itself", drop.display());
+            let place = best_place(loaded, &format!("watch[{idx}]"), "dir");
+            problems.push(Problem::at(place, message).hint("remove the [[watch]] section"));
+        }
         let name = format!("watch[{idx}].server");
         problems.extend(unknown_server(loaded, watch.server.as_deref(), &name));
     }
@@ -166,7 +173,7 @@ fn unknown_server(loaded: &Loaded, name: Option<&str>, key: &str) -> Option<Prob
     Some(match super::suggest::nearest(name, names()) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => {
-            let names: Vec<_> = names().collect();
+            let names: Vec<_> = names().chain([EMBEDDED]).collect();
             problem.hint(format!("the servers are: {}", names.join(", ")))
         }
     })

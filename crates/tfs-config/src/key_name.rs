@@ -206,7 +206,7 @@ mod tests {
         check("mount./mnt/a.b.layout", Ok(("mount", Some("/mnt/a.b"), Some("layout"))));
         check("read.timout", Err("did you mean `read.timeout`?"));
         check("timeout", Err("did you mean `read.timeout`?"));
-        check("read", Err("did you mean `preload.head`?"));
+        check("monitoring", Err("its keys are: listen"));
         check("read.a.timeout", Err("did you mean `read.timeout`?"));
         check("colour", Err("see all keys with: tfs config init --print"));
     }

@@ -449,18 +449,21 @@ fn watch_folders_are_checked() {
         &format!(
             "{server}[[watch]]\ndir = \"/w\"\nrecursive = true\n[[watch]]\ndir = \"/w\"\n\
              [[watch]]\ndir = \"/w/x\"\nserver = \"hme\"\n[[watch]]\ndir = \"/v\"\n\
-             server = \"embedded\"\n[arr]\nlisten = \"127.0.0.1:0\"\nserver = \"nas\"\n"
+             server = \"embedded\"\n[arr]\nlisten = \"127.0.0.1:0\"\nserver = \"nas\"\n\
+             [[mount]]\npath = \"/m\"\ndrop = \"/v\"\n"
         ),
-        &expect![[r"
+        &expect![[r#"
             f.toml:8:1: two watch folders at /w
                 :4:1
             f.toml:10:1: the watch folder /w has it inside
                 remove one of them, or set `recursive = false`
             f.toml:11:1: no server is named `hme`
                 did you mean `home`?
+            f.toml:13:1: /v is a drop folder, which adds files itself
+                remove the [[watch]] section
             f.toml:17:1: no server is named `nas`
-                the servers are: home
-        "]],
+                the servers are: home, embedded
+        "#]],
     );
     check(
         "[arr]\nlisten = \"0.0.0.0:1\"\n[[watch]]\npaused = true\n",

@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// The drop folder of a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DropStatus {
     /// Its mount point; invalid UTF-8 is replaced.
     pub path: String,
     /// Whether it is mounted. Files that wait are sent also after it was unmounted.
     pub mounted: bool,
+    /// Why it could not be mounted; older processes do not send it.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// Torrents that it shows.
     pub torrents: usize,
     /// Files that are being written, or were closed a moment ago.

@@ -240,7 +240,10 @@ impl StatusReport {
         }
         let servers = || self.servers.iter().map(|server| &server.discovery);
         let missing = servers().find_map(DiscoveryStatus::missing_text);
-        missing.or_else(|| servers().find_map(DiscoveryStatus::failed_text))
+        let failed = || servers().find_map(DiscoveryStatus::failed_text);
+        let drop = || Some(format!("no drop folder: {}", self.drop.as_ref()?.trouble.as_ref()?));
+        let arr = || self.intake.arr.as_ref()?.trouble.clone();
+        missing.or_else(failed).or_else(drop).or_else(arr)
     }
 
     /// Returns notes for users that are not problems of the mount: torrents that are skipped.

@@ -130,15 +130,16 @@ impl DropServer {
 
 fn of_fault(fault: &AddFault) -> Attempt {
     match fault {
-        AddFault::Server(error) if error.is_retryable() => Attempt::Again(error.to_string()),
-        AddFault::Dropped | AddFault::ProxyTimedOut { .. } | AddFault::NoPeers { .. } => {
-            Attempt::Again(fault.to_string())
-        }
+        // The server cannot be used for any torrent: the file is not to blame.
+        AddFault::Server(_) | AddFault::ReadOnly => Attempt::Again(fault.to_string()),
+        AddFault::Dropped
+        | AddFault::ProxyTimedOut { .. }
+        | AddFault::NoPeers { .. }
+        | AddFault::FetchTimedOut { .. } => Attempt::Again(fault.to_string()),
         AddFault::FilesExist => {
             Attempt::Refused(format!("{fault}; to use them: tfs add --overwrite"))
         }
-        AddFault::Server(_)
-        | AddFault::Read(_)
+        AddFault::Read(_)
         | AddFault::Directory
         | AddFault::TooLarge { .. }
         | AddFault::ReadTimedOut { .. }
@@ -146,12 +147,10 @@ fn of_fault(fault: &AddFault) -> Attempt {
         | AddFault::Magnet(_)
         | AddFault::Address(_)
         | AddFault::NoWayToPeers
-        | AddFault::FetchTimedOut { .. }
         | AddFault::NotFetched { .. }
         | AddFault::SharedFiles { .. }
         | AddFault::TooLargeForServer
         | AddFault::TooLargeForProxy
-        | AddFault::ReadOnly
         | AddFault::Refused { .. } => Attempt::Refused(fault.to_string()),
     }
 }

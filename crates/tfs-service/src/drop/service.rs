@@ -172,6 +172,7 @@ impl DropService {
         DropStatus {
             path: self.path.to_string_lossy().into_owned(),
             mounted: is_mounted,
+            trouble: None,
             torrents,
             writing,
             sending,

@@ -9,6 +9,8 @@ use tfs_drop::RemovalPolicy;
 pub struct DropSettings {
     /// The mount point, an absolute path.
     pub path: PathBuf,
+    /// Whether the mount ends if the folder cannot be mounted. Otherwise its status says why.
+    pub is_required: bool,
     /// Whether the mount point may be a directory that is not empty.
     pub allow_non_empty: bool,
     /// What an unlink of a torrent's file does.

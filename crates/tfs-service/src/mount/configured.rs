@@ -99,6 +99,7 @@ impl MountSettings {
             },
             drop: mount.drop.as_ref().map(|path| DropSettings {
                 path: path.clone(),
+                is_required: false,
                 allow_non_empty: mount.allow_non_empty,
                 removal: match mount.drop_remove {
                     DropRemoval::Off => RemovalPolicy::Off,

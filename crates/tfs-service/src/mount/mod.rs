@@ -18,11 +18,13 @@ use fuse_adapter::{
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
-use tfs_api::status::StatusReport;
+use tfs_api::status::{DropStatus, StatusReport};
+use tfs_api::wire::shown;
 use tfs_state::user_state_dir;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
+use tfs_types::chain;
 use tfs_views::ViewRules;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -479,6 +481,7 @@ fn start_drop(
     async move {
         let Some(settings) = settings else { return Ok((mount, None)) };
         let (servers, library) = (join_all(opening).await, mount.mountpoint().to_owned());
+        let (is_required, path) = (settings.is_required, shown(&settings.path));
         let parts = DropParts { settings, servers, library, refresher };
         match DropService::start(parts).await {
             Ok(service) => {
@@ -486,6 +489,14 @@ fn start_drop(
                 let watched = Arc::downgrade(&service);
                 watch.set(move || Some(watched.upgrade()?.status()));
                 Ok((mount, Some(service)))
+            }
+            Err(error) if !is_required => {
+                let why = chain(&error);
+                tracing::warn!(path, why, "mounted without the drop folder");
+                let trouble = Some(why);
+                let status = DropStatus { path, trouble, ..DropStatus::default() };
+                watch.set(move || Some(status.clone()));
+                Ok((mount, None))
             }
             Err(error) => {
                 // The error of the folder is more useful than an error of the unmount.

@@ -72,6 +72,7 @@ mod tests {
         DropStatus {
             path: "/srv/add".to_owned(),
             mounted: true,
+            trouble: None,
             torrents: 1,
             writing: 0,
             sending: 0,
