@@ -101,3 +101,24 @@ fn torrents_are_in_the_views_of_their_rules_and_the_test_of_the_rules_says_so() 
         mounted.unmount();
     });
 }
+
+#[test]
+fn an_only_server_has_its_name() {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        let torrent = TorrentSpec::file("a.bin", Content::new(1, 70_000));
+        let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        let config = dir.join("server.toml");
+        let server = format!("[[server]]\nname = \"home\"\nurl = \"{}\"\n", rqbits.swarm.api_url());
+        let views = "[[view]]\nname = \"V\"\nserver = \"home\"\n";
+        fs::write(&config, server + views).unwrap();
+        let config = config.to_str().unwrap();
+        let mounted = Mounted::with(dir, "home", &["--config", config]);
+        assert_eq!(files(&mounted.path.join("V")), ["a.bin"]);
+        let mut value = [0; 16];
+        let len = rustix::fs::getxattr(mounted.path.join("V/a.bin"), "user.tfs.server", &mut value);
+        assert_eq!(value.get(..len.unwrap()), Some(&b"home"[..]));
+        let rows = run(tfs(dir).args(["views", "test", "--config", config]));
+        assert!(rows.contains("server home"), "{rows}");
+        mounted.unmount();
+    });
+}

@@ -443,12 +443,16 @@ async fn add_files(
 /// symbolic links.
 async fn check_places(settings: &MountSettings) -> Result<PathBuf, StartError> {
     let (mountpoint, allow_non_empty) = (settings.mountpoint.clone(), settings.allow_non_empty);
-    let folder = settings.drop.as_ref().map(|folder| folder.path.clone());
+    let folder = settings.drop.as_ref().map(|folder| (folder.path.clone(), folder.is_required));
     let path = blocking(move || {
         check_mountpoint(&mountpoint, allow_non_empty)?;
         let library = locate(&mountpoint).unwrap_or(mountpoint);
-        if let Some(folder) = folder {
-            check_mountpoint(&folder, allow_non_empty)?;
+        if let Some((folder, is_required)) = folder {
+            // Otherwise `start_drop` reports it.
+            check_mountpoint(&folder, allow_non_empty).or_else(|error| match is_required {
+                true => Err(error),
+                false => Ok(()),
+            })?;
             let path = locate(&folder).unwrap_or(folder);
             if path.starts_with(&library) || library.starts_with(&path) {
                 return Err(MountpointError::Overlap { path, library });
@@ -464,7 +468,8 @@ async fn check_places(settings: &MountSettings) -> Result<PathBuf, StartError> {
     Ok(path)
 }
 
-/// Mounts the drop folder of a mount, if there is to be one. If that fails, the mount is undone.
+/// Mounts the drop folder of a mount, if there is to be one. If that fails and it is required, the
+/// mount is undone.
 fn start_drop(
     mount: FuseMount,
     settings: &MountSettings,
@@ -491,7 +496,7 @@ fn start_drop(
                 Ok((mount, Some(service)))
             }
             Err(error) if !is_required => {
-                let why = chain(&error);
+                let why = format!("cannot {}", chain(&error));
                 tracing::warn!(path, why, "mounted without the drop folder");
                 let trouble = Some(why);
                 let status = DropStatus { path, trouble, ..DropStatus::default() };
