@@ -70,6 +70,7 @@ fn print(args: &ViewsTestArgs, found: &ArrangedRows) -> eyre::Result<()> {
     } else if rows.is_empty() {
         output::note(match args.pattern {
             Some(_) => "no torrent matches",
+            None if args.names.is_some() => "there are no names in the input",
             None => "there are no torrents; add one with: tfs add <FILE|MAGNET|URL>",
         });
     } else {
