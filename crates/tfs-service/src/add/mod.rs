@@ -3,6 +3,7 @@
 mod fault;
 mod file;
 mod input;
+mod link_file;
 mod magnet;
 mod refusal;
 mod shared_files;
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 
 pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
+pub(crate) use self::link_file::{LINKS_MAX, LinkForm, LinkLine};
 pub use self::magnet::MagnetFault;
 use crate::RqbitServer;
 

@@ -1,21 +1,14 @@
 //! Content of dropped files: whether it is complete, and what it asks a server to add.
 
 use rqbit_source::{TorrentFault, check_torrent_file};
-use tfs_drop::limits::LINKS_MAX;
 use tfs_drop::{DropKind, Examined};
 
-use crate::add::{AddError, PreparedTorrent};
+use crate::add::{LINKS_MAX, LinkForm, PreparedTorrent};
 
-/// The key of the address in a shortcut.
-const SHORTCUT_KEY: &str = "url=";
-
-/// The start of a magnet link.
-const MAGNET: &str = "magnet:";
-
-/// A line with a link.
+/// A link of a dropped file.
 #[derive(Debug)]
-pub(super) struct LinkLine {
-    /// Its number, from 1.
+pub(super) struct DroppedLink {
+    /// The number of its line, from 1.
     pub(super) number: usize,
     pub(super) torrent: PreparedTorrent,
 }
@@ -57,39 +50,24 @@ pub(super) fn links(
     kind: DropKind,
     bytes: &[u8],
     may_fetch: bool,
-) -> Result<Vec<LinkLine>, Examined> {
+) -> Result<Vec<DroppedLink>, Examined> {
     let refused = |reason: String| Err(Examined::Refused(reason));
     let Ok(text) = str::from_utf8(bytes) else { return refused("it is not a text".to_owned()) };
-    let text = text.trim_start_matches('\u{feff}');
+    let (form, last) = (form_of(kind), text.lines().count());
     let mut links = Vec::new();
-    for (idx, line) in text.lines().enumerate() {
-        let number = idx + 1;
-        let Some(link) = link_of(kind, line.trim()) else { continue };
-        let is_magnet = starts_with(link, MAGNET);
-        if !is_magnet && !may_fetch && is_address(link) {
-            return refused(format!(
-                "line {number} has an address, which the server would fetch: that needs allow_urls"
-            ));
+    for line in form.lines(text) {
+        let number = line.number;
+        if links.len() == LINKS_MAX {
+            return refused(format!("it has more than {LINKS_MAX} links"));
         }
         // A program may write the rest of the last line later.
-        let is_open = idx + 1 == text.lines().count() && !text.ends_with('\n');
-        let is_start = MAGNET.starts_with(&link.to_ascii_lowercase());
-        let prepared = if is_magnet || is_address(link) {
-            PreparedTorrent::of_link(link)
-        } else if is_open && is_start {
-            return Err(Examined::Incomplete("its last link is not complete".to_owned()));
-        } else {
-            return refused(format!("line {number} is no magnet link"));
-        };
-        match prepared {
-            Ok(torrent) => links.push(LinkLine { number, torrent }),
-            Err(AddError { .. }) if is_magnet && is_open => {
+        let is_open = number == last && !text.ends_with('\n');
+        match line.prepare(may_fetch) {
+            Ok(torrent) => links.push(DroppedLink { number, torrent }),
+            Err(_) if is_open && (line.is_magnet() || line.is_start()) => {
                 return Err(Examined::Incomplete("its last link is not complete".to_owned()));
             }
-            Err(AddError { fault, .. }) => return refused(format!("line {number}: {fault}")),
-        }
-        if links.len() > LINKS_MAX {
-            return refused(format!("it has more than {LINKS_MAX} links"));
+            Err(fault) => return refused(format!("line {number}: {fault}")),
         }
     }
     if links.is_empty() {
@@ -98,29 +76,11 @@ pub(super) fn links(
     Ok(links)
 }
 
-/// Returns the link of a line, if the line has one. Comments start with `#`.
-fn link_of(kind: DropKind, line: &str) -> Option<&str> {
-    if line.is_empty() || line.starts_with('#') {
-        return None;
-    }
+fn form_of(kind: DropKind) -> LinkForm {
     match kind {
-        DropKind::Torrent | DropKind::Links => Some(line),
-        // `[InternetShortcut]` of Windows, `[Desktop Entry]` of freedesktop.org, or the address.
-        DropKind::Shortcut => {
-            if starts_with(line, SHORTCUT_KEY) {
-                return line.get(SHORTCUT_KEY.len()..);
-            }
-            (is_address(line) || starts_with(line, MAGNET)).then_some(line)
-        }
+        DropKind::Torrent | DropKind::Links => LinkForm::List,
+        DropKind::Shortcut => LinkForm::Shortcut,
     }
-}
-
-fn starts_with(text: &str, start: &str) -> bool {
-    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
-}
-
-fn is_address(link: &str) -> bool {
-    ["http://", "https://"].into_iter().any(|scheme| starts_with(link, scheme))
 }
 
 /// Returns whether bytes are the start of a bencoded dictionary (BEP 3) whose end is missing. False
@@ -207,6 +167,8 @@ mod tests {
         let magnet = format!("magnet:?xt=urn:btih:{}", "ab".repeat(20));
         let kind = DropKind::Links;
         check(kind, &magnet, "complete");
+        check(kind, "ab".repeat(20), "complete");
+        check(kind, "ab".repeat(5), "incomplete: its last link is not complete");
         check(kind, format!("# two\n{magnet}\r\n\n{magnet}&dn=x\n"), "complete");
         check(kind, "\u{feff}".to_owned() + &magnet, "complete");
         check(kind, "", "incomplete: it has no link");
@@ -218,7 +180,7 @@ mod tests {
         }
         let short = "magnet:?xt=urn:btih:abc\n";
         check(kind, short, "refused: line 1: its info hash is not 40 hexadecimal digits");
-        check(kind, format!("{magnet}\nhello\n"), "refused: line 2 is no magnet link");
+        check(kind, format!("{magnet}\nhello\n"), "refused: line 2: it is not a magnet link");
         check(kind, [0xff, 0xfe], "refused: it is not a text");
         let many = format!("{magnet}\n").repeat(LINKS_MAX + 1);
         check(kind, many, "refused: it has more than 1000 links");
@@ -226,11 +188,11 @@ mod tests {
 
     #[test]
     fn an_address_needs_a_setting() {
-        let refused =
-            "refused: line 1 has an address, which the server would fetch: that needs allow_urls";
+        let refused = "refused: line 1: it is a web address, which the server would fetch: that \
+             needs `allow_urls = true`";
         check(DropKind::Links, "http://h/x.torrent\n", refused);
         let shortcut = "[InternetShortcut]\r\nURL=https://h/x.torrent\r\n";
-        check(DropKind::Shortcut, shortcut, &refused.replace('1', "2"));
+        check(DropKind::Shortcut, shortcut, &refused.replace("line 1", "line 2"));
         let number = |may_fetch| links(DropKind::Shortcut, shortcut.as_bytes(), may_fetch);
         assert_eq!(number(true).unwrap()[0].number, 2);
         let magnet =

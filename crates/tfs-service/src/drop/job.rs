@@ -11,7 +11,7 @@ use tfs_sys::blocking;
 use tfs_types::Backoff;
 use tokio::time::{sleep, timeout};
 
-use super::content::{self, LinkLine};
+use super::content::{self, DroppedLink};
 use super::link::DropLink;
 use super::server::{Attempt, DropServer};
 use super::spool;
@@ -119,7 +119,7 @@ impl DropJob {
         &self,
         link: &DropLink,
         server: &DropServer,
-        line: LinkLine,
+        line: DroppedLink,
     ) -> Option<String> {
         let index = self.place.server;
         let known = |hash| link.folder().is_some_and(|it| it.with(|it| it.has(index, hash)));

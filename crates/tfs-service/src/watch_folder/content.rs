@@ -3,10 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use crate::{AddError, PreparedTorrent, TorrentInput};
-
-/// Maximum number of links in one file.
-const LINKS_MAX: usize = 1000;
+use crate::PreparedTorrent;
+use crate::add::{LINKS_MAX, LinkForm, LinkLine};
 
 /// Number of bad lines that are named.
 const LINES_NAMED_MAX: usize = 5;
@@ -79,47 +77,27 @@ impl WatchKind {
                 }
             };
         };
-        let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-        let lines = lines.map(|(number, line)| (number, line.trim()));
-        if self == Self::Address {
-            let address = lines.filter_map(|(number, line)| Some((number, address_in(line)?)));
-            return links(address.take(1), allow_urls);
-        }
-        let mut links_in = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let mut peeked = links_in.by_ref().peekable();
-        let is_list = peeked.peek().is_some_and(|(_, line)| is_magnet(line));
-        if self == Self::Text && !is_list {
+        let form = if self == Self::Address { LinkForm::Shortcut } else { LinkForm::List };
+        let mut lines = form.lines(&text).peekable();
+        if self == Self::Text && !lines.peek().is_some_and(|line| line.is_magnet()) {
             return WatchContent::Other;
         }
-        links(peeked, allow_urls)
+        links(lines, allow_urls)
     }
 }
 
-fn is_magnet(line: &str) -> bool {
-    line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:"))
-}
-
-/// Returns the address in a line of a `.url` file: `URL=...`, or the address alone.
-fn address_in(line: &str) -> Option<&str> {
-    let value = match line.split_once('=') {
-        Some((key, value)) if key.trim().eq_ignore_ascii_case("url") => value.trim(),
-        Some(_) | None => line,
-    };
-    TorrentInput::parse(value.as_ref()).is_link().then_some(value)
-}
-
-/// Parses links with their line numbers. One that cannot be used makes the whole file unusable, so
-/// that it is either added or not.
-fn links<'a>(lines: impl Iterator<Item = (usize, &'a str)>, allow_urls: bool) -> WatchContent {
+/// Parses links. One that cannot be used makes the whole file unusable, so that it is either added
+/// or not.
+fn links<'a>(lines: impl Iterator<Item = LinkLine<'a>>, allow_urls: bool) -> WatchContent {
     let mut torrents = Vec::new();
     let mut bad = Vec::new();
-    for (number, line) in lines {
+    for line in lines {
         if torrents.len() + bad.len() == LINKS_MAX {
             return WatchContent::Unusable(format!("it has more than {LINKS_MAX} links"));
         }
-        match link(line, allow_urls) {
+        match line.prepare(allow_urls) {
             Ok(torrent) => torrents.push(torrent),
-            Err(reason) => bad.push(format!("line {number}: {reason}")),
+            Err(fault) => bad.push(format!("line {}: {fault}", line.number)),
         }
     }
     let more = bad.len().saturating_sub(LINES_NAMED_MAX);
@@ -132,16 +110,6 @@ fn links<'a>(lines: impl Iterator<Item = (usize, &'a str)>, allow_urls: bool) ->
         (true, true) => WatchContent::Unusable("it has no link".to_owned()),
         (_, false) => WatchContent::Unusable(bad.join("; ")),
     }
-}
-
-fn link(line: &str, allow_urls: bool) -> Result<PreparedTorrent, String> {
-    let TorrentInput::Link(link) = TorrentInput::parse(line.as_ref()) else {
-        return Err("it is not a magnet link".to_owned());
-    };
-    if !is_magnet(&link) && !allow_urls {
-        return Err("it is a web address, which needs `allow_urls = true`".to_owned());
-    }
-    PreparedTorrent::of_link(&link).map_err(|AddError { fault, .. }| fault.to_string())
 }
 
 #[cfg(test)]
@@ -200,8 +168,9 @@ mod tests {
         check(
             kind,
             "HASH\nx\nhttp://h/a\nmagnet:?dn=y",
-            "line 2: it is not a magnet link; line 3: it is a web address, which needs \
-             `allow_urls = true`; line 4: it has no info hash (xt=urn:btih:...)",
+            "line 2: it is not a magnet link; line 3: it is a web address, which the server \
+             would fetch: that needs `allow_urls = true`; line 4: it has no info hash \
+             (xt=urn:btih:...)",
         );
         check(
             kind,
