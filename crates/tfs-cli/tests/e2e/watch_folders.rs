@@ -21,7 +21,7 @@ use crate::support::{Mounted, Rqbits, describe, run, status_below, status_json_b
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Returns a `.torrent` file with one file of 5 bytes that nobody has.
+/// Returns a `.torrent` file with one file of 5 bytes, which no peer has.
 fn torrent(name: &str) -> Vec<u8> {
     let len = name.len();
     let start = format!("d4:infod6:lengthi5e4:name{len}:{name}12:piece lengthi16384e6:pieces20:");

@@ -370,7 +370,7 @@ fn what_is_kept_is_shown_until_it_is_added() {
     stage.check(&expect![[r#"
         a.torrent torrent 7
     "#]]);
-    // One that is refused after all stays until it is removed, which drops it for good.
+    // A kept file that is refused stays until a program removes it, which cancels it.
     assert_eq!(stage.copy("b.torrent", "good ff"), Ok(()));
     let ticket = stage.folder.with(|folder| *folder.additions.keys().next().unwrap());
     let answer = DropAnswer::Refused { reason: "no".to_owned() };

@@ -1,4 +1,4 @@
-//! Changes that views follow at once, and what a front end is told of them.
+//! Changes that views follow at once, and the notices for the front end.
 
 use std::sync::Arc;
 

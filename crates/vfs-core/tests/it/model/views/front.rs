@@ -1,4 +1,4 @@
-//! A front end that caches everything until it is told of a change, as the kernel does.
+//! A front end that caches everything until a notice arrives, as the kernel does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};

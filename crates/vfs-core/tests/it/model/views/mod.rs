@@ -1,5 +1,5 @@
 //! Views of random rules against a plain reconstruction, as a front end sees them that caches all
-//! names and attributes until it is told of a change.
+//! names and attributes until a notice arrives.
 
 mod front;
 mod rules;
