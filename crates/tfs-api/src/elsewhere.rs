@@ -24,8 +24,7 @@ use tfs_sys::runtime_dir::is_socket_name;
 
 use super::client::ControlClient;
 use super::status::StatusReport;
-use super::wire::MountStatus;
-use super::wire::shown;
+use super::wire::{MountStatus, RecentStatus, shown};
 
 /// Sockets of this network namespace (`proc_net(5)`).
 const SOCKETS: &str = "/proc/net/unix";
@@ -73,6 +72,7 @@ impl UnreachedMount {
             // The content comes from the mount's process; the kernel's path of the mount is
             // reliable.
             status: StatusReport { mountpoint: shown(&self.mountpoint), ..status.clone() },
+            recent: RecentStatus::default(),
             readers: Vec::new(),
             also_mounted: Vec::new(),
             preloading: Vec::new(),

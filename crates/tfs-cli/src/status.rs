@@ -562,6 +562,7 @@ mod tests {
                 piece_bytes: Some(16 << 20),
                 for_millis: 58_210,
                 left_millis: Some(109_400),
+                peers: None,
             }),
         };
         let early = ReaderStatus {

@@ -3,6 +3,7 @@
 mod budget;
 mod discovery;
 mod drop;
+mod histogram;
 mod intake;
 mod report;
 
@@ -12,6 +13,7 @@ pub use discovery::{
     TORRENTS_NAMED_MAX,
 };
 pub use drop::{DropFileState, DropFileStatus, DropStatus};
+pub use histogram::{FailureCount, Histogram, ReadFigures};
 pub use intake::{
     ArrStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus, WatchedFile,
 };

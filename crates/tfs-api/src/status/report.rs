@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::drop::DropStatus;
+use super::histogram::{FailureCount, Histogram, ReadFigures};
 use super::intake::IntakeStatus;
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
@@ -45,6 +46,9 @@ pub struct StatusReport {
     pub tree: TreeStatus,
     /// The reads.
     pub reads: ReadStatus,
+    /// Durations and failures of reads. Older processes do not send it.
+    #[serde(default)]
+    pub figures: ReadFigures,
     /// The memory.
     pub memory: MemoryStatus,
     /// Resource usage of the process.
@@ -90,6 +94,16 @@ pub struct ServerStatus {
     pub streams_max: usize,
     /// Bytes received from it.
     pub bytes_fetched: u64,
+    /// HTTP requests that were sent to it. Older processes do not send it.
+    #[serde(default)]
+    pub requests: u64,
+    /// Requests that failed, by reason; all reasons, also those with 0. Older processes do not send
+    /// it.
+    #[serde(default)]
+    pub errors: Vec<FailureCount>,
+    /// Times from opening a stream to its first byte. Older processes do not send it.
+    #[serde(default)]
+    pub first_byte: Histogram,
     /// Torrents that are not shown or no longer listed. Older processes do not send it.
     #[serde(default)]
     pub discovery: DiscoveryStatus,

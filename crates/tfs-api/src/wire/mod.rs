@@ -6,8 +6,10 @@
 
 mod access;
 mod cache;
+mod event;
 mod failure;
 mod preload;
+mod recent;
 mod reload;
 mod search;
 mod status;
@@ -19,8 +21,10 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
+pub use event::{EventKind, ServiceEvent};
 pub use failure::{FailureBody, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
+pub use recent::{LongWait, RecentStatus, ScanStatus};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult};
 pub use status::{MissingMount, MountStatus, ReaderStatus, StatusReply, WaitStatus, WayStatus};

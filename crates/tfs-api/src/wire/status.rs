@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PlaceInfo, PreloadStatus};
+use super::{PlaceInfo, PreloadStatus, RecentStatus};
 use crate::status::StatusReport;
 
 /// `GET /v1/status`: the status of a process and its mounts.
@@ -35,6 +35,9 @@ pub struct MountStatus {
     /// The content of `.tfs/status.json`.
     #[serde(flatten)]
     pub status: StatusReport,
+    /// What happened in the last minutes and hours; older processes do not send it.
+    #[serde(default)]
+    pub recent: RecentStatus,
     /// Open files, those with the longest wait first.
     pub readers: Vec<ReaderStatus>,
     /// Other places where it is mounted, such as by a bind mount; older processes do not send it.
@@ -107,4 +110,8 @@ pub struct WaitStatus {
     /// Absent for the first seconds, and if the torrent downloads much else.
     #[serde(default)]
     pub left_millis: Option<u64>,
+    /// Connected peers of the torrent. Null if the server does not say it. rqbit's API does not say
+    /// which peers have the piece.
+    #[serde(default)]
+    pub peers: Option<u64>,
 }

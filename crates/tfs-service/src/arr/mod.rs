@@ -21,11 +21,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tfs_api::status::ArrStatus;
+use tfs_http::Listening;
 use tokio::net::TcpListener;
 
 use self::routes::ArrRoutes;
 pub use self::settings::ArrSettings;
-use crate::control::{Listening, MountRegistry};
+use crate::control::MountRegistry;
 use crate::intake::Intake;
 
 /// Why the listener does not work. The message fits after "failed to".
@@ -69,7 +70,7 @@ impl ArrServer {
         let trouble = settings.server.trouble();
         intake.set_arr(Some(ArrStatus { address, server, trouble }));
         let routes = Arc::new(ArrRoutes::new(settings, mounts.clone()));
-        let listening = Listening::start_tcp(listener, move |request| {
+        let listening = Listening::start(listener, move |request| {
             let routes = Arc::clone(&routes);
             async move { routes.answer(request).await }
         });

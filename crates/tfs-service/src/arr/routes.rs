@@ -12,12 +12,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use rqbit_client::{Error, ErrorKind, TorrentRef};
 use serde::Serialize;
 use tfs_api::wire::FailureBody;
+use tfs_http::{ResponseBody, is_this_machine, read_bytes, status, text};
 use tfs_types::{InfoHash, chain};
 
 use super::answer::{AddAnswer, ErrorAnswer, RootAnswer, Routes, TorrentAnswer, TorrentsAnswer};
 use super::list::{Completion, Completions};
 use super::settings::ArrSettings;
-use crate::control::{MountRegistry, ResponseBody, is_this_machine, read_bytes, status, text};
+use crate::control::MountRegistry;
 use crate::{
     AddError, AddFault, ConnectError, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, RqbitServer,
     add, notify_of_change,

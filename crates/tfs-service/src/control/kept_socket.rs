@@ -8,8 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use tfs_http::{Accept, Peer};
 use tfs_sys::blocking;
-use tfs_sys::runtime_dir::{self, RuntimeDir, RuntimeDirError};
+use tfs_sys::runtime_dir::{self, RuntimeDir, RuntimeDirError, is_authorized_uid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -136,6 +138,40 @@ async fn bind(place: SocketPlace) -> Result<BoundSocket, SocketError> {
     match UnixListener::from_std(listener) {
         Ok(listener) => Ok(BoundSocket { listener, socket }),
         Err(source) => Err(SocketError::Listen { path: socket.path().to_owned(), source }),
+    }
+}
+
+impl Accept for KeptSocket {
+    /// Rejects unauthorized peers.
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Option<Box<dyn Peer>>>> {
+        Box::pin(async move {
+            let connection = Self::accept(self).await?;
+            Ok(is_authorized_peer(&connection).then(|| Box::new(connection) as _))
+        })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(Self::close(*self))
+    }
+}
+
+/// Returns whether a peer may send commands. Other users can reach the socket only if the directory
+/// was opened to them or a connection was passed on.
+fn is_authorized_peer(connection: &UnixStream) -> bool {
+    match connection.peer_cred() {
+        Ok(peer) if is_authorized_uid(peer.uid()) => true,
+        Ok(peer) => {
+            tracing::warn!(
+                uid = peer.uid(),
+                pid = peer.pid(),
+                "refused a connection of another user"
+            );
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, "refused a connection of an unknown user");
+            false
+        }
     }
 }
 

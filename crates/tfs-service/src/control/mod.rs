@@ -12,9 +12,7 @@
 
 mod controlled;
 mod ending;
-mod http;
 mod kept_socket;
-mod listening;
 mod monitoring;
 mod mount;
 mod presence;
@@ -27,9 +25,6 @@ mod tests;
 pub use controlled::MountRegistry;
 pub(crate) use controlled::{ControlTarget, Registration, ReloadTarget};
 pub(crate) use ending::{Ending, EndingGuard};
-pub(crate) use http::{ResponseBody, read_bytes, status, text};
-pub(crate) use listening::Listening;
-pub(crate) use monitoring::is_this_machine;
 pub use monitoring::{MonitoringError, MonitoringServer};
 pub(crate) use mount::{MountControl, search};
 pub(crate) use presence::place_info;

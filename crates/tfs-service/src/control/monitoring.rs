@@ -9,12 +9,11 @@ use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
 use tfs_api::status::StatusReport;
+use tfs_http::{Listening, ResponseBody, is_this_machine, json, text};
 use tfs_sys::blocking;
 use tokio::net::TcpListener;
 
 use super::controlled::MountRegistry;
-use super::http::{self, ResponseBody, text};
-use super::listening::{Listener, Listening};
 use crate::status::{healthy, metrics_of_all};
 
 /// The content type of the Prometheus text format.
@@ -56,7 +55,7 @@ impl MonitoringServer {
             tracing::warn!(%address,
                 "the metrics are readable by other machines, without authentication");
         }
-        let listening = Listening::start(Listener::Tcp(listener), move |request| {
+        let listening = Listening::start(listener, move |request| {
             answer(mounts.clone(), address.ip(), request)
         });
         Ok(Self { address, listening })
@@ -110,33 +109,7 @@ async fn answer(
                 None => text(StatusCode::SERVICE_UNAVAILABLE, TEXT_TYPE, "nothing is mounted\n"),
             }
         }
-        "/status" => http::json(&Ok(all.await)),
+        "/status" => json(&Ok(all.await)),
         _ => text(StatusCode::NOT_FOUND, TEXT_TYPE, "available: /metrics, /healthy, /status\n"),
-    }
-}
-
-/// Returns whether a host, with or without a port, is an IP address or the name of this machine.
-pub(crate) fn is_this_machine(host: &str) -> bool {
-    let without_port = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    [host, without_port].iter().any(|name| {
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_asked_for_by_its_name() {
-        for host in
-            ["localhost", "LOCALHOST:3031", "127.0.0.1", "127.0.0.1:3031", "[::1]:80", "::1"]
-        {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["", "evil.example", "evil.example:3031", "localhost.evil.example:1", ":80"] {
-            assert!(!is_this_machine(host), "{host}");
-        }
     }
 }

@@ -12,8 +12,8 @@ use futures_util::stream::BoxStream;
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
-    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
-    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
+    RecentStatus, RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest,
+    SearchResult, UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
 use tfs_state::TagChange;
 use tfs_sys::mountinfo::{Device, MountTable};
@@ -200,6 +200,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
         Ok(MountStatus {
             device: self.device.to_string(),
             status,
+            recent: RecentStatus::default(),
             readers: self.readers(&vfs),
             also_mounted,
             preloading: self.about.preloads.running(),
@@ -372,6 +373,7 @@ fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
             piece_bytes: wait.piece_len,
             for_millis: millis(wait.waited),
             left_millis: wait.left.map(millis),
+            peers: None,
         }),
     }
 }

@@ -11,12 +11,12 @@ use tfs_api::wire::{
     MissingMount, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
     SearchRequest, StatusReply, TagRequest, UnmountRequest,
 };
+use tfs_http::{self as http, ResponseBody, read_json};
 use tfs_state::TagChange;
 use tfs_sys::blocking;
 use tfs_types::Tag;
 
 use super::controlled::{MountRegistry, ReloadTarget};
-use super::http::{self, ResponseBody, read_json};
 
 /// The parts of this process that accept commands.
 #[derive(Debug, Clone)]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tfs_http::Listening;
+
 use super::controlled::{MountRegistry, ReloadTarget};
 use super::kept_socket::{KeptSocket, SocketPlace};
-use super::listening::{Listener, Listening};
 use super::routes::{self, Process};
 use super::socket::SocketError;
 
@@ -54,9 +55,8 @@ impl ControlServer {
     fn serve(socket: KeptSocket, process: Process) -> Self {
         let path = socket.path().map(Path::to_owned);
         tracing::debug!(?path, "serving the control API");
-        let listening = Listening::start(Listener::Unix(Box::new(socket)), move |request| {
-            routes::answer(process.clone(), request)
-        });
+        let listening =
+            Listening::start(socket, move |request| routes::answer(process.clone(), request));
         Self { path, listening }
     }
 

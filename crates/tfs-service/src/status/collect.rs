@@ -2,7 +2,8 @@
 
 use fuse_adapter::KernelHandle;
 use tfs_api::status::{
-    BreakerStatus, MemoryStatus, ReadStatus, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
+    BreakerStatus, Histogram, MemoryStatus, ReadFigures, ReadStatus, STATUS_VERSION, ServerStatus,
+    StatusReport, TreeStatus,
 };
 use tfs_sys::process::ProcessStatus;
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
@@ -68,6 +69,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
             bytes_unused: counters.bytes_unused,
             reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
         },
+        figures: ReadFigures::default(),
         memory: MemoryStatus {
             resident_bytes: resident_bytes(),
             buffered_bytes: counters.buffered_bytes,
@@ -103,6 +105,9 @@ fn server_status(about: &ServerDescription, counters: &ServerCounters) -> Server
         streams_open: counters.streams_open,
         streams_max: counters.streams_max,
         bytes_fetched: counters.bytes_fetched,
+        requests: 0,
+        errors: Vec::new(),
+        first_byte: Histogram::default(),
         discovery: about.watch.discovery(),
         budget: about.budget.upgrade().map(|budget| budget.status()),
     }

@@ -79,6 +79,7 @@ impl ControlTarget for FakeMount {
         Ok(MountStatus {
             device: self.id().device,
             status,
+            recent: RecentStatus::default(),
             readers: Vec::new(),
             also_mounted: Vec::new(),
             preloading: Vec::new(),

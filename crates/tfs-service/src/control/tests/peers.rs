@@ -43,7 +43,7 @@ async fn a_request_that_does_not_end_is_cut_off() {
 async fn connections_beyond_the_limit_wait_for_their_turn() {
     let served = Served::start(vec![FakeMount::at("/m")]).await;
     let mut idle = Vec::new();
-    for _ in 0..super::super::listening::CONNECTIONS_MAX {
+    for _ in 0..tfs_http::CONNECTIONS_MAX {
         idle.push(UnixStream::connect(served.socket()).await.unwrap());
     }
     let mut connection = UnixStream::connect(served.socket()).await.unwrap();

@@ -35,11 +35,11 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Body of a response: a complete text, or lines that are produced one by one. When the client
 /// closes the connection, the body is dropped, and with it the producer of the lines.
-pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Answers the requests of a connection until the peer closes it, it fails, or `end` is cancelled.
 /// On `end`, the request in progress is the last.
-pub(super) async fn serve<I, F>(
+pub(crate) async fn serve<I, F>(
     connection: I,
     answer: impl Fn(Request<Incoming>) -> F,
     end: CancellationToken,
@@ -67,7 +67,7 @@ pub(super) async fn serve<I, F>(
 }
 
 /// Reads the body of a request of at most `bytes_max`, within `time_max`.
-pub(crate) async fn read_bytes(
+pub async fn read_bytes(
     body: Incoming,
     bytes_max: usize,
     time_max: Duration,
@@ -88,7 +88,7 @@ pub(crate) async fn read_bytes(
 }
 
 /// Reads the body of a request as JSON. An empty one counts as `{}`.
-pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, FailureBody> {
+pub async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, FailureBody> {
     let body = read_bytes(body, BODY_BYTES_MAX, BODY_TIME_MAX).await?;
     let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
     serde_json::from_slice(text)
@@ -96,7 +96,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, 
 }
 
 /// Returns a text response.
-pub(crate) fn text(
+pub fn text(
     status: StatusCode,
     content_type: &'static str,
     text: impl Into<Bytes>,
@@ -110,7 +110,7 @@ pub(crate) fn text(
 }
 
 /// Returns a JSON response. A failure determines the status by its kind.
-pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<ResponseBody> {
+pub fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<ResponseBody> {
     let (status, written) = match result {
         Ok(value) => (StatusCode::OK, serde_json::to_vec(value)),
         Err(failure) => (status(failure.kind), serde_json::to_vec(failure)),
@@ -126,7 +126,7 @@ pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<Re
 }
 
 /// Returns a response of JSON lines, which are sent as they are produced.
-pub(super) fn lines<T: Serialize>(
+pub fn lines<T: Serialize>(
     values: impl Stream<Item = T> + Send + 'static,
 ) -> Response<ResponseBody> {
     let lines = values.map(|value| {
@@ -142,7 +142,9 @@ pub(super) fn lines<T: Serialize>(
     response
 }
 
-pub(crate) fn status(kind: FailureKind) -> StatusCode {
+/// Returns the status code of a kind of failure.
+#[must_use]
+pub fn status(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::BadRequest | FailureKind::BadQuery => StatusCode::BAD_REQUEST,
         FailureKind::UnknownPath | FailureKind::UnknownMount | FailureKind::UnknownFile => {

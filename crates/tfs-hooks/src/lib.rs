@@ -1,0 +1,1 @@
+//! Hooks: commands and URLs that get the events of a tfs process.
