@@ -157,6 +157,9 @@ pub fn status(kind: FailureKind) -> StatusCode {
         FailureKind::ConfigInvalid => StatusCode::UNPROCESSABLE_ENTITY,
         FailureKind::NotPermitted => StatusCode::FORBIDDEN,
         FailureKind::ServerFailed | FailureKind::ServerUnreachable => StatusCode::BAD_GATEWAY,
+        FailureKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        FailureKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Gone => StatusCode::GONE,
         FailureKind::Failed | FailureKind::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

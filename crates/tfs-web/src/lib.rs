@@ -6,7 +6,13 @@
 //!
 //! [`model`] is the contract between the routes, the script of the page and the backend.
 
+mod access;
 mod backend;
 pub mod model;
+mod server;
+mod settings;
 
+pub use access::{AccessToken, TokenError};
 pub use backend::{WebBackend, WebFile};
+pub use server::{WebError, WebServer};
+pub use settings::{HOSTS_MAX, WebOptions, WebSettings, WebSettingsError};

@@ -57,6 +57,13 @@ pub enum FailureKind {
     NotDaemon,
     /// 422: the configuration is invalid, and nothing was changed.
     ConfigInvalid,
+    /// 504: the bytes of a file did not arrive in time.
+    TimedOut,
+    /// 503: the bytes of a file are not there and cannot arrive now: its torrent is paused or
+    /// failed, for example.
+    Unavailable,
+    /// 410: the torrent was removed while it was read.
+    Gone,
     /// 500: it failed for another reason.
     Failed,
     /// A kind that this client does not know.

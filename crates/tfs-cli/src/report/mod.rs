@@ -504,6 +504,9 @@ fn refused(failure: &FailureBody) -> ErrorReport {
         | FailureKind::TooLarge
         | FailureKind::TooSlow
         | FailureKind::NotPermitted
+        | FailureKind::TimedOut
+        | FailureKind::Unavailable
+        | FailureKind::Gone
         | FailureKind::Failed
         | FailureKind::Unknown => exit::CONTROL_FAILED,
     };
