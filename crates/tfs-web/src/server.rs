@@ -43,7 +43,8 @@ impl WebServer {
         let failed = |source| WebError { address: settings.listen(), source };
         let listener = TcpListener::bind(settings.listen()).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        tracing::debug!(%address, ?backend, "serving the page");
+        let has_token = settings.token().is_some_and(|token| !token.reveal().is_empty());
+        tracing::debug!(%address, has_token, ?backend, "serving the page");
         let listening = Listening::start(listener, async |_request| {
             text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "no such page\n")
         });
