@@ -1,7 +1,7 @@
 //! Lines of `tfs status`: the stream budget, and what a process takes in.
 
 use tfs_api::status::{
-    ArrStatus, BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile,
+    ArrStatus, BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile, WebStatus,
 };
 
 use crate::figures::counted;
@@ -33,7 +33,7 @@ pub(crate) fn streams_text(status: &StatusReport) -> String {
     visible(&parts.join("; "))
 }
 
-/// Returns the lines about watch folders, with the name of each line, and whether it is about a
+/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page, with the name of each line, and whether it is about a
 /// failure.
 pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
     let arr = intake.arr.as_ref().map(|arr| {
@@ -47,7 +47,21 @@ pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, 
         let address = address.as_deref().unwrap_or("no address");
         ("arr", visible(&format!("{address} for {server} ({state})")), is_failed)
     });
-    intake.watch_folders.iter().flat_map(folder_lines).chain(arr).collect()
+    let page = intake.web.as_ref().map(page_line);
+    intake.watch_folders.iter().flat_map(folder_lines).chain(arr).chain(page).collect()
+}
+
+fn page_line(web: &WebStatus) -> (&'static str, String, bool) {
+    let WebStatus { url, needs_token, token_file, control, trouble } = web;
+    let url = url.as_deref().unwrap_or("no address");
+    let text = match (trouble, token_file, needs_token) {
+        (Some(trouble), _, _) => format!("{url} ({trouble})"),
+        (None, Some(file), _) => format!("{url}; its token is in {file}"),
+        (None, None, true) => format!("{url}; it asks for the token of TFS_WEB_TOKEN"),
+        (None, None, false) => format!("{url}, for every user of this machine"),
+    };
+    let controls = if *control { "; it has controls" } else { "" };
+    ("page", visible(&(text + controls)), trouble.is_some())
 }
 
 fn folder_lines(folder: &WatchFolderStatus) -> Vec<(&'static str, String, bool)> {
@@ -89,7 +103,26 @@ mod tests {
         };
         let well = WatchFolderStatus { dir: "/v".to_owned(), ..WatchFolderStatus::default() };
         let arr = ArrStatus { server: "home".to_owned(), ..ArrStatus::default() };
-        let intake = IntakeStatus { watch_folders: vec![folder, well], arr: Some(arr) };
+        let web = WebStatus {
+            url: Some("http://127.0.0.1:9132/".to_owned()),
+            needs_token: true,
+            token_file: Some("/s/web-token".to_owned()),
+            control: true,
+            trouble: None,
+        };
+        let open =
+            WebStatus { token_file: None, needs_token: false, control: false, ..web.clone() };
+        let variable = WebStatus { token_file: None, ..web.clone() };
+        let down =
+            WebStatus { url: None, trouble: Some("it is in use".to_owned()), ..open.clone() };
+        let pages = [&open, &variable, &down].map(page_line).map(|(_, text, _)| text);
+        expect![[r"
+            http://127.0.0.1:9132/, for every user of this machine
+            http://127.0.0.1:9132/; it asks for the token of TFS_WEB_TOKEN; it has controls
+            no address (it is in use)"]]
+        .assert_eq(&pages.join("\n"));
+        let intake =
+            IntakeStatus { watch_folders: vec![folder, well], arr: Some(arr), web: Some(web) };
         let lines = intake_lines(&intake);
         let lines = lines.iter().map(|(name, text, failed)| format!("{failed} {name} {text}\n"));
         expect![[r"
@@ -98,6 +131,7 @@ mod tests {
             true rejected b\u{1b}.torrent: it is damaged
             false watch /v for  (all is well); 0 added, 0 rejected, 0 files waiting
             true arr no address for home (it does not listen)
+            false page http://127.0.0.1:9132/; its token is in /s/web-token; it has controls
         "]]
         .assert_eq(&lines.collect::<String>());
     }

@@ -23,6 +23,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     memory(loaded, &mut problems);
     preload(loaded, &mut problems);
     passwords(loaded, &mut problems);
+    page(loaded, &mut problems);
     problems
 }
 
@@ -212,6 +213,26 @@ fn passwords(loaded: &Loaded, problems: &mut Vec<Problem>) {
     if environment.password.is_some() && environment.password_file.is_some() {
         let place = Provenance::of(Origin::Variable("TFS_PASSWORD".to_owned()));
         let message = "TFS_PASSWORD_FILE is set too";
+        problems.push(Problem::at(place, message).hint("unset one of them"));
+    }
+}
+
+/// Checks the page: at an address that other machines can reach it needs a token.
+fn page(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let (web, environment) = (&loaded.settings.web, &loaded.environment);
+    let has_token = web.token_file.is_some() || environment.web_token.is_some();
+    if let Some(address) = web.listen
+        && !address.ip().to_canonical().is_loopback()
+        && !has_token
+    {
+        let message = "other machines can reach this address, and the page has no token";
+        let hint = "set `web.token_file`, or listen on 127.0.0.1";
+        problems.push(Problem::at(loaded.place("web.listen"), message).hint(hint));
+    }
+    let file = loaded.place("web.token_file");
+    if environment.web_token.is_some() && matches!(file.origin, Origin::Variable(_)) {
+        let place = Provenance::of(Origin::Variable("TFS_WEB_TOKEN".to_owned()));
+        let message = "TFS_WEB__TOKEN_FILE is set too";
         problems.push(Problem::at(place, message).hint("unset one of them"));
     }
 }

@@ -10,11 +10,12 @@ use super::suggest::{nearest, nearest_key};
 use super::{Origin, Problem, Provenance};
 
 /// The variables that do not correspond to a key.
-pub const SHORT_FORMS: [(&str, &str); 5] = [
+pub const SHORT_FORMS: [(&str, &str); 6] = [
     ("TFS_SERVER", "The server, as `--server` takes it."),
     ("TFS_USERNAME", "The user name, as `--username`."),
     ("TFS_PASSWORD_FILE", "A file with the password, as `--password-file`."),
     ("TFS_PASSWORD", "The password itself."),
+    ("TFS_WEB_TOKEN", "The token of the page."),
     ("TFS_CONFIG", "A configuration file, as `--config`."),
 ];
 
@@ -29,6 +30,8 @@ pub struct Environment {
     pub password_file: Option<PathBuf>,
     /// `TFS_PASSWORD`.
     pub password: Option<Secret>,
+    /// `TFS_WEB_TOKEN`.
+    pub web_token: Option<Secret>,
     /// `TFS_CONFIG`.
     pub config: Option<PathBuf>,
 }
@@ -123,6 +126,7 @@ impl EnvironmentValues {
             "TFS_SERVER" => self.short.server = Some(text.to_owned()),
             "TFS_USERNAME" => self.short.username = Some(text.to_owned()),
             "TFS_PASSWORD" => self.short.password = Some(Secret::new(text)),
+            "TFS_WEB_TOKEN" => self.short.web_token = Some(Secret::new(text)),
             _ => {}
         }
     }

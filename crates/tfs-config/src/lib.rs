@@ -44,6 +44,7 @@ mod view_section;
 #[cfg(test)]
 mod view_tests;
 mod views;
+mod web_token;
 
 pub use change::ConfigText;
 pub use document::RECOMMENDED_VIEWS;
@@ -58,7 +59,7 @@ pub use model::{
     ArrSection, CacheSection, DiskUsageMode, DropRemoval, LogFormat, LogLevel, LoggingSection,
     MetadataSection, MissingData, MissingError, MonitoringSection, MountLayout, MountRoot,
     MountSection, PassthroughMode, PreloadSection, ReadSection, ServerSection, Settings, TimesMode,
-    WatchSection,
+    WatchSection, WebSection,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

@@ -30,6 +30,7 @@ pub struct Settings {
     pub metadata: MetadataSection,
     pub cache: CacheSection,
     pub monitoring: MonitoringSection,
+    pub web: WebSection,
     pub arr: ArrSection,
     pub logging: LoggingSection,
     pub preload: PreloadSection,
@@ -238,6 +239,17 @@ pub struct CacheSection {
 #[expect(missing_docs, reason = "the table of keys describes each")]
 pub struct MonitoringSection {
     pub listen: Option<SocketAddr>,
+}
+
+/// Settings of the page.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct WebSection {
+    pub listen: Option<SocketAddr>,
+    pub token_file: Option<PathBuf>,
+    pub control: bool,
+    pub hosts: Vec<String>,
 }
 
 /// Settings of the listener for Sonarr and Radarr.

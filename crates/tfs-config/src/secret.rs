@@ -27,7 +27,9 @@ impl Secret {
         Ok(Self(text.lines().next().unwrap_or_default().to_owned()))
     }
 
-    pub(super) fn expose(&self) -> &str {
+    /// Returns the value. It must not be logged or shown.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

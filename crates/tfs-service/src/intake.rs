@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tfs_api::status::{ArrStatus, IntakeStatus, WatchFolderStatus};
+use tfs_api::status::{ArrStatus, IntakeStatus, WatchFolderStatus, WebStatus};
 
 /// What a process takes in. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct Intake {
 struct IntakeParts {
     folders: Vec<Arc<Mutex<WatchFolderStatus>>>,
     arr: Option<ArrStatus>,
+    web: Option<WebStatus>,
 }
 
 /// The status of a watch folder. It is listed until this is dropped.
@@ -41,13 +42,18 @@ impl Intake {
         lock(&self.parts).arr = arr;
     }
 
+    /// Sets the state of the page.
+    pub(crate) fn set_web(&self, web: Option<WebStatus>) {
+        lock(&self.parts).web = web;
+    }
+
     /// Returns the current state.
     pub(crate) fn status(&self) -> IntakeStatus {
         let parts = lock(&self.parts);
         let mut watch_folders: Vec<_> =
             parts.folders.iter().map(|folder| lock(folder).clone()).collect();
         watch_folders.sort_by(|a, b| a.dir.cmp(&b.dir));
-        IntakeStatus { watch_folders, arr: parts.arr.clone() }
+        IntakeStatus { watch_folders, arr: parts.arr.clone(), web: parts.web.clone() }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a process takes in from other programs: watch folders, and requests of Sonarr and Radarr.
+//! What a process takes in from other programs: watch folders, and requests of Sonarr and Radarr;
+//! and the page that it serves.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,22 @@ pub struct ArrStatus {
     pub trouble: Option<String>,
 }
 
+/// The page in a browser.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebStatus {
+    /// Its URL on this machine; `null` if it does not listen.
+    pub url: Option<String>,
+    /// Whether it asks for a token.
+    pub needs_token: bool,
+    /// The file with the token; `null` without one, or if a variable has it.
+    pub token_file: Option<String>,
+    /// Whether it can change torrents.
+    pub control: bool,
+    /// Why it does not work at the moment, or `null`.
+    pub trouble: Option<String>,
+}
+
 /// What a process takes in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -57,4 +74,6 @@ pub struct IntakeStatus {
     pub watch_folders: Vec<WatchFolderStatus>,
     /// The listener for Sonarr and Radarr; `null` if it is off.
     pub arr: Option<ArrStatus>,
+    /// The page; `null` if it is off. Older processes do not send it.
+    pub web: Option<WebStatus>,
 }

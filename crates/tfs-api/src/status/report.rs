@@ -257,7 +257,8 @@ impl StatusReport {
         let failed = || servers().find_map(DiscoveryStatus::failed_text);
         let drop = || Some(format!("no drop folder: {}", self.drop.as_ref()?.trouble.as_ref()?));
         let arr = || self.intake.arr.as_ref()?.trouble.clone();
-        missing.or_else(failed).or_else(drop).or_else(arr)
+        let web = || self.intake.web.as_ref()?.trouble.clone();
+        missing.or_else(failed).or_else(drop).or_else(arr).or_else(web)
     }
 
     /// Returns notes for users that are not problems of the mount: torrents that are skipped.

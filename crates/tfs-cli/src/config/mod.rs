@@ -54,6 +54,7 @@ fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
         ("TFS_USERNAME", environment.username.clone()),
         ("TFS_PASSWORD_FILE", path(&environment.password_file)),
         ("TFS_PASSWORD", environment.password.as_ref().map(|_| "(set, not shown)".to_owned())),
+        ("TFS_WEB_TOKEN", environment.web_token.as_ref().map(|_| "(set, not shown)".to_owned())),
         ("TFS_CONFIG", path(&environment.config)),
     ];
     variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

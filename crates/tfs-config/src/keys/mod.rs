@@ -5,6 +5,7 @@ mod intake;
 mod key;
 mod read;
 mod view;
+mod web;
 
 use super::ValueKind;
 pub(crate) use view::CONDITIONS;
@@ -21,8 +22,15 @@ pub(super) const SEPARATOR: &str = "__";
 
 /// Sections and keys that the file in the current directory may not have: entering a directory must
 /// not make tfs take files or requests of others.
-pub(super) const REFUSED_HERE: [&str; 6] =
-    ["arr", "watch", "mount.drop", "mount.drop_remove", "mount.drop_gid", "mount.allow_urls"];
+pub(super) const REFUSED_HERE: [&str; 7] = [
+    "arr",
+    "watch",
+    "web",
+    "mount.drop",
+    "mount.drop_remove",
+    "mount.drop_gid",
+    "mount.allow_urls",
+];
 
 use DefaultValue::{Is, Required, Unset};
 
@@ -32,7 +40,7 @@ const STREAMS_MAX: u64 = 256;
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 11] = [
+pub const SECTIONS: [Section; 12] = [
     Section {
         name: "server",
         is_list: true,
@@ -76,6 +84,12 @@ pub const SECTIONS: [Section; 11] = [
         is_list: false,
         about: "Metrics and health over HTTP.",
         keys: &MONITORING,
+    },
+    Section {
+        name: "web",
+        is_list: false,
+        about: "The page: what is going on, in a browser.",
+        keys: &web::WEB,
     },
     Section {
         name: "arr",
