@@ -30,6 +30,7 @@ mod invalidation;
 mod local;
 mod looks;
 mod name;
+mod piece_shares;
 mod range;
 mod search;
 mod source;
@@ -63,6 +64,7 @@ pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use looks::LookWatcher;
 pub use name::{NAME_BYTES_MAX, escape, unescape};
+pub use piece_shares::PieceShares;
 pub use range::ByteRange;
 pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,

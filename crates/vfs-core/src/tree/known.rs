@@ -2,7 +2,7 @@
 
 use super::place::TreePlace;
 use super::{FileRef, NodeBody, NodeIdx, Tree};
-use crate::Ino;
+use crate::{FileId, Ino};
 
 /// A node that a front end has looked up and not forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +50,24 @@ impl Tree {
     /// Returns the path of an open file from the root, without a leading slash: where it was
     /// opened, or elsewhere if it is no longer shown there. `None` if its torrent was removed.
     pub(crate) fn path_of_open(&self, file: FileRef) -> Option<String> {
-        self.path(file.ino).or_else(|| {
-            let (_, torrent) = self.copies(file.id.torrent).next()?;
-            let tree = &torrent.place.tree;
-            Some(self.locate(tree, tree.find_file(file.id.index)?)?.1)
-        })
+        self.path(file.ino).or_else(|| self.path_of_file(file.id))
+    }
+
+    /// Returns a file by its identity, wherever it is shown; `None` if its torrent was removed.
+    pub(crate) fn file_by_id(&self, id: FileId) -> Option<FileRef> {
+        let (_, torrent) = self.copies(id.torrent).next()?;
+        let place = &torrent.place;
+        let idx = place.tree.find_file(id.index)?;
+        let NodeBody::File { len, .. } = place.tree.node(idx).body else { return None };
+        Some(FileRef { id, ino: place.ino(idx), len, geometry: place.tree.geometry(id.index) })
+    }
+
+    /// Returns the path of a file from the root, without a leading slash; `None` if its torrent was
+    /// removed, or if it is not shown.
+    pub(crate) fn path_of_file(&self, id: FileId) -> Option<String> {
+        let (_, torrent) = self.copies(id.torrent).next()?;
+        let tree = &torrent.place.tree;
+        Some(self.locate(tree, tree.find_file(id.index)?)?.1)
     }
 
     /// Returns the path of a node from the root, without a leading slash; `None` if its torrent was

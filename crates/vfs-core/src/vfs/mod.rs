@@ -3,6 +3,7 @@
 mod late;
 mod local;
 mod numbers;
+mod piece_map;
 mod preload;
 mod read;
 mod search;

@@ -408,3 +408,22 @@ async fn an_end_is_an_end_here_too() {
     assert!(matches!(f.vfs.try_read(f.handle, 0, 10), Some(Err(VfsError::ShuttingDown))));
     assert!(matches!(f.vfs.read(f.handle, 0, 10).await, Err(VfsError::ShuttingDown)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn maps_count_proven_files_and_need_no_request_for_complete_ones() {
+    let f = Fixture::new(4);
+    f.read(0, 10).await;
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    // The server forgets what it had; the file here is still proven.
+    let torrent = file_id(1, 0).torrent;
+    f.source.set_haves(torrent, have(|piece_idx| piece_idx == 9));
+    pass(Duration::from_secs(2)).await;
+    let map = f.vfs.piece_map(file_id(1, 0), 512).await.unwrap();
+    let all: Vec<_> = [9, 9, 9, 9, 0, 0, 0, 0, 0, 9].map(Some).into();
+    assert_eq!((map.shares, map.pieces, map.piece_bytes), (all, 10, PIECE));
+
+    let f = Fixture::new(10);
+    let map = f.vfs.piece_map(file_id(1, 0), 2).await.unwrap();
+    assert_eq!((map.shares, f.source.bitfield_requests()), (vec![Some(9); 2], 0));
+}

@@ -104,6 +104,11 @@ impl LocalFileCache {
         if self.is_disabled() { None } else { self.table().here(now, file) }
     }
 
+    /// Returns a verified local file, without counting as use of it: an unread file is closed.
+    pub(super) fn peek(&self, file: FileId) -> Option<Arc<OpenLocal>> {
+        self.table().peek(file)
+    }
+
     /// Records that bytes of a file were read from the source.
     pub(super) fn on_source(&self, now: Timestamp, file: FileId, bytes: u64) {
         if !self.is_disabled() {

@@ -80,7 +80,7 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Returns how a file is read at present.
     pub(in crate::engine) fn way(&self, file: FileId) -> ReadWay {
-        if self.locals.table().is_here(file) { ReadWay::Local } else { ReadWay::Source }
+        if self.locals.peek(file).is_some() { ReadWay::Local } else { ReadWay::Source }
     }
 
     /// Returns a range from the disk, all of it, or `None` on any failure.

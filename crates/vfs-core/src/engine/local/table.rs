@@ -92,9 +92,9 @@ impl LocalFileTable {
         slot.here.clone()
     }
 
-    /// Returns whether a file is open, without counting as use of it.
-    pub(super) fn is_here(&self, file: FileId) -> bool {
-        self.slots.get(&file).is_some_and(|slot| slot.here.is_some())
+    /// Returns an open file, without counting as use of it.
+    pub(super) fn peek(&self, file: FileId) -> Option<Arc<OpenLocal>> {
+        self.slots.get(&file)?.here.clone()
     }
 
     /// Returns a file that is complete on the local disk.

@@ -162,6 +162,11 @@ impl PieceAvailability {
         self.torrents.get(&torrent).is_some_and(|pieces| pieces.have.is_some())
     }
 
+    /// Returns the last bitfield of the torrent, of any age.
+    pub(crate) fn last_known(&self, torrent: InfoHash) -> Option<Bitfield> {
+        self.torrents.get(&torrent)?.have.clone()
+    }
+
     /// Returns the end of the bytes that may be missing, counted from the start of `range`.
     pub(crate) fn missing_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());

@@ -80,7 +80,9 @@ use turn::{Contender, RoundTrip, Turn, TurnSpeed};
 
 use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
-use crate::{ByteRange, FileId, SourceError, SourceErrorKind, Timestamp, VfsError};
+use crate::{
+    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, Timestamp, VfsError,
+};
 
 /// A waiting read.
 #[derive(Debug)]
@@ -310,6 +312,11 @@ impl Plan {
             here_until: self.availability.here_until(file, facts, range),
             is_refusing: self.is_refusing(now),
         }
+    }
+
+    /// Returns the last bitfield of a torrent, of any age.
+    pub(super) fn last_bitfield(&self, torrent: InfoHash) -> Option<Bitfield> {
+        self.availability.last_known(torrent)
     }
 
     /// Returns whether the breaker is open and no probe is due.

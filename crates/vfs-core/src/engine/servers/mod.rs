@@ -20,6 +20,7 @@
 //! itself costs little, since each server's own memory is checked when that server is tried.
 
 mod failover;
+mod piece_map;
 mod preload;
 mod selector;
 

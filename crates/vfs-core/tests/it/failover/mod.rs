@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "the plainest way, which fails loudly")]
 
 mod deadlines;
+mod piece_map;
 mod preload;
 mod simulation;
 
