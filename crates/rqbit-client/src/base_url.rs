@@ -119,6 +119,11 @@ impl BaseUrl {
         }
     }
 
+    /// Returns the address of the same host without a prefix.
+    pub(crate) fn without_prefix(self) -> Self {
+        Self { prefix: "/".to_owned(), ..self }
+    }
+
     /// Returns the value of the `Host` header. The default port is omitted.
     pub(crate) fn authority(&self) -> String {
         let default_port = if self.is_https { 443 } else { 80 };

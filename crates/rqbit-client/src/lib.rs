@@ -61,6 +61,7 @@ mod list_print;
 mod range;
 mod stream;
 mod torrent_ref;
+mod url_client;
 pub mod wire;
 
 /// Compiles the example of the README.
@@ -86,4 +87,5 @@ pub use crate::list_print::{ListChanges, ListPrint};
 pub use crate::range::{ContentRange, RequestedRange};
 pub use crate::stream::RangeStream;
 pub use crate::torrent_ref::TorrentRef;
+pub use crate::url_client::{RequestUrl, UrlClient, UrlMethod};
 pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};

@@ -21,10 +21,10 @@ use tokio::time::timeout;
 
 use super::lines::{LINE_BYTES_MAX, ResponseLines};
 use super::wire::{
-    API_VERSION, Acknowledged, CacheStats, ClearRequest, Cleared, EmbeddedServers, FailureBody,
-    FailureKind, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
-    Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, TagRequest, UnmountRequest,
-    Unmounted,
+    API_VERSION, Acknowledged, CacheStats, ClearRequest, Cleared, EmbeddedServers, EventLine,
+    FailureBody, FailureKind, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts,
+    RefreshRequest, Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, TagRequest,
+    UnmountRequest, Unmounted,
 };
 
 /// Timeout for an answer from memory. It takes milliseconds; a stopped process never answers.
@@ -237,6 +237,60 @@ impl ControlClient {
     ) -> Result<(), ControlError> {
         let body = serde_json::to_vec(request).map_err(|error| self.protocol(error))?;
         let request = self.request(Method::POST, "preload", body.into())?;
+        let take = |line: &[u8]| {
+            let event = serde_json::from_slice(line).map_err(|error| self.protocol(error))?;
+            let is_over = matches!(event, PreloadEvent::Ended { .. });
+            each(event);
+            Ok(is_over)
+        };
+        match self.read_lines(request, Some(SILENCE_TIME_MAX), take).await? {
+            true => Ok(()),
+            false => Err(self.foreign("the answer is incomplete".into())),
+        }
+    }
+
+    /// Calls `begun` when the process has accepted the request, and then `each` with every event
+    /// until the process ends. Dropping the future ends it earlier.
+    ///
+    /// # Errors
+    /// [`ControlError`], if the process does not accept the request; of kind `UnknownPath` if it is
+    /// of an older version.
+    pub async fn events(
+        &self,
+        begun: impl FnOnce(),
+        mut each: impl FnMut(EventLine),
+    ) -> Result<(), ControlError> {
+        let request = self.request(Method::GET, "events", Bytes::new())?;
+        let (mut begun, mut has_begun) = (Some(begun), false);
+        let take = |line: &[u8]| {
+            if let Some(begun) = begun.take() {
+                begun();
+                has_begun = true;
+            }
+            // The first line is empty.
+            if !line.is_empty() {
+                // A line of a later version may be of an unknown kind.
+                serde_json::from_slice(line).map(&mut each).unwrap_or_default();
+            }
+            Ok(false)
+        };
+        match self.read_lines(request, None, take).await {
+            Ok(_) => Ok(()),
+            // The process has ended.
+            Err(ControlError::Protocol { .. }) if has_begun => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a request whose answer is lines, and calls `each` with every line until it returns
+    /// true. `silence_max` limits the wait for a part of the answer after its first. Returns
+    /// whether `each` has ended it; otherwise the answer is over.
+    async fn read_lines(
+        &self,
+        request: Request<Full<Bytes>>,
+        silence_max: Option<Duration>,
+        mut each: impl FnMut(&[u8]) -> Result<bool, ControlError>,
+    ) -> Result<bool, ControlError> {
         let silence =
             || ControlError::TimedOut { socket: self.socket.clone(), time_max: SILENCE_TIME_MAX };
         let (mut sender, connection) = self.handshake().await?;
@@ -253,19 +307,18 @@ impl ControlClient {
             }
             let mut lines = ResponseLines::default();
             loop {
-                let frame = timeout(SILENCE_TIME_MAX, body.frame()).await;
-                let Some(frame) = frame.map_err(|_elapsed| silence())? else {
-                    return Err(self.foreign("the answer is incomplete".into()));
+                let frame = match silence_max {
+                    None => body.frame().await,
+                    Some(silence_max) => {
+                        timeout(silence_max, body.frame()).await.map_err(|_elapsed| silence())?
+                    }
                 };
+                let Some(frame) = frame else { return Ok(false) };
                 let frame = frame.map_err(|error| self.protocol(error))?;
                 lines.push(frame.data_ref().map_or(&[], |data| data));
                 while let Some(line) = lines.next() {
-                    let event = serde_json::from_slice(&line);
-                    let event = event.map_err(|error| self.protocol(error))?;
-                    let is_over = matches!(event, PreloadEvent::Ended { .. });
-                    each(event);
-                    if is_over {
-                        return Ok(());
+                    if each(&line)? {
+                        return Ok(true);
                     }
                 }
                 if lines.is_too_long() {

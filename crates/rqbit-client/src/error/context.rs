@@ -43,6 +43,8 @@ pub enum Endpoint {
     UpdateOnlyFiles,
     /// `POST /torrents/{id}/add_peers`.
     AddPeers,
+    /// A request of an [`UrlClient`](crate::UrlClient), which is no call of rqbit's API.
+    Url,
 }
 
 impl fmt::Display for Endpoint {
@@ -67,6 +69,7 @@ impl fmt::Display for Endpoint {
             Self::Delete => "delete a torrent",
             Self::UpdateOnlyFiles => "select the files of a torrent",
             Self::AddPeers => "add peers to a torrent",
+            Self::Url => "send a request",
         })
     }
 }

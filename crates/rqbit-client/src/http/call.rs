@@ -35,7 +35,8 @@ impl HttpRequest {
         Self::new(endpoint, Method::POST, path)
     }
 
-    fn new(endpoint: Endpoint, method: Method, path: String) -> Self {
+    /// Creates a request with an empty body.
+    pub(crate) fn new(endpoint: Endpoint, method: Method, path: String) -> Self {
         let (headers, body) = (Vec::new(), Bytes::new());
         Self { endpoint, method, path, headers, body, server_timeout: None }
     }
@@ -56,7 +57,11 @@ impl HttpRequest {
         let path = self.path.split('?').next().unwrap_or_default();
         ErrorContext {
             endpoint: self.endpoint,
-            method: if self.method == Method::GET { "GET" } else { "POST" },
+            method: match &self.method {
+                &Method::GET => "GET",
+                &Method::PUT => "PUT",
+                _ => "POST",
+            },
             url: format!("{base_url}{path}"),
         }
     }

@@ -264,6 +264,18 @@ impl Transport {
         self.in_time(call, work).await
     }
 
+    /// Makes a call whose answer is not needed. At most `limit_bytes` of the answer are read, so
+    /// that the server is not cut off while it writes a short one.
+    pub(crate) async fn send_only(&self, call: &HttpRequest, limit_bytes: usize) -> Result<()> {
+        let work = async {
+            let body = self.send(call).await?.into_body();
+            // The status has told that it succeeded.
+            drop(body.for_each_chunk(limit_bytes, self.timeouts.chunk, |_part| Ok(())).await);
+            Ok(())
+        };
+        self.in_time(call, work).await
+    }
+
     /// Runs the work of a call within its time limit.
     async fn in_time<T>(
         &self,

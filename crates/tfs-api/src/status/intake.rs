@@ -1,5 +1,5 @@
-//! What a process takes in from other programs: watch folders, and requests of Sonarr and Radarr;
-//! and the page that it serves.
+//! How a process works with other programs: watch folders, requests of Sonarr and Radarr, the page,
+//! hooks.
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,39 @@ pub struct WebStatus {
     pub trouble: Option<String>,
 }
 
-/// What a process takes in.
+/// State of a hook. Counters begin with the process, or with a change of the hook.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookStatus {
+    /// Its name.
+    pub name: String,
+    /// The program, or scheme, host and port of the address.
+    pub target: String,
+    /// Whether a call is running.
+    pub running: bool,
+    /// Calls that have ended. Retries of one call count once.
+    pub calls: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Events of failed calls, and events that came too fast.
+    pub events_lost: u64,
+    /// The last failure.
+    pub last_failure: Option<HookFailure>,
+    /// Whether the last call failed.
+    pub failing: bool,
+}
+
+/// A failed call of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookFailure {
+    /// When it ended, in seconds since 1970.
+    pub at: i64,
+    /// What failed, and why.
+    pub why: String,
+}
+
+/// How a process works with other programs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntakeStatus {
@@ -76,4 +108,6 @@ pub struct IntakeStatus {
     pub arr: Option<ArrStatus>,
     /// The page; `null` if it is off. Older processes do not send it.
     pub web: Option<WebStatus>,
+    /// The hooks, in the order of the configuration.
+    pub hooks: Vec<HookStatus>,
 }

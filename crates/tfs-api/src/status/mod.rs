@@ -15,7 +15,8 @@ pub use discovery::{
 pub use drop::{DropFileState, DropFileStatus, DropStatus};
 pub use histogram::{FailureCount, Histogram, ReadFigures};
 pub use intake::{
-    ArrStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus, WatchedFile, WebStatus,
+    ArrStatus, HookFailure, HookStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus,
+    WatchedFile, WebStatus,
 };
 pub use report::{
     BreakerStatus, EMBEDDED_NAME, MemoryStatus, PreloadTotals, ProcessUsage, ReadStatus,

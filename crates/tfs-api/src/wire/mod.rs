@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
-pub use event::{EventKind, ServiceEvent};
+pub use event::{EventKind, EventLine, LostEvents, ServiceEvent};
 pub use failure::{FailureBody, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
 pub use recent::{LongWait, RecentStatus, ScanStatus};

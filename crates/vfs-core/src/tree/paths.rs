@@ -49,6 +49,16 @@ impl Tree {
         Some((Arc::clone(tree), self.path_to(tree, NodeIdx::TOP)?))
     }
 
+    /// Returns the path of a torrent of a server from the root: in a root without torrents, that in
+    /// the first view with it.
+    pub(crate) fn torrent_path(&self, server: ServerId, info_hash: InfoHash) -> Option<String> {
+        let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
+        if self.folder(key.folder)?.is_shown {
+            return self.path_to(&self.torrents.get(&key)?.place.tree, NodeIdx::TOP);
+        }
+        self.path(self.top(info_hash)?.ino)
+    }
+
     /// Returns the inode number of a file and its path, if its torrent exists with this layout: in
     /// the root without torrents, those in the first view that shows it.
     pub(crate) fn locate(&self, tree: &Arc<TorrentTree>, idx: NodeIdx) -> Option<(Ino, String)> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Vfs;
-use crate::tree::{Changes, TorrentTree, Tree, tell};
+use crate::tree::{Changes, TorrentTree, Tree};
 use crate::{InfoHash, MetadataStatus, ServerId, TorrentDetails, TorrentSource, TorrentSummary};
 
 impl<S: TorrentSource> Vfs<S> {
@@ -28,6 +28,13 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn shown_name(&self, server: ServerId, info_hash: InfoHash) -> Option<String> {
         self.tree().shown_name(server, info_hash).map(str::to_owned)
+    }
+
+    /// Returns the path from the root, without a leading slash, of a torrent that a server has: of
+    /// its directory or only file. In a root without torrents, that in the first view with it.
+    #[must_use]
+    pub fn torrent_path(&self, server: ServerId, info_hash: InfoHash) -> Option<String> {
+        self.tree().torrent_path(server, info_hash)
     }
 
     /// Corrects torrents of a server whose metadata was read after they became visible: their
@@ -85,7 +92,7 @@ impl<S: TorrentSource> Vfs<S> {
             replaced.iter().filter_map(path).collect()
         };
         self.control.index.replace(paths);
-        tell(&notices, sink.as_deref());
+        self.tell(&notices, sink.as_deref());
         (result, replaced.len())
     }
 }

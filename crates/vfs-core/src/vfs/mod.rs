@@ -2,6 +2,7 @@
 
 mod late;
 mod local;
+mod names;
 mod numbers;
 mod piece_map;
 mod preload;
@@ -11,6 +12,7 @@ mod servers;
 mod times;
 mod views;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::control_dir::{self, CONTROL_NAME, ControlDir, ControlIno, ControlNumbers};
@@ -94,6 +96,8 @@ pub struct Vfs<S> {
     is_control_shown: bool,
     handles: Handles,
     looks: LookNotes,
+    /// How often names appeared or went; see [`names_version`](Self::names_version).
+    names_version: AtomicU64,
     engine: MultiEngine<S>,
 }
 
@@ -123,6 +127,7 @@ impl<S: TorrentSource> Vfs<S> {
             is_control_shown: config.show_control,
             handles: Handles::default(),
             looks: LookNotes::default(),
+            names_version: AtomicU64::new(0),
             engine: MultiEngine::new(sources, config.read),
         }
     }

@@ -6,7 +6,7 @@ use tfs_types::map_parallel;
 
 use super::Vfs;
 use crate::tree::{
-    Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree, tell,
+    Changes, Difference, FolderId, Invalidation, ListingPart, RestoredTorrent, TorrentTree,
 };
 use crate::{
     InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
@@ -233,7 +233,7 @@ impl<S: TorrentSource> Vfs<S> {
             added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
         };
         self.control.update(added, self.folder_of(server).0, changes);
-        tell(notices, sink);
+        self.tell(notices, sink);
     }
 
     /// Writes the difference between a server's listing and the tree. No other thread writes

@@ -7,7 +7,7 @@ use tfs_types::map_parallel;
 
 use super::Vfs;
 use super::servers::PART_TORRENTS;
-use crate::tree::{Invalidation, ToArrange, tell};
+use crate::tree::{Invalidation, ToArrange};
 use crate::{Arrangement, Bitfield, FileId, InfoHash, RootContents, ServerId, TorrentSource};
 
 impl<S: TorrentSource> Vfs<S> {
@@ -28,7 +28,7 @@ impl<S: TorrentSource> Vfs<S> {
         let sink = self.sink();
         if self.tree_mut().set_tags(torrent, tags) {
             let notices = self.arrange(vec![torrent], Some(at));
-            tell(&notices, sink.as_deref());
+            self.tell(&notices, sink.as_deref());
         }
     }
 
@@ -54,7 +54,7 @@ impl<S: TorrentSource> Vfs<S> {
         let sink = self.sink();
         if self.tree_mut().set_selection(server, torrent, selected) {
             let notices = self.arrange(vec![torrent], Some(at));
-            tell(&notices, sink.as_deref());
+            self.tell(&notices, sink.as_deref());
         }
     }
 
