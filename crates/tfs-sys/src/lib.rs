@@ -11,6 +11,7 @@ mod blocking;
 pub mod cgroup;
 pub mod clock;
 mod detached;
+mod exec;
 pub mod memory;
 pub mod mountinfo;
 pub mod places;
@@ -20,3 +21,4 @@ pub mod shell;
 
 pub use blocking::blocking;
 pub use detached::{run_detached, spawn_detached};
+pub use exec::inherit_no_descriptors;
