@@ -2,10 +2,35 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Size of the send buffer of each connection in bytes. The system's own grow to megabytes: a slow
+/// client would get events that are minutes old, and a third of its buffer, which it has to take
+/// before more is sent, would take it longer than the time limit for peers that do not read.
+const SEND_BUFFER_BYTES: u32 = 512 << 10;
+
+/// Maximum number of connections that wait in the kernel to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Listens at an address. The send buffers of its connections are limited to 512 KiB.
+///
+/// # Errors
+/// If the system refuses the address: it is in use, for example.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// A connected client.
 pub trait Peer: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,6 +58,10 @@ impl Accept for TcpListener {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Option<Box<dyn Peer>>>> {
         Box::pin(async move {
             let (connection, _address) = Self::accept(self).await?;
+            // An event must not wait for the confirmation of the last one.
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection is already gone");
+            }
             Ok(Some(Box::new(connection) as _))
         })
     }

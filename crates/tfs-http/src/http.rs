@@ -1,4 +1,4 @@
-//! HTTP/1 over any connection. Every wait and every size is limited.
+//! Bodies of requests and responses. Every wait and every size of a request is limited.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,20 +9,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tfs_api::wire::{FailureBody, FailureKind};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-
-/// Timeout for the head of a request, also of the next one on a kept connection. Clients are on
-/// this machine.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Timeout for the body of a request after its head.
 const BODY_TIME_MAX: Duration = Duration::from_secs(5);
@@ -30,41 +21,9 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// Maximum size of a request body: the largest contains a path and a query.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
-/// Maximum size of a request head, and of a connection's buffer.
-const HEAD_BYTES_MAX: usize = 16 << 10;
-
 /// Body of a response: a complete text, or lines that are produced one by one. When the client
 /// closes the connection, the body is dropped, and with it the producer of the lines.
 pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
-
-/// Answers the requests of a connection until the peer closes it, it fails, or `end` is cancelled.
-/// On `end`, the request in progress is the last.
-pub(crate) async fn serve<I, F>(
-    connection: I,
-    answer: impl Fn(Request<Incoming>) -> F,
-    end: CancellationToken,
-) where
-    I: AsyncRead + AsyncWrite + Unpin,
-    F: Future<Output = Response<ResponseBody>>,
-{
-    let service = service_fn(|request| {
-        let answer = answer(request);
-        async { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(connection), service));
-    let served = tokio::select! {
-        served = &mut serving => served,
-        () = end.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection failed");
-    }
-}
 
 /// Reads the body of a request of at most `bytes_max`, within `time_max`.
 pub async fn read_bytes(

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::accept::Accept;
-use super::http::{self, ResponseBody};
+use super::activity::Connections;
+use super::http::ResponseBody;
+use super::serve::serve;
 
-/// Maximum number of concurrent connections; further ones wait in the kernel's queue. Each `tfs`
-/// command uses one, so this serves 64 users, with no more memory than one read of a file.
+/// Maximum number of concurrent connections. A further one takes the place of the one that has
+/// waited for a request for the longest time; if all are busy, it waits. Each `tfs` command uses
+/// one, so this serves 64 users, with no more memory than one read of a file.
 pub const CONNECTIONS_MAX: usize = 64;
 
 /// How long pending responses may take at the end.
@@ -66,28 +69,49 @@ async fn take<F>(
     F: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Arc::<Connections>::default();
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((place, listener.accept().await?))
+            let Some(connection) = listener.accept().await? else { return Ok(None) };
+            let place = find_place(&places, &connections).await;
+            Ok::<_, io::Error>(Some((place.map_err(io::Error::other)?, connection)))
         };
         let (place, connection) = match end.run_until_cancelled(next).await {
             None => break,
-            Some(Ok((place, Some(connection)))) => (place, connection),
-            Some(Ok((_, None))) => continue,
+            Some(Ok(Some((place, connection)))) => (place, connection),
+            Some(Ok(None)) => continue,
             Some(Err(error)) => {
                 tracing::warn!(%error, "cannot accept connections for now");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let (answer, end) = (answer.clone(), end.clone());
+        let (answer, end, entry) = (answer.clone(), end.clone(), connections.add());
         // Detached: the task ends with the connection, every step of which has a timeout, or with
         // the token.
         let _detached = tasks.spawn(async move {
-            http::serve(connection, answer, end).await;
+            serve(connection, entry, answer, end).await;
             drop(place);
         });
     }
     listener.close().await;
+}
+
+/// Waits for a place. A connection that waits for a request gives way.
+async fn find_place(
+    places: &Arc<Semaphore>,
+    connections: &Connections,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    let acquiring = Arc::clone(places).acquire_owned();
+    let mut acquiring = std::pin::pin!(acquiring);
+    loop {
+        if places.available_permits() == 0 {
+            connections.evict_idle();
+        }
+        tokio::select! {
+            biased;
+            place = &mut acquiring => return place,
+            () = connections.idle() => {}
+        }
+    }
 }
