@@ -1,5 +1,6 @@
 //! The filesystem interface for front ends.
 
+mod by_id;
 mod late;
 mod local;
 mod names;

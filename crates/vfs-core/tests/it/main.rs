@@ -1,6 +1,7 @@
 //! The filesystem without a kernel, over a source whose completion the test triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod by_id;
 mod control_dir;
 mod edge_cases;
 mod engine;
