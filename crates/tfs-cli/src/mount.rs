@@ -240,7 +240,7 @@ impl Listeners {
         });
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
-            Some(address) => MonitoringServer::start(address, mounts).await.map(Some),
+            Some(address) => MonitoringServer::start(address, mounts, None).await.map(Some),
             None => Ok(None),
         };
         let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {

@@ -18,6 +18,7 @@ pub mod places;
 pub mod process;
 pub mod runtime_dir;
 pub mod shell;
+pub mod usage;
 
 pub use blocking::blocking;
 pub use detached::{run_detached, spawn_detached};

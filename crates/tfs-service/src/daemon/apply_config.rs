@@ -101,7 +101,9 @@ impl Daemon {
             before.end().await;
         }
         let Some(address) = self.loaded.settings.monitoring.listen else { return Ok(()) };
-        match MonitoringServer::start(address, self.mounts.clone()).await {
+        match MonitoringServer::start(address, self.mounts.clone(), Some(self.missing.subscribe()))
+            .await
+        {
             Ok(monitoring) => self.monitoring = Some(monitoring),
             Err(error) => {
                 let why = chain(&error);

@@ -66,7 +66,7 @@ pub struct Daemon {
     pub(super) lost: BTreeSet<PathBuf>,
     pub(super) mounts: MountRegistry,
     /// The missing mounts, for status requests.
-    missing: watch::Sender<Vec<MissingMount>>,
+    pub(super) missing: watch::Sender<Vec<MissingMount>>,
     tasks: TaskTracker,
     events: mpsc::Receiver<(PathBuf, MountEvent)>,
     /// For the tasks of the mounts.

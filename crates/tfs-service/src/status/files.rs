@@ -54,6 +54,7 @@ mod tests {
     use std::time::Instant;
 
     use super::super::info::{DropWatch, ServerDescription};
+    use super::super::metrics::metrics_of_all;
     use super::super::watch::ServerWatch;
     use super::*;
     use crate::intake::{Intake, WatchReport};
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"list_age_seconds":0,"silent_seconds":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"failed":{"count":0,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"list_age_seconds":0,"silent_seconds":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"requests":0,"errors":[],"first_byte":{"bounds_micros":[],"counts":[],"sum_micros":0},"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"failed":{"count":0,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]
@@ -201,73 +202,84 @@ mod tests {
     }
 
     #[test]
-    fn metrics_have_help_type_and_value_each() {
+    fn metrics_are_described_once_and_have_their_values() {
         let fixture = Fixture::new();
         fixture.apply();
         let text = fixture.text("metrics");
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(
-            lines[..3],
-            [
-                "# HELP tfs_info The mount, as labels; always 1.",
-                "# TYPE tfs_info gauge",
-                concat!(
-                    "tfs_info{version=\"",
-                    env!("CARGO_PKG_VERSION"),
-                    "\",mountpoint=\"/mnt/a \\\"b\\\"\",server=\"http://h:1/\"} 1",
-                ),
-            ]
-        );
-        for metric in lines.chunks(3) {
-            let [help, kind, sample] = metric else { panic!("{metric:?}") };
-            let name = sample.split([' ', '{']).next().unwrap();
-            assert!(help.starts_with(&format!("# HELP {name} ")), "{help}");
-            let is_counter = *kind == format!("# TYPE {name} counter");
-            assert!(is_counter || *kind == format!("# TYPE {name} gauge"), "{kind}");
-            assert_eq!(is_counter, name.ends_with("_total"), "{name}");
-            sample.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        let mut described = Vec::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                described.push(rest.split(' ').next().unwrap());
+            }
+            let name = described.last().unwrap();
+            let is_of = line.starts_with(name)
+                || line.starts_with(&format!("# TYPE {name} "))
+                || line.starts_with(&format!("# HELP {name} "));
+            assert!(is_of, "{line}");
         }
-        for line in ["tfs_healthy 1", "tfs_torrents 1", "tfs_files 2", "tfs_have_bytes 123"] {
-            assert!(lines.contains(&line), "{line}");
+        let count = described.len();
+        described.sort_unstable();
+        described.dedup();
+        assert_eq!(described.len(), count);
+        let version = env!("CARGO_PKG_VERSION");
+        for line in [
+            "# TYPE tfs_healthy gauge",
+            "# TYPE tfs_reads_total counter",
+            "# TYPE tfs_read_duration_seconds histogram",
+            "tfs_healthy 1",
+            "tfs_torrents 1",
+            "tfs_files 2",
+            "tfs_have_bytes 123",
+            "tfs_drop_added_total 1",
+            "tfs_server_reachable{server=\"home\"} 1",
+            "tfs_server_requests_total{server=\"home\"} 0",
+            "tfs_server_first_byte_seconds_count{server=\"home\"} 0",
+            "tfs_watch_folder_healthy{dir=\"/w\",server=\"\"} 1",
+            &format!(
+                "tfs_build_info{{version=\"{version}\",os=\"linux\",arch=\"{}\"}} 1",
+                std::env::consts::ARCH
+            ),
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }
+        // node_exporter, which may collect the file, has these itself.
+        assert!(!text.contains("process_"), "{text}");
     }
 
     #[test]
-    fn every_metric_is_in_the_documentation() {
+    fn metrics_of_a_process_have_the_mount_as_a_label_and_the_process_once() {
         let fixture = Fixture::new();
         fixture.apply();
-        let metrics = fixture.text("metrics");
-        let mut page = "# Metrics\n\n\
-            A mount has its metrics in `.tfs/metrics`.\n\
-            `monitoring.listen` serves those of all mounts of a process at `/metrics`, each with \
-            the label `mountpoint` ([control API](control-api.md#figures-over-tcp)).\n\
-            Counters begin with the mount.\n\
-            This page is generated from the program.\n\n\
-            ```yaml\n# prometheus.yml\nscrape_configs:\n  - job_name: tfs\n    \
-            static_configs:\n      - targets: [\"127.0.0.1:9131\"]\n```\n\n\
-            | metric | type | labels | meaning |\n|---|---|---|---|\n"
-            .to_owned();
-        let lines: Vec<_> = metrics.lines().collect();
-        for metric in lines.chunk_by(|_, next| !next.starts_with("# HELP ")) {
-            let [help, kind, sample, ..] = metric else { panic!("{metric:?}") };
-            let (name, help) = help.trim_start_matches("# HELP ").split_once(' ').unwrap();
-            let kind = kind.rsplit(' ').next().unwrap();
-            let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
-            let labels = labels.split(',').filter_map(|label| label.split_once('='));
-            let labels: Vec<_> = labels.map(|(label, _)| format!("`{label}`")).collect();
-            page.extend([
-                "| `",
-                name,
-                "` | ",
-                kind,
-                " | ",
-                &labels.join(", "),
-                " | ",
-                help,
-                " |\n",
-            ]);
+        let status: StatusReport = serde_json::from_str(&fixture.text("status.json")).unwrap();
+        let other = StatusReport { mountpoint: "/n".to_owned(), ..status.clone() };
+        let text = metrics_of_all(&[status, other], 1);
+        for line in [
+            r#"tfs_files{mountpoint="/mnt/a \"b\""} 2"#,
+            r#"tfs_files{mountpoint="/n"} 2"#,
+            r#"tfs_server_reachable{mountpoint="/n",server="home"} 1"#,
+            "tfs_mounts 2",
+            "tfs_mounts_missing 1",
+            "tfs_tasks 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }
-        // UPDATE_EXPECT=1 rewrites the page.
-        expect_test::expect_file!["../../../../docs/reference/metrics.md"].assert_eq(&page);
+        for name in [
+            "process_cpu_seconds_total",
+            "process_resident_memory_bytes",
+            "process_virtual_memory_bytes",
+            "process_open_fds",
+            "process_max_fds",
+            "process_threads",
+            "process_start_time_seconds",
+        ] {
+            let samples: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
+            assert_eq!(samples.len(), 1, "{name}: {samples:?}");
+            let value: f64 = samples[0].split_once(' ').unwrap().1.parse().unwrap();
+            assert!(value > 0.0, "{name} {value}");
+        }
+        // Without a mount, the process is still described.
+        let none = metrics_of_all(&[], 0);
+        assert!(none.contains("\ntfs_mounts 0\n") && none.contains("\nprocess_open_fds "));
+        assert!(!none.contains("tfs_tasks"), "{none}");
     }
 }

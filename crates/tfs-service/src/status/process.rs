@@ -1,21 +1,13 @@
 //! Resource usage of the process behind a mount, to detect leaks.
 
-use std::fs;
-
 use tfs_api::status::ProcessUsage;
-use tfs_sys::process::ProcessStatus;
+use tfs_sys::usage::ProcessResources;
 use tokio::runtime::Handle;
 
 /// Measures this process and the runtime of its mounts.
 pub(super) fn process_usage(runtime: &Handle) -> ProcessUsage {
-    let threads = || ProcessStatus::of_this_process().ok()?.field("Threads")?.parse().ok();
-    let descriptors = fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
-    ProcessUsage {
-        tasks: runtime.metrics().num_alive_tasks(),
-        threads: threads(),
-        // One descriptor is that of the directory being read.
-        descriptors: descriptors.map(|count| count.saturating_sub(1) as u64),
-    }
+    let ProcessResources { threads, descriptors, .. } = ProcessResources::measure();
+    ProcessUsage { tasks: runtime.metrics().num_alive_tasks(), threads, descriptors }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::super::ControlServer;
 use super::super::controlled::{ControlTarget, MountRegistry, Registration};
 
 /// Content of the mount's `.tfs/status.json`.
-const STATUS: &str = r#"{
+pub(in crate::control) const STATUS: &str = r#"{
     "version": 1, "tfs_version": "0.1.0", "pid": 7, "mountpoint": "/m", "started_at": 1,
     "uptime_seconds": 2, "trouble": null,
     "server": {"name": "h", "url": "http://h/", "reachable": true, "since": 1, "error": null,

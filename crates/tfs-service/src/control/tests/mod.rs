@@ -1,6 +1,6 @@
 //! Tests of the API over real sockets, with a fake mount.
 
-mod fake;
+pub(super) mod fake;
 mod monitoring;
 mod peers;
 mod requests;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tfs_api::wire::MissingMount;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use super::super::{MonitoringServer, MountRegistry};
 use super::fake::FakeMount;
@@ -20,11 +22,18 @@ async fn ask(server: &MonitoringServer, request: &str) -> String {
 #[tokio::test]
 async fn figures_are_read_and_nothing_is_commanded() {
     let mounts = MountRegistry::default();
-    let server = MonitoringServer::start(([127, 0, 0, 1], 0).into(), mounts.clone()).await.unwrap();
+    let (missing, watched) = watch::channel(Vec::new());
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = MonitoringServer::start(address, mounts.clone(), Some(watched)).await.unwrap();
     let get =
         async |path: &str| ask(&server, &format!("GET {path} HTTP/1.1\r\nhost: localhost")).await;
 
-    assert!(get("/healthy").await.starts_with("HTTP/1.1 503 "));
+    for path in ["/healthy", "/readyz"] {
+        let answer = get(path).await;
+        let is_503 = answer.starts_with("HTTP/1.1 503 ");
+        assert!(is_503 && answer.ends_with("\r\n\r\nnothing is mounted\n"), "{answer}");
+    }
+    assert!(get("/healthz").await.starts_with("HTTP/1.1 200 "));
     let listed = ["/m", "/n"].map(|path| mounts.add(Arc::new(FakeMount::at(path))));
     let healthy = get("/healthy").await;
     assert!(healthy.starts_with("HTTP/1.1 200 ") && healthy.ends_with("\r\n\r\nok\n"), "{healthy}");
@@ -33,6 +42,17 @@ async fn figures_are_read_and_nothing_is_commanded() {
     let samples = metrics.lines().filter(|line| *line == "tfs_files{mountpoint=\"/m\"} 2");
     assert_eq!(samples.count(), 2, "{metrics}");
     assert_eq!(metrics.matches("# TYPE tfs_files ").count(), 1);
+    assert!(metrics.contains("\ntfs_mounts 2\n"), "{metrics}");
+    let ready = get("/readyz").await;
+    assert!(ready.starts_with("HTTP/1.1 200 ") && ready.ends_with("\r\n\r\nok\n"), "{ready}");
+    missing.send_replace(vec![MissingMount {
+        mountpoint: "/lost\n".to_owned(),
+        why: "retrying".to_owned(),
+    }]);
+    let ready = get("/readyz").await;
+    let why = "\r\n\r\n/lost  is not mounted: retrying\n";
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.ends_with(why), "{ready}");
+    assert!(get("/metrics").await.contains("\ntfs_mounts_missing 1\n"));
     assert!(get("/status").await.contains("\"uptime_seconds\":2"));
     assert!(get("/v1/mounts").await.starts_with("HTTP/1.1 404 "));
 
