@@ -53,7 +53,7 @@ const fn crates(name: &'static str) -> ForeignProgram {
 const DEB: ForeignProgram = crates("cargo-deb");
 
 /// All checks, the cheapest first.
-pub(super) const CHECKS: [ForeignCheck; 18] = [
+pub(super) const CHECKS: [ForeignCheck; 19] = [
     ForeignCheck {
         name: "spelling",
         issue: 18,
@@ -205,6 +205,14 @@ pub(super) const CHECKS: [ForeignCheck; 18] = [
                  mounted second\n\
                  until_done 30 curl -sf http://127.0.0.1:39131/metrics -o metrics\n\
                  test -s metrics && promtool check metrics <metrics",
+    },
+    ForeignCheck {
+        name: "prometheus",
+        issue: 21,
+        about: "each panel of the dashboard has data in Prometheus, and alerts fire",
+        programs: &[debian("promtool", "prometheus"), debian("prometheus", "prometheus")],
+        mounts: true,
+        script: "cargo_test tfs-cli e2e monitoring::dashboard",
     },
     ForeignCheck {
         name: "partial",

@@ -206,7 +206,7 @@ mod tests {
                 .map(|checks| checks.iter().map(|it| it.name).collect::<Vec<_>>())
         };
         assert_eq!(names(&[]).unwrap().len(), CHECKS.len());
-        assert_eq!(names(&["21", "manual"]).unwrap(), ["manual", "metrics"]);
+        assert_eq!(names(&["21", "manual"]).unwrap(), ["manual", "metrics", "prometheus"]);
         let error = names(&["4711"]).unwrap_err().to_string();
         assert_eq!(error, "no check is named or has the issue `4711`; see --list");
     }

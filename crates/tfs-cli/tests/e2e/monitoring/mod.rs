@@ -1,5 +1,8 @@
 //! Metrics over HTTP, as a monitoring system requests them.
 
+mod dashboard;
+mod prometheus;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -46,7 +49,8 @@ fn address(log: &Path) -> SocketAddr {
 fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    // Version 1.0, so that no answer is sent in chunks.
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
@@ -72,7 +76,9 @@ fn figures_are_served_where_the_configuration_says() {
         );
         assert_eq!(status, "200");
         assert!(metrics.lines().any(|line| line == files), "{metrics}");
-        assert_eq!(get(address, "/healthy"), ("200".to_owned(), "ok\n".to_owned()));
+        for check in ["/healthy", "/healthz", "/readyz"] {
+            assert_eq!(get(address, check), ("200".to_owned(), "ok\n".to_owned()), "{check}");
+        }
         let (status, said) = get(address, "/status");
         assert_eq!(status, "200");
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
