@@ -53,7 +53,12 @@ impl Intake {
         let mut watch_folders: Vec<_> =
             parts.folders.iter().map(|folder| lock(folder).clone()).collect();
         watch_folders.sort_by(|a, b| a.dir.cmp(&b.dir));
-        IntakeStatus { watch_folders, arr: parts.arr.clone(), web: parts.web.clone() }
+        IntakeStatus {
+            watch_folders,
+            arr: parts.arr.clone(),
+            web: parts.web.clone(),
+            hooks: Vec::new(),
+        }
     }
 }
 

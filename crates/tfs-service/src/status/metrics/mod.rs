@@ -83,7 +83,7 @@ fn write_mounts(
 
 /// Writes the metrics of what the process takes in.
 fn write_intake(text: &mut String, intake: &IntakeStatus) {
-    let IntakeStatus { watch_folders, arr } = intake;
+    let IntakeStatus { watch_folders, arr, web: _, hooks: _ } = intake;
     let folders = watch_folders
         .iter()
         .map(|it| Labelled { labels: labels(&[("dir", &it.dir), ("server", &it.server)]), of: it });
