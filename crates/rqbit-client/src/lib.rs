@@ -50,6 +50,7 @@
 
 mod access;
 mod base_url;
+mod call_counts;
 mod client;
 mod config;
 mod credentials;
@@ -75,6 +76,7 @@ pub use crate::access::{
     ClientIdentity, ClientIdentityError, RootCertificates, RootCertificatesError,
 };
 pub use crate::base_url::{BaseUrl, BaseUrlError};
+pub use crate::call_counts::{CallCounts, ErrorReason};
 pub use crate::client::{AddOptions, AddSource, Client};
 pub use crate::config::{ClientConfig, Timeouts};
 pub use crate::credentials::{Credentials, CredentialsError};

@@ -18,8 +18,8 @@ use crate::wire::{
     TorrentStats,
 };
 use crate::{
-    BaseUrl, Bitfield, ClientConfig, DirectError, Endpoint, ErrorKind, FilePosition, ListChanges,
-    ListPrint, RangeStream, RequestedRange, Result, TorrentRef, json,
+    BaseUrl, Bitfield, CallCounts, ClientConfig, DirectError, Endpoint, ErrorKind, FilePosition,
+    ListChanges, ListPrint, RangeStream, RequestedRange, Result, TorrentRef, json,
 };
 
 /// Maximum size of a JSON answer: fits a list of about 200,000 files with stats, and fits in
@@ -101,6 +101,11 @@ impl Client {
     /// server behind a configured proxy is never on this machine.
     pub fn is_on_this_machine(&self) -> Option<bool> {
         self.transport.is_on_this_machine()
+    }
+
+    /// Returns how many requests this client and its clones have made, and how many have failed.
+    pub fn call_counts(&self) -> CallCounts {
+        self.transport.counters().counts()
     }
 
     /// Closes all idle connections.

@@ -32,6 +32,7 @@ use self::connection::HttpConnection;
 use self::dial::DialTarget;
 use self::pool::ConnectionPool;
 use self::tls::Tls;
+use crate::call_counts::CallCounters;
 use crate::direct::{DirectError, FilePosition, InlineClient};
 use crate::error::CallFailure;
 use crate::json::{Elements, parse_element};
@@ -86,6 +87,7 @@ pub(crate) struct Transport {
     large: Arc<Semaphore>,
     /// Whether the server supports only open-ended ranges.
     has_open_ranges_only: AtomicBool,
+    counters: Arc<CallCounters>,
 }
 
 impl Transport {
@@ -126,6 +128,7 @@ impl Transport {
             pool: Arc::default(),
             large: Arc::new(Semaphore::new(1)),
             has_open_ranges_only: AtomicBool::new(false),
+            counters: Arc::default(),
             base_url,
         })
     }
@@ -138,6 +141,11 @@ impl Transport {
     /// Returns the deadlines of every call.
     pub(crate) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
+    }
+
+    /// Returns the counters of requests and errors.
+    pub(crate) fn counters(&self) -> &Arc<CallCounters> {
+        &self.counters
     }
 
     /// Closes the idle connections.
@@ -178,11 +186,16 @@ impl Transport {
         time_max: Duration,
     ) -> Result<(), DirectError> {
         let path = format!("{}{path}", self.target_prefix);
-        self.direct.read(&path, position, buffer, time_max)
+        let result = self.direct.read(&path, position, buffer, time_max);
+        if !matches!(result, Err(DirectError::NoWay)) {
+            self.counters.on_request();
+        }
+        result
     }
 
-    /// Creates the error of a call.
+    /// Creates the error of a call, and counts it.
     pub(crate) fn error(&self, call: &HttpRequest, failure: CallFailure) -> Error {
+        self.counters.on_error(&failure.kind);
         failure.at(&call.context(&self.base_url))
     }
 
@@ -299,6 +312,7 @@ impl Transport {
         &self,
         call: &HttpRequest,
     ) -> Result<Response<AnswerBody>, CallFailure> {
+        self.counters.on_request();
         // Boxed: otherwise the future of each call would be twice as large.
         let work = Box::pin(self.send_anywhere(call));
         self.target.with_fresh_address(&self.pool, self.timeouts.connect, work).await

@@ -3,6 +3,7 @@
 mod confirm;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
@@ -11,6 +12,7 @@ use hyper::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use self::confirm::Claim;
+use crate::call_counts::CallCounters;
 use crate::error::CallFailure;
 use crate::http::{AnswerBody, BodyEnd, HttpRequest, Transport, hyper_failure, is_early_end};
 use crate::{
@@ -42,6 +44,8 @@ pub struct RangeStream {
     goes_on: bool,
     /// Error of the next call.
     failure: Option<ErrorKind>,
+    /// Takes the first error; `None` after it.
+    counters: Option<Arc<CallCounters>>,
 }
 
 impl fmt::Debug for RangeStream {
@@ -74,13 +78,14 @@ impl RangeStream {
             skip: 0,
             goes_on: false,
             failure: None,
+            counters: Some(Arc::clone(transport.counters())),
         };
         if asked.header().is_none() {
             return Ok(stream);
         }
         call.header(ACCEPT, HeaderValue::from_static("*/*"));
-        let (response, sent) =
-            ask(transport, &call, asked).await.map_err(|failure| failure.at(&stream.context))?;
+        let answer = ask(transport, &call, asked).await;
+        let (response, sent) = answer.map_err(|failure| transport.error(&call, failure))?;
         let confirmed = Claim::of(&response).check(sent, file_len).map_err(|got| {
             let kind = if got == RangeAnswer::Missing
                 && response.status() != StatusCode::PARTIAL_CONTENT
@@ -89,7 +94,7 @@ impl RangeStream {
             } else {
                 ErrorKind::WrongRange { asked, got }
             };
-            CallFailure::from(kind).at(&stream.context)
+            transport.error(&call, kind.into())
         })?;
         stream.body = Some(response.into_body());
         stream.end = asked.end.map_or(confirmed.end, |end| end.min(confirmed.end));
@@ -217,6 +222,9 @@ impl RangeStream {
     fn fail(&mut self, failure: CallFailure) -> Error {
         self.body = None;
         self.failure = Some(ErrorKind::Closed);
+        if let Some(counters) = self.counters.take() {
+            counters.on_error(&failure.kind);
+        }
         failure.at(&self.context)
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 mod calls;
 mod connections;
+mod counts;
 mod direct;
 mod failures;
 mod stream;
