@@ -243,7 +243,7 @@ impl ControlClient {
             each(event);
             Ok(is_over)
         };
-        match self.read_lines(request, Some(SILENCE_TIME_MAX), take).await? {
+        match self.read_lines(request, Some(SILENCE_TIME_MAX), || {}, take).await? {
             true => Ok(()),
             false => Err(self.foreign("the answer is incomplete".into())),
         }
@@ -261,20 +261,17 @@ impl ControlClient {
         mut each: impl FnMut(EventLine),
     ) -> Result<(), ControlError> {
         let request = self.request(Method::GET, "events", Bytes::new())?;
-        let (mut begun, mut has_begun) = (Some(begun), false);
+        let mut has_begun = false;
+        let begin = || {
+            has_begun = true;
+            begun();
+        };
         let take = |line: &[u8]| {
-            if let Some(begun) = begun.take() {
-                begun();
-                has_begun = true;
-            }
-            // The first line is empty.
-            if !line.is_empty() {
-                // A line of a later version may be of an unknown kind.
-                serde_json::from_slice(line).map(&mut each).unwrap_or_default();
-            }
+            // A line of a later version may be of an unknown kind.
+            serde_json::from_slice(line).map(&mut each).unwrap_or_default();
             Ok(false)
         };
-        match self.read_lines(request, None, take).await {
+        match self.read_lines(request, None, begin, take).await {
             Ok(_) => Ok(()),
             // The process has ended.
             Err(ControlError::Protocol { .. }) if has_begun => Ok(()),
@@ -282,13 +279,14 @@ impl ControlClient {
         }
     }
 
-    /// Sends a request whose answer is lines, and calls `each` with every line until it returns
-    /// true. `silence_max` limits the wait for a part of the answer after its first. Returns
+    /// Sends a request whose answer is lines. Calls `begun` when the process accepts it, and then
+    /// `each` with every line until it returns true. `silence_max` limits the wait for a part of the answer after its first. Returns
     /// whether `each` has ended it; otherwise the answer is over.
     async fn read_lines(
         &self,
         request: Request<Full<Bytes>>,
         silence_max: Option<Duration>,
+        begun: impl FnOnce(),
         mut each: impl FnMut(&[u8]) -> Result<bool, ControlError>,
     ) -> Result<bool, ControlError> {
         let silence =
@@ -305,6 +303,7 @@ impl ControlClient {
                 let body = body.map_err(|source| self.foreign(source))?.to_bytes();
                 return Err(refusal(status, &body));
             }
+            begun();
             let mut lines = ResponseLines::default();
             loop {
                 let frame = match silence_max {

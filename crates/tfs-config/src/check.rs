@@ -7,7 +7,8 @@ use tfs_views::{ViewRules, check_view_name};
 use vfs_core::Query;
 
 use super::{
-    Loaded, MountRoot, Origin, Problem, Provenance, ServerArg, Settings, ViewSection, WatchSection,
+    HookBodyMode, HookMethod, Loaded, MountRoot, Origin, Problem, Provenance, ServerArg, Settings,
+    ViewSection, WatchSection,
 };
 
 /// Names the embedded server of the process, which no section configures.
@@ -20,6 +21,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     mounts(loaded, &mut problems);
     views(loaded, &mut problems);
     intake(loaded, &mut problems);
+    hooks(loaded, &mut problems);
     memory(loaded, &mut problems);
     preload(loaded, &mut problems);
     passwords(loaded, &mut problems);
@@ -161,6 +163,52 @@ fn intake(loaded: &Loaded, problems: &mut Vec<Problem>) {
         problems.extend(unknown_server(loaded, watch.server.as_deref(), &name));
     }
     problems.extend(unknown_server(loaded, arr.server.as_deref(), "arr.server"));
+}
+
+/// Checks that each hook has one target, and no key of the other.
+fn hooks(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let hooks = &loaded.settings.hooks;
+    for (idx, first, name) in repeats(hooks.iter().filter_map(|hook| hook.name.as_ref())) {
+        let message = format!("two hooks are named `{name}`");
+        let first = loaded.place(&format!("hook[{first}]"));
+        let place = best_place(loaded, &format!("hook[{idx}]"), "name");
+        problems.push(Problem::at(place, message).hint(format!("the first is at {first}")));
+    }
+    for (idx, hook) in hooks.iter().enumerate() {
+        let place = |key| best_place(loaded, &format!("hook[{idx}]"), key);
+        if hook.on.is_empty() {
+            let problem = Problem::at(place("on"), "a hook without events");
+            problems.push(problem.hint("name them, as in on = [\"torrent_finished\"]"));
+        }
+        match (&hook.command, &hook.url) {
+            (Some(_), Some(_)) => {
+                let message = "a hook with a `command` and a `url`";
+                let hint = "remove one of them, or write two [[hook]] sections";
+                problems.push(Problem::at(place("url"), message).hint(hint));
+            }
+            (None, None) => {
+                let problem = Problem::at(place("on"), "a hook without `command` or `url`");
+                problems.push(problem.hint("add one, as in command = [\"/usr/local/bin/notify\"]"));
+            }
+            (Some(_), None) => {
+                let is_set = |key: &&str| {
+                    let name = format!("hook[{idx}].{key}");
+                    loaded.place(&name).origin != Origin::Default
+                };
+                for key in ["method", "headers", "body"].into_iter().filter(is_set) {
+                    let message = format!("`{key}` is for a `url`, and this hook has a `command`");
+                    problems.push(Problem::at(place(key), message).hint("remove it"));
+                }
+            }
+            (None, Some(_)) => {
+                let has_body = hook.body.is_some_and(|body| body != HookBodyMode::None);
+                if hook.method == HookMethod::Get && has_body {
+                    let problem = Problem::at(place("body"), "a GET has no body");
+                    problems.push(problem.hint("remove `body`, or use method = \"POST\""));
+                }
+            }
+        }
+    }
 }
 
 /// Returns the problem of a key that names a server which is not configured.

@@ -85,6 +85,10 @@ pub enum ValueKind {
     Headers,
     /// The address of a proxy, which may have a password.
     Proxy,
+    /// A program and its arguments.
+    Argv,
+    /// The address of a request, which may be secret.
+    RequestUrl,
 }
 
 impl ValueKind {
@@ -122,6 +126,8 @@ impl ValueKind {
             Self::Patterns => "a list of patterns".to_owned(),
             Self::Headers => "a list of headers, as in `[\"Name: value\"]`".to_owned(),
             Self::Proxy => "an http address".to_owned(),
+            Self::Argv => "a list of a program and its arguments".to_owned(),
+            Self::RequestUrl => "an http or https address".to_owned(),
             Self::LocalPaths => {
                 "`\"auto\"`, `\"off\"` or a list of pairs `[\"FROM\", \"TO\"]`".to_owned()
             }
@@ -140,15 +146,23 @@ impl ValueKind {
                 text.parse::<u64>().map(Value::from).map_err(|_number| self.wanted())
             }
             // A list has the syntax of a file, or is a single item.
-            Self::Names | Self::Patterns | Self::LocalPaths | Self::Texts | Self::Words(_)
+            Self::Names
+            | Self::Patterns
+            | Self::LocalPaths
+            | Self::Texts
+            | Self::Words(_)
+            | Self::Argv
                 if text.trim().starts_with('[') =>
             {
                 let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
                 super::toml_value::value_of(value.get_ref())
             }
-            Self::Names | Self::Patterns | Self::Headers | Self::Texts | Self::Words(_) => {
-                Ok(Value::from(vec![text]))
-            }
+            Self::Names
+            | Self::Patterns
+            | Self::Headers
+            | Self::Texts
+            | Self::Words(_)
+            | Self::Argv => Ok(Value::from(vec![text])),
             Self::Conditions => {
                 let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
                 super::toml_value::value_of(value.get_ref())
@@ -178,6 +192,7 @@ impl ValueKind {
             | Self::Text
             | Self::Date
             | Self::Proxy
+            | Self::RequestUrl
             | Self::LocalPaths => Ok(Value::from(text)),
         }
     }
@@ -211,6 +226,10 @@ impl ValueKind {
                 Value::Array(_, items),
             ) => {
                 items.iter().try_for_each(|item| self.check_item(item))?;
+                Ok(value)
+            }
+            (Self::Argv, Value::Array(_, words)) => {
+                check_argv(words).map_err(|reason| reason.unwrap_or_else(|| self.wanted()))?;
                 Ok(value)
             }
             // A single item is a list of one.
@@ -280,6 +299,9 @@ impl ValueKind {
             },
             Self::Url => return check_url(text, written).map(Value::from),
             Self::Proxy => return secret_source::check_proxy(text, written).map(Value::from),
+            Self::RequestUrl => {
+                return secret_source::check_request_url(text, written).map(Value::from);
+            }
             Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
                 "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
             })?,
@@ -307,6 +329,7 @@ impl ValueKind {
             | Self::Words(_)
             | Self::Conditions
             | Self::Headers
+            | Self::Argv
             | Self::LocalPaths => return Err(self.wanted()),
         }
         Ok(Value::from(text))
@@ -359,6 +382,30 @@ fn is_label(text: &str) -> bool {
 
 fn has_controls(text: &str) -> bool {
     text.chars().any(char::is_control)
+}
+
+/// Checks a program and its arguments. An error without a text is a wrong type.
+fn check_argv(words: &[Value]) -> Result<(), Option<String>> {
+    let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+    let words = words.ok_or(None)?;
+    let program = words.first().ok_or(None)?;
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(Some("an argument cannot contain a null character".to_owned()));
+    }
+    if program.is_empty() {
+        return Err(Some("the program has no name".to_owned()));
+    }
+    if program.contains('/') && !Path::new(program).is_absolute() {
+        return Err(Some(
+            "the program must be an absolute path, or a name without slashes".to_owned(),
+        ));
+    }
+    if program.contains(' ') && words.len() == 1 && !Path::new(program).exists() {
+        return Err(Some(
+            "each argument must be a text of its own, as in [\"sync\", \"-d\"]".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn check_pair(pair: &Value) -> Result<(), String> {

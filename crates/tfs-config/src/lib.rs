@@ -19,6 +19,7 @@ mod check;
 mod document;
 mod environment;
 mod files;
+mod hook;
 mod key_name;
 mod key_value;
 pub mod keys;
@@ -51,15 +52,16 @@ pub use document::RECOMMENDED_VIEWS;
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
+pub use hook::{ConfiguredHook, HookCall};
 pub use key_name::KeyName;
 pub use kind::ValueKind;
 pub use load::{FILES, Sources};
 pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
-    ArrSection, CacheSection, DiskUsageMode, DropRemoval, LogFormat, LogLevel, LoggingSection,
-    MetadataSection, MissingData, MissingError, MonitoringSection, MountLayout, MountRoot,
-    MountSection, PassthroughMode, PreloadSection, ReadSection, ServerSection, Settings, TimesMode,
-    WatchSection, WebSection,
+    ArrSection, CacheSection, DiskUsageMode, DropRemoval, HookBodyMode, HookEvent, HookMethod,
+    HookSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
+    MonitoringSection, MountLayout, MountRoot, MountSection, PassthroughMode, PreloadSection,
+    ReadSection, ServerSection, Settings, TimesMode, WatchSection, WebSection,
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;

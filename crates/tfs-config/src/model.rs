@@ -26,6 +26,8 @@ pub struct Settings {
     pub views: Vec<ViewSection>,
     #[serde(rename = "watch")]
     pub watches: Vec<WatchSection>,
+    #[serde(rename = "hook")]
+    pub hooks: Vec<HookSection>,
     pub read: ReadSection,
     pub metadata: MetadataSection,
     pub cache: CacheSection,
@@ -102,6 +104,58 @@ pub struct WatchSection {
     pub recursive: bool,
     pub remove_added: bool,
     pub allow_urls: bool,
+}
+
+/// A hook.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct HookSection {
+    pub on: Vec<HookEvent>,
+    pub name: Option<String>,
+    pub command: Option<Vec<String>>,
+    pub url: Option<Secret>,
+    pub method: HookMethod,
+    #[serde(default)]
+    pub headers: Vec<Secret>,
+    pub body: Option<HookBodyMode>,
+    #[serde(deserialize_with = "de_time")]
+    pub timeout: Duration,
+}
+
+/// An event that a hook is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the guide of hooks describes each")]
+pub enum HookEvent {
+    TorrentAdded,
+    TorrentFinished,
+    TorrentRemoved,
+    TreeChanged,
+    ServerDown,
+    ServerUp,
+}
+
+/// The method of a hook's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "they are those of HTTP")]
+pub enum HookMethod {
+    Get,
+    Post,
+    Put,
+}
+
+/// The body of a hook's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookBodyMode {
+    /// The list of events.
+    Json,
+    /// A message for people.
+    Text,
+    /// None.
+    None,
 }
 
 /// How the torrents of several servers are arranged.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, absolute};
 
-use rqbit_client::{ExtraHeader, Proxy};
+use rqbit_client::{ExtraHeader, Proxy, RequestUrl};
 
 use super::Secret;
 use super::value_origin::ValueOrigin;
@@ -48,6 +48,14 @@ impl<'a> SecretSource<'a> {
         match text.strip_prefix(VARIABLE) {
             Some(name) => Self::Variable(name),
             None => Self::Literal(text),
+        }
+    }
+
+    /// Returns the name of the variable that has the value.
+    pub(super) fn variable(self) -> Option<&'a str> {
+        match self {
+            Self::Variable(name) => Some(name),
+            Self::Literal(_) | Self::File(_) => None,
         }
     }
 
@@ -146,6 +154,38 @@ pub(super) fn check_proxy(text: &str, written: ValueOrigin) -> Result<String, St
         })?;
     }
     source.checked(written)
+}
+
+/// Parses the address of a request.
+///
+/// # Errors
+/// A message for users, without the text itself.
+pub(super) fn parse_request_url(text: &str) -> Result<RequestUrl, String> {
+    text.parse::<RequestUrl>().map_err(|error| {
+        let error = error.to_string();
+        let reason = error.rsplit_once("address: ").map_or(&*error, |(_, reason)| reason);
+        format!("{reason}; an address has the form http://host:port/path")
+    })
+}
+
+/// Checks the address of a request, and returns it in the form of the settings.
+///
+/// # Errors
+/// A message for users, without the value.
+pub(super) fn check_request_url(text: &str, written: ValueOrigin) -> Result<String, String> {
+    let source = SecretSource::of(text);
+    if let SecretSource::Literal(text) = source {
+        parse_request_url(text)?;
+    }
+    source.checked(written)
+}
+
+/// Returns the address of a request as it may be shown: without its query.
+pub(super) fn shown_request_url(text: &str) -> String {
+    match (SecretSource::of(text), text.split_once('?')) {
+        (SecretSource::Literal(_), Some((shown, _))) => format!("{shown}?{NOT_SHOWN}"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Returns a header as it may be shown.

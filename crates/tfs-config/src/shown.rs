@@ -4,7 +4,7 @@ use figment::value::{Dict, Value};
 use serde::Serialize;
 
 use super::keys::{Key, SECTIONS, Section};
-use super::secret_source::{shown_header, shown_proxy};
+use super::secret_source::{shown_header, shown_proxy, shown_request_url};
 use super::server_selection::defaults_of;
 use super::toml_value::text_of;
 use super::{Loaded, Origin, Provenance, ServerArg, ValueKind};
@@ -142,6 +142,7 @@ fn without_secret(key: &Key, value: Value) -> Value {
             Value::from(headers.collect::<Vec<_>>())
         }
         (ValueKind::Proxy, Value::String(_, text)) => Value::from(shown_proxy(text)),
+        (ValueKind::RequestUrl, Value::String(_, text)) => Value::from(shown_request_url(text)),
         _ => value,
     }
 }

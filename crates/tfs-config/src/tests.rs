@@ -397,7 +397,7 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
     let defaults = Sources::default().load().unwrap();
     assert_eq!(defaults.settings.servers.len(), 1);
     let shown = defaults.values().len();
-    let lists = ["mount", "view", "watch"];
+    let lists = ["mount", "view", "watch", "hook"];
     let of_lists = keys().filter(|key| lists.contains(&key.section())).count();
     assert_eq!(shown, keys().count() - of_lists);
 }
@@ -415,11 +415,14 @@ fn the_sample_file_can_be_used_as_it_is_and_with_every_key() {
     };
     let all: Vec<_> = sample
         .lines()
+        // A hook has either a command or a URL.
+        .filter(|line| !line.starts_with("# command = "))
         .map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)).unwrap_or(line))
         .collect();
     let loaded = load(&all.join("\n"), &[("TFS_PASSWORD", "")], &[]);
     let loaded = loaded.unwrap_or_else(|error| panic!("{}", text_of(&error)));
-    let unset: Vec<_> = loaded.values().into_iter().filter(|value| value.value.is_none()).collect();
+    let mut unset = loaded.values();
+    unset.retain(|value| value.value.is_none() && value.key != "hook[0].command");
     assert!(unset.is_empty(), "{unset:?}");
     assert!(sample.lines().all(|line| line.chars().count() <= 80));
 }
@@ -490,4 +493,66 @@ fn entering_a_directory_starts_no_watch_folder() {
     .assert_eq(&text_of(&sources.clone().load().unwrap_err()));
     let named = Sources { named_file: Some(here), ..sources };
     assert_eq!(named.load().unwrap().settings.watches.len(), 1);
+}
+
+#[test]
+fn hooks_are_checked() {
+    let text = "[[hook]]\non = \"torrent_finished\"\ncommand = [\"sh\", \"-c\", \"\"]\n\
+                [[hook]]\nname = \"plex\"\non = [\"tree_changed\"]\nmethod = \"GET\"\n\
+                url = \"https://h/a?t=secret\"\nheaders = [\"X-A: env:A\"]\n\
+                [[hook]]\non = [\"server_down\"]\nurl = \"file:/nonexistent\"\n";
+    let loaded = load(text, &[("A", "secret")], &[]).unwrap();
+    expect![[r#"
+        ConfiguredHook { name: "hook-1", on: [TorrentFinished], call: Command(["sh", "-c", ""]), timeout: 30s }
+        ConfiguredHook { name: "plex", on: [TreeChanged], call: Request { url: RequestUrl(https://h), method: Get, headers: [ExtraHeader(x-a, redacted)], body: None }, timeout: 30s }
+        ConfiguredHook { name: "hook-3", on: [ServerDown], call: Unusable { shown: "file:/nonexistent", why: "no address: cannot read /nonexistent: No such file or directory (os error 2)" }, timeout: 30s }
+    "#]]
+    .assert_eq(&loaded.hooks().iter().map(|hook| format!("{hook:?}\n")).collect::<String>());
+    assert_eq!(loaded.secret_variables(), ["A"]);
+    assert!(loaded.values().iter().all(|value| !format!("{value:?}").contains("secret")));
+    check(
+        "[[hook]]\non = [\"torrent_finishd\"]\ncommand = [\"./x\"]\n\
+         [[hook]]\ncommand = [\"sync -d\"]\nurl = \"h/x\"\n",
+        &expect![[r#"
+            f.toml:2:6: `hook.on`: it must be "torrent_added", "torrent_finished", "torrent_removed", "tree_changed", "server_down" or "server_up", or a list of them; did you mean `torrent_finished`?
+            f.toml:3:11: `hook.command`: the program must be an absolute path, or a name without slashes
+            f.toml:4:1: a hook without `on`
+                add it, as in on = ["torrent_finished", "torrent_removed"]
+            f.toml:5:11: `hook.command`: each argument must be a text of its own, as in ["sync", "-d"]
+            f.toml:6:7: `hook.url`: neither http:// nor https://; an address has the form http://host:port/path
+        "#]],
+    );
+    check(
+        "[[hook]]\nname = \"a\"\non = []\n\
+         [[hook]]\nname = \"a\"\non = [\"server_up\"]\ncommand = [\"x\"]\nurl = \"http://h\"\n\
+         [[hook]]\non = [\"server_up\"]\ncommand = [\"x\"]\nmethod = \"PUT\"\n\
+         [[hook]]\non = [\"server_up\"]\nurl = \"http://h\"\nmethod = \"GET\"\nbody = \"json\"\n",
+        &expect![[r#"
+            f.toml:5:1: two hooks are named `a`
+                :1:1
+            f.toml:3:1: a hook without events
+                name them, as in on = ["torrent_finished"]
+            f.toml:3:1: a hook without `command` or `url`
+                add one, as in command = ["/usr/local/bin/notify"]
+            f.toml:8:1: a hook with a `command` and a `url`
+                remove one of them, or write two [[hook]] sections
+            f.toml:12:1: `method` is for a `url`, and this hook has a `command`
+                remove it
+            f.toml:17:1: a GET has no body
+                remove `body`, or use method = "POST"
+        "#]],
+    );
+}
+
+#[test]
+fn entering_a_directory_runs_no_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().join("tfs.toml");
+    fs::write(&here, "[[hook]]\non = [\"server_up\"]\ncommand = [\"rm\"]\n").unwrap();
+    let sources = Sources { file_here: Some(here), ..Sources::default() };
+    expect![[r#"
+        tfs.toml:1:3: `hook` is not allowed in a file of the current directory
+            put it into the user's file (tfs config path), or name this file with --config
+    "#]]
+    .assert_eq(&text_of(&sources.load().unwrap_err()));
 }

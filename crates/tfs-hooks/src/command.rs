@@ -16,8 +16,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch::EventBatch;
-use crate::call::CallError;
-use crate::output::Output;
+use crate::error::CallError;
+use crate::output::CommandOutput;
 use crate::settings::CommandTarget;
 
 /// Prefixes of variables that a command does not get: they configure tfs, and may have a password.
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     let mut child =
         started.map_err(|source| CallError::Start { program: program.clone(), source })?;
     let mut group = ProcessGroup::of(&child);
-    let (mut out, mut err) = (Output::default(), Output::default());
+    let (mut out, mut err) = (CommandOutput::default(), CommandOutput::default());
     let ended = {
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let stderr = child.stderr.take();

@@ -1,6 +1,6 @@
 //! Passes events to all receivers of the process.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tfs_api::wire::{EventKind, ServiceEvent};
@@ -18,6 +18,8 @@ pub struct EventHub {
 struct HubShared {
     /// The kinds that a receiver wants, as bits.
     wanted: AtomicU8,
+    /// Whether no more events come.
+    is_closed: AtomicBool,
     /// The receivers. Held for one event, or one change of the list.
     inboxes: Mutex<Vec<Arc<InboxShared>>>,
 }
@@ -60,6 +62,20 @@ impl EventHub {
         }
     }
 
+    /// Ends all receivers, now and later: each gets the events that it has not taken, and no more.
+    pub fn close(&self) {
+        self.shared.is_closed.store(true, Ordering::Release);
+        for inbox in lock(&self.shared.inboxes).iter() {
+            inbox.filled.notify_one();
+        }
+    }
+
+    /// Returns the number of receivers.
+    #[must_use]
+    pub fn receiver_count(&self) -> usize {
+        lock(&self.shared.inboxes).len()
+    }
+
     /// Returns a receiver of these kinds.
     #[must_use]
     pub fn subscribe(&self, kinds: &[EventKind]) -> EventInbox {
@@ -82,12 +98,12 @@ impl HubShared {
 }
 
 impl EventInbox {
-    /// Resolves when there is an event to be taken. For one caller.
+    /// Resolves when there is an event to be taken, or the hub was closed. For one caller.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ready(&self) {
-        while self.is_empty() {
+        while self.is_empty() && !self.hub.shared.is_closed.load(Ordering::Acquire) {
             self.shared.filled.notified().await;
         }
     }
@@ -177,6 +193,9 @@ mod tests {
         }
         hub.send(event(EventKind::ServerDown));
         assert_eq!(down.take().count(), 1);
+        assert!(down.is_empty());
+        hub.close();
+        down.ready().await;
         assert!(down.is_empty());
     }
 }

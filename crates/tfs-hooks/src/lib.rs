@@ -17,6 +17,7 @@
 mod batch;
 mod call;
 mod command;
+mod error;
 mod hub;
 mod output;
 mod report;
@@ -25,7 +26,8 @@ mod settings;
 mod tasks;
 
 pub use batch::{EVENTS_NAMED_MAX, EventBatch};
-pub use call::{CallError, run_once};
+pub use call::run_once;
+pub use error::CallError;
 pub use hub::{EventHub, EventInbox};
 pub use output::OUTPUT_BYTES_MAX;
 pub use report::HookReports;

@@ -16,11 +16,11 @@ const LINE_CHARS_MAX: usize = 200;
 
 /// The output so far.
 #[derive(Debug, Default)]
-pub(crate) struct Output {
+pub(crate) struct CommandOutput {
     kept: Vec<u8>,
 }
 
-impl Output {
+impl CommandOutput {
     /// Reads a stream to its end.
     ///
     /// # Cancel safety
@@ -61,14 +61,14 @@ mod tests {
     #[tokio::test]
     async fn the_beginning_is_kept_and_the_rest_is_read() {
         let text = "x".repeat(OUTPUT_BYTES_MAX * 3);
-        let (mut output, mut rest) = (Output::default(), text.as_bytes());
+        let (mut output, mut rest) = (CommandOutput::default(), text.as_bytes());
         output.read_from(Some(&mut rest)).await;
         assert_eq!((output.kept.len(), rest.len()), (OUTPUT_BYTES_MAX, 0));
     }
 
     #[tokio::test]
     async fn the_first_lines_are_shown_without_control_characters() {
-        let mut output = Output::default();
+        let mut output = CommandOutput::default();
         let text = b"\n one\x1b[2J\n\n\xff two\nthree\nfour\n".as_slice();
         output.read_from(Some(text)).await;
         assert_eq!(output.first_lines(), "one [2J | \u{fffd} two | three");

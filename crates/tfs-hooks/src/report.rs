@@ -37,6 +37,13 @@ impl HookReport {
         Self { status: Arc::new(Mutex::new(status)) }
     }
 
+    /// Records that no call can succeed.
+    pub(crate) fn on_unusable(&self, why: String) {
+        let mut status = lock(&self.status);
+        status.failing = true;
+        status.last_failure = Some(HookFailure { at: now(), why });
+    }
+
     /// Records the start of a call. `unnamed` events came too fast for it.
     pub(crate) fn on_start(&self, unnamed: u64) {
         let mut status = lock(&self.status);

@@ -8,7 +8,7 @@ use tfs_types::Backoff;
 use tokio::time::sleep;
 
 use crate::batch::EventBatch;
-use crate::call::CallError;
+use crate::error::CallError;
 use crate::settings::{HookBody, RequestTarget};
 
 /// Number of attempts: with the pauses between them, a server may be away for half a minute.
@@ -63,12 +63,12 @@ pub(crate) async fn run(
 /// Returns whether a request may succeed later. An error of the client (4xx) is final, except for
 /// those that ask for a later request.
 fn is_worth_a_retry(kind: &ErrorKind) -> bool {
-    match kind {
-        ErrorKind::Status(error) if (400..500).contains(&error.status) => {
-            matches!(error.status, 408 | 425 | 429)
-        }
-        kind => kind.is_retryable(),
+    if let ErrorKind::Status(error) = kind
+        && (400..500).contains(&error.status)
+    {
+        return matches!(error.status, 408 | 425 | 429);
     }
+    kind.is_retryable()
 }
 
 /// Returns the headers: those of the settings come last, and replace others.

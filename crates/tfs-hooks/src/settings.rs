@@ -25,6 +25,13 @@ pub enum HookTarget {
     Command(CommandTarget),
     /// A URL.
     Request(RequestTarget),
+    /// Nothing, as it is configured with a secret that cannot be read. Each call fails.
+    Unusable {
+        /// What it would call, for status and log.
+        shown: String,
+        /// Why it cannot.
+        why: String,
+    },
 }
 
 /// A program with its arguments.
@@ -70,6 +77,7 @@ impl HookTarget {
         match self {
             Self::Command(command) => command.program.clone(),
             Self::Request(request) => request.url.to_string(),
+            Self::Unusable { shown, .. } => shown.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::batch::EventBatch;
 use crate::call::run_once;
 use crate::hub::{EventHub, EventInbox};
 use crate::report::{HookReport, HookReports};
-use crate::settings::HookSettings;
+use crate::settings::{HookSettings, HookTarget};
 
 /// A call starts when no event came for this long. Details of torrents that were added together
 /// arrive in parts 300 ms apart; an event should reach its receiver within half a second.
@@ -92,6 +92,10 @@ impl Hooks {
     fn start(&self, settings: HookSettings, hub: &EventHub) -> RunningHook {
         tracing::info!(name = settings.name, target = settings.target.shown(), "starting a hook");
         let report = HookReport::new(settings.name.clone(), settings.target.shown());
+        if let HookTarget::Unusable { why, .. } = &settings.target {
+            tracing::warn!(hook = settings.name, "a hook cannot work: {why}");
+            report.on_unusable(why.clone());
+        }
         let stop = CancellationToken::new();
         let task = HookTask {
             inbox: hub.subscribe(&settings.on),
@@ -115,9 +119,8 @@ impl HookTask {
     /// Makes one call after the other, until it is stopped and no event waits.
     async fn run(self) {
         loop {
-            if self.stop.run_until_cancelled(self.inbox.ready()).await.is_none()
-                && self.inbox.is_empty()
-            {
+            self.stop.run_until_cancelled(self.inbox.ready()).await;
+            if self.inbox.is_empty() {
                 return;
             }
             self.stop.run_until_cancelled(self.gather()).await;

@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tfs_api::status::{ArrStatus, IntakeStatus, WatchFolderStatus, WebStatus};
+use tfs_hooks::HookReports;
 
 /// What a process takes in. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Intake {
     /// Protects the lists; held for one read or change.
     parts: Arc<Mutex<IntakeParts>>,
+    /// The state of the hooks.
+    hooks: HookReports,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +40,11 @@ impl Intake {
         WatchReport { intake: self.clone(), status }
     }
 
+    /// Returns where the hooks report their state.
+    pub(crate) fn hooks(&self) -> &HookReports {
+        &self.hooks
+    }
+
     /// Sets the state of the listener for Sonarr and Radarr.
     pub(crate) fn set_arr(&self, arr: Option<ArrStatus>) {
         lock(&self.parts).arr = arr;
@@ -53,12 +61,8 @@ impl Intake {
         let mut watch_folders: Vec<_> =
             parts.folders.iter().map(|folder| lock(folder).clone()).collect();
         watch_folders.sort_by(|a, b| a.dir.cmp(&b.dir));
-        IntakeStatus {
-            watch_folders,
-            arr: parts.arr.clone(),
-            web: parts.web.clone(),
-            hooks: Vec::new(),
-        }
+        let hooks = self.hooks.statuses();
+        IntakeStatus { watch_folders, arr: parts.arr.clone(), web: parts.web.clone(), hooks }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod daemon;
 mod discovery;
 pub mod doctor;
 mod drop;
+mod events;
 pub mod failed;
 mod intake;
 mod intake_server;
@@ -46,6 +47,7 @@ pub use arr::{ArrError, ArrServer, ArrSettings};
 pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use drop::DropSettings;
+pub use events::hook_settings;
 pub use fuse_adapter::{
     AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
     READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,
@@ -64,6 +66,7 @@ pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, Tor
 pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
 pub use tags::{ChangedTags, NoStateDir, change_tags, user_tags};
 pub use tfs_drop::RemovalPolicy;
+pub use tfs_hooks::{HookSettings, Hooks};
 pub use tfs_state::{TagChange, TagError, TagStore, TagTable};
 pub use tfs_types::{ParseTagError, Tag};
 pub use vfs_core::{

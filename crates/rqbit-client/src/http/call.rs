@@ -57,9 +57,9 @@ impl HttpRequest {
         let path = self.path.split('?').next().unwrap_or_default();
         ErrorContext {
             endpoint: self.endpoint,
-            method: match &self.method {
-                &Method::GET => "GET",
-                &Method::PUT => "PUT",
+            method: match self.method {
+                Method::GET => "GET",
+                Method::PUT => "PUT",
                 _ => "POST",
             },
             url: format!("{base_url}{path}"),

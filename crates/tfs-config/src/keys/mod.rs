@@ -1,6 +1,7 @@
 //! The table of all configuration keys: the source of the checks, the defaults, the flags and the
 //! documentation.
 
+mod hook;
 mod intake;
 mod key;
 mod read;
@@ -21,9 +22,10 @@ pub(super) const PREFIX: &str = "TFS_";
 pub(super) const SEPARATOR: &str = "__";
 
 /// Sections and keys that the file in the current directory may not have: entering a directory must
-/// not make tfs take files or requests of others.
-pub(super) const REFUSED_HERE: [&str; 7] = [
+/// not make tfs take files or requests of others, or run commands.
+pub(super) const REFUSED_HERE: [&str; 8] = [
     "arr",
+    "hook",
     "watch",
     "web",
     "mount.drop",
@@ -40,7 +42,7 @@ const STREAMS_MAX: u64 = 256;
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 12] = [
+pub const SECTIONS: [Section; 13] = [
     Section {
         name: "server",
         is_list: true,
@@ -96,6 +98,13 @@ pub const SECTIONS: [Section; 12] = [
         is_list: false,
         about: "A listener for the rqbit client of Sonarr and Radarr.",
         keys: &intake::ARR,
+    },
+    Section {
+        name: "hook",
+        is_list: true,
+        about: "Commands and URLs that are called when something happens. Each has either \
+                `command` or `url`.",
+        keys: &hook::HOOK,
     },
     Section { name: "logging", is_list: false, about: "The log.", keys: &LOGGING },
     Section {

@@ -11,6 +11,7 @@ use tfs_api::wire::{
     SearchAnswer, SearchRequest, ServerAccess, UnmountMode, Unmounted,
 };
 
+use tfs_hooks::{EventHub, HookSettings, Hooks};
 use tfs_state::TagChange;
 
 use crate::budget::Budgets;
@@ -79,6 +80,8 @@ pub struct MountRegistry {
     budgets: Budgets,
     /// What the process takes in from other programs.
     intake: Intake,
+    /// The events of all mounts.
+    events: EventHub,
 }
 
 /// Keeps a mount registered until it is dropped.
@@ -104,6 +107,24 @@ impl MountRegistry {
     /// Returns what the process takes in from other programs.
     pub(crate) fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// Returns where events go.
+    pub(crate) fn events(&self) -> &EventHub {
+        &self.events
+    }
+
+    /// Has exactly these hooks from now on. Returns whether that changes anything. Must be called
+    /// in a runtime.
+    pub fn set_hooks(&self, hooks: &mut Hooks, wanted: Vec<HookSettings>) -> bool {
+        hooks.set(wanted, &self.events, self.intake.hooks())
+    }
+
+    /// Ends the hooks, after what they still have to do for some seconds, and the streams of
+    /// events.
+    pub async fn end_hooks(&self, hooks: Hooks) {
+        self.events.close();
+        hooks.end().await;
     }
 
     /// Returns addresses and credentials of the embedded servers, each once.

@@ -31,6 +31,7 @@ use super::ending::Ending;
 use super::presence::{MountPresence, place_info};
 use crate::discovery::with_root_cause;
 use crate::drop::DropService;
+use crate::events::MountEvents;
 use crate::preload::preload;
 use crate::status::{MountInfo, status_of};
 use crate::tags::MountTags;
@@ -50,6 +51,7 @@ pub(crate) struct MountControl<S> {
     refresher: Refresher,
     ending: Ending,
     tags: Arc<MountTags>,
+    events: MountEvents,
     /// The drop folder; dangling without one.
     drop: Weak<DropService>,
 }
@@ -71,6 +73,7 @@ impl<S: TorrentSource> MountControl<S> {
             refresher,
             ending,
             tags: Arc::new(MountTags::new(None)),
+            events: MountEvents::default(),
             drop: Weak::new(),
         }
     }
@@ -78,6 +81,11 @@ impl<S: TorrentSource> MountControl<S> {
     /// Sets the tags that the mount shows.
     pub(crate) fn with_tags(self, tags: Arc<MountTags>) -> Self {
         Self { tags, ..self }
+    }
+
+    /// Sets the receiver of events.
+    pub(crate) fn with_events(self, events: MountEvents) -> Self {
+        Self { events, ..self }
     }
 
     /// Sets the drop folder, which is unmounted before the mount.
@@ -308,7 +316,10 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     }
 
     fn tag(&self, change: &TagChange) -> Result<(), FailureBody> {
-        self.tags.change(&*self.vfs()?, change).map_err(|error| {
+        let vfs = self.vfs()?;
+        let changed = self.tags.change(&*vfs, change);
+        self.events.tell_names(vfs.names_version());
+        changed.map_err(|error| {
             FailureBody::new(FailureKind::Failed, format!("failed to {}", chain(&error)))
         })
     }

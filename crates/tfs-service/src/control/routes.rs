@@ -17,6 +17,7 @@ use tfs_sys::blocking;
 use tfs_types::Tag;
 
 use super::controlled::{MountRegistry, ReloadTarget};
+use crate::events::event_lines;
 
 /// The parts of this process that accept commands.
 #[derive(Debug, Clone)]
@@ -46,6 +47,10 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
                 process.reloader.as_ref().map(|daemon| daemon.missing()).unwrap_or_default();
             http::json(&Ok(blocking(move || process_status(&mounts, missing)).await))
         }
+        "events" if wants(&Method::GET) => match event_lines(mounts.events()) {
+            Ok(lines) => http::lines(lines),
+            Err(failure) => http::json(&Err::<Acknowledged, _>(failure)),
+        },
         "refresh" if wants(&Method::POST) => http::json(&refresh(mounts, body).await),
         "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(mounts, body).await),
         "cache/clear" if wants(&Method::POST) => http::json(&clear(mounts, body).await),
@@ -57,7 +62,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
             Err(failure) => http::json(&Err::<Acknowledged, _>(failure)),
         },
         "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
-        "mounts" | "embedded" | "status" => http::json(&wrong_method("GET")),
+        "mounts" | "embedded" | "status" | "events" => http::json(&wrong_method("GET")),
         "refresh" | "cache/stats" | "cache/clear" | "unmount" | "tags" | "search" | "preload"
         | "reload" => http::json(&wrong_method("POST")),
         _ => http::json(&Err::<Acknowledged, _>(unknown_path(head.uri.path()))),

@@ -16,7 +16,7 @@ use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::control::MonitoringServer;
 use crate::service_manager::{ManagerNotice, notify};
-use crate::{ArrServer, ArrSettings, WatchSettings};
+use crate::{ArrServer, ArrSettings, WatchSettings, hook_settings};
 
 /// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd
 /// gives a start 90 s by default; the first poll of a large library takes a few seconds.
@@ -63,6 +63,9 @@ impl Daemon {
         }
         if self.watch().await {
             self.record("watch", SectionOutcome::Applied, None);
+        }
+        if self.take_over_hooks().await {
+            self.record("hook", SectionOutcome::Applied, None);
         }
         match self.listen_for_arr().await {
             Ok(true) => self.record("arr", SectionOutcome::Applied, None),
@@ -119,6 +122,13 @@ impl Daemon {
         let loaded = Arc::clone(&self.loaded);
         let wanted = blocking(move || WatchSettings::of_daemon(&loaded)).await;
         self.watch_folders.set(wanted, &self.mounts).await
+    }
+
+    /// Has exactly the configured hooks. Returns whether that changes anything.
+    pub(super) async fn take_over_hooks(&mut self) -> bool {
+        let loaded = Arc::clone(&self.loaded);
+        let wanted = blocking(move || hook_settings(&loaded)).await;
+        self.mounts.set_hooks(&mut self.hooks, wanted)
     }
 
     /// Listens for Sonarr and Radarr as configured. Returns whether that changes anything. A

@@ -20,7 +20,7 @@ use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
-use crate::{ArrServer, ArrSettings, WatchFolders};
+use crate::{ArrServer, ArrSettings, Hooks, WatchFolders};
 
 /// Time limit for the end of all mounts together. Each needs 3 s at most, and more if a server is
 /// slow to disconnect or the state is on a slow disk.
@@ -75,6 +75,7 @@ pub struct Daemon {
     handle: DaemonHandle,
     pub(super) monitoring: Option<MonitoringServer>,
     pub(super) watch_folders: WatchFolders,
+    pub(super) hooks: Hooks,
     pub(super) arr: Option<ArrServer>,
     /// The settings with which the listener was last started.
     pub(super) arr_settings: Option<ArrSettings>,
@@ -116,6 +117,7 @@ impl Daemon {
             handle: handle.clone(),
             monitoring: None,
             watch_folders: WatchFolders::default(),
+            hooks: Hooks::default(),
             arr: None,
             arr_settings: None,
             waiting: Vec::new(),
@@ -132,6 +134,7 @@ impl Daemon {
         // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);
         self.watch().await;
+        self.take_over_hooks().await;
         // A failure is logged, too.
         drop(self.listen_for_arr().await);
         self.take_over().await;
@@ -142,7 +145,9 @@ impl Daemon {
         }
         notify(ManagerNotice::Stopping);
         self.watch_folders.set(Vec::new(), &self.mounts).await;
-        self.end().await;
+        let hooks = std::mem::take(&mut self.hooks);
+        let mounts = self.mounts.clone();
+        tokio::join!(self.end(), mounts.end_hooks(hooks));
         clean_up(self.lost).await;
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;

@@ -21,6 +21,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// Records which torrents are complete since `at`; `None` is when each was first seen.
     pub(super) fn note_finished_since(&self, torrents: &[InfoHash], at: Option<i64>) {
         let finished = self.vfs.note_finished(self.server, torrents, at);
+        self.tell_finished(&finished);
         if let Some(recorder) = self.recorder.as_ref().filter(|_| !finished.is_empty()) {
             recorder.record_finished(finished);
         }

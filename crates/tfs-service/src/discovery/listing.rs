@@ -30,6 +30,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// Fetches the list. Processes answers to other requests meanwhile.
     pub(super) async fn list(&mut self, request: ListRequest) -> Result<ListAnswer, SourceError> {
         self.watch.on_ask();
+        let asked_at = Instant::now();
         let (vfs, server) = (Arc::clone(&self.vfs), self.server);
         let mut list = std::pin::pin!(async { source(&vfs, server)?.poll(request).await });
         let listed = loop {
@@ -41,10 +42,15 @@ impl<S: TorrentSource> Discovery<S> {
         };
         self.is_listed = listed.is_ok();
         match &listed {
-            Ok(_) => self.watch.on_answer(now()),
+            Ok(_) => {
+                self.watch.on_answer(now());
+                self.events.on_answer();
+            }
             Err(error) => {
                 self.absence.on_failure();
-                self.watch.on_failure(format!("failed to {}", with_root_cause(error)), now());
+                let error = format!("failed to {}", with_root_cause(error));
+                self.events.on_failure(asked_at, &error);
+                self.watch.on_failure(error, now());
             }
         }
         listed
@@ -104,6 +110,7 @@ impl<S: TorrentSource> Discovery<S> {
             tracing::debug!(count = kept.len(), run_began, "missing from the list, still shown");
         }
         let kept: HashSet<_> = kept.into_iter().collect();
+        self.note_leaving(&absent, &kept);
         let kept = absent.into_iter().filter(|summary| kept.contains(&summary.info_hash));
         listing.extend(kept.map(|summary| TorrentSummary { is_listed: false, ..summary }));
         listing

@@ -24,6 +24,7 @@ mod root_cause;
 mod selection;
 #[cfg(test)]
 mod selection_tests;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,7 @@ pub(crate) use self::poll::PollRequest;
 pub use self::poll::{RefreshError, Refresher};
 pub(crate) use self::root_cause::with_root_cause;
 use self::selection::SelectionTracker;
+use crate::events::ServerEvents;
 use crate::status::ServerWatch;
 
 /// Interval at which download progress is persisted. It is only used by `du` while the server is
@@ -136,6 +138,8 @@ pub(crate) struct Discovery<S> {
     watch: ServerWatch,
     /// Notified when torrents were added.
     added: Arc<Notify>,
+    /// Receives what changes.
+    events: ServerEvents,
 }
 
 impl<S: TorrentSource> Discovery<S> {
@@ -169,6 +173,7 @@ impl<S: TorrentSource> Discovery<S> {
             reported_at: None,
             watch: ServerWatch::default(),
             added: Arc::default(),
+            events: ServerEvents::default(),
         }
     }
 
@@ -186,6 +191,11 @@ impl<S: TorrentSource> Discovery<S> {
     /// Sets the notification for added torrents.
     pub(crate) fn telling(self, added: Arc<Notify>) -> Self {
         Self { added, ..self }
+    }
+
+    /// Sets the receiver of events.
+    pub(crate) fn with_events(self, events: ServerEvents) -> Self {
+        Self { events, ..self }
     }
 
     /// Sets how long torrents are kept that a restarted server lacks.
@@ -213,7 +223,7 @@ impl<S: TorrentSource> Discovery<S> {
             self.metadata.add(&details);
             self.restore_selections(&details, selections);
             let known: Vec<_> = listing.iter().map(|summary| summary.info_hash).collect();
-            self.vfs.apply(self.server, listing, details, changed_at);
+            self.telling_names(|it| it.vfs.apply(it.server, listing, details, changed_at));
             self.note_finished_since(&known, None);
         }
         self.report();
@@ -264,6 +274,9 @@ impl<S: TorrentSource> Discovery<S> {
         self.follow_selections();
         self.record_regularly();
         self.report();
+        if self.is_tree_known() {
+            self.events.on_looked();
+        }
         if let Some(DetailsProgress { known, all }) = self.details_progress() {
             let text = format!("get the details of all torrents: {known} of {all} are there");
             return Err(SourceError::new(SourceErrorKind::TimedOut, text));
@@ -300,6 +313,7 @@ impl<S: TorrentSource> Discovery<S> {
         let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;
         let unknown: HashSet<_> =
             self.vfs.unknown_torrents(self.server, &listing).into_iter().collect();
+        self.events.on_unknown(&unknown);
         let wanted = listing.iter().filter(|summary| unknown.contains(&summary.info_hash));
         let new = self.details.set_wanted(wanted.cloned().collect(), options.is_urgent);
         self.details.note_answer();
@@ -374,7 +388,7 @@ impl<S: TorrentSource> Discovery<S> {
             }
             answered = self.selections.next() => {
                 if let Some(torrent) = answered {
-                    self.on_selection_answer(torrent);
+                    self.telling_names(|it| it.on_selection_answer(torrent));
                 }
             }
             () = taken => self.take(),
@@ -455,6 +469,11 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Moves pending results into the tree.
     fn take(&mut self) {
+        self.telling_names(Self::take_pending);
+        self.report();
+    }
+
+    fn take_pending(&mut self) {
         self.take_at = None;
         if self.first_listing.is_some() {
             self.apply_first();
@@ -475,7 +494,6 @@ impl<S: TorrentSource> Discovery<S> {
                 recorder.record(&Changes::default(), Vec::new(), times);
             }
         }
-        self.report();
     }
 
     /// Shows the tree for the first time, if each torrent was tried and any details arrived.
@@ -495,13 +513,17 @@ impl<S: TorrentSource> Discovery<S> {
         self.metadata.add(&details);
         self.track_selections(&details);
         let at = now();
-        let changes = self.vfs.apply(self.server, listing, details, at);
-        self.on_changes(changes, at);
+        self.telling_names(|it| {
+            let changes = it.vfs.apply(it.server, listing, details, at);
+            it.on_changes(changes, at);
+        });
     }
 
     fn on_changes(&mut self, mut changes: Changes, at: i64) {
         log(&changes);
+        self.tell_changes(&changes);
         self.note_finished(&changes, at);
+        self.events.on_shown(changes.added.iter().map(|(info_hash, _)| *info_hash));
         let progress = std::mem::take(&mut changes.progress);
         self.has_moved |= !progress.is_empty() || changes != Changes::default();
         if let Some(recorder) = &self.recorder {

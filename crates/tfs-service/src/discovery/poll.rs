@@ -103,6 +103,7 @@ impl<S: TorrentSource> Discovery<S> {
         mut requests: mpsc::Receiver<PollRequest>,
         is_down: bool,
     ) {
+        self.events.begin();
         let mut failure_count = u32::from(is_down);
         let mut pace = PollPace::new(intervals);
         let mut begun_at = Instant::now();

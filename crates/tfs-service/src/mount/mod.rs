@@ -42,6 +42,7 @@ use crate::AddError;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::drop::{DropParts, DropService, DropSettings};
+use crate::events::MountEvents;
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::tags::MountTags;
@@ -226,12 +227,15 @@ impl RunningMount {
         let abouts = connections.iter().map(|connection| connection.about().clone());
         let about = MountInfo::starting(abouts.collect(), path, mounts.intake().clone());
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
+        let events = MountEvents::new(mounts.events().clone(), &shown(&about.mountpoint));
         let added = Arc::new(Notify::new());
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
         let servers = connections.into_iter().zip(vfs.servers());
         let mut servers: Vec<Starting> = servers
-            .map(|(connection, id)| connection.of(&vfs, id, &added, settings.removal_delay))
+            .map(|(connection, id)| {
+                connection.of(&vfs, id, &added, &events, settings.removal_delay)
+            })
             .collect();
         servers.iter_mut().for_each(Starting::restore);
         // Concurrently: no server waits for another.
@@ -255,7 +259,9 @@ impl RunningMount {
         let control =
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
                 .with_tags(tags)
+                .with_events(events.clone())
                 .with_drop(drop.as_ref());
+        events.skip_names_until(vfs.names_version());
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
             server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)

@@ -24,6 +24,7 @@ use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mou
 use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 use crate::drop::{DropServer, Spool};
+use crate::events::{MountEvents, ServerEvents};
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
 #[cfg(feature = "embedded")]
@@ -213,12 +214,13 @@ impl ConnectedServer {
     }
 
     /// Joins the server with its filesystem, in which it has this id. `added` is notified when
-    /// torrents were added.
+    /// torrents were added, and `events` receives all that changes.
     pub(crate) fn of(
         self,
         vfs: &Arc<Vfs<RqbitSource>>,
         id: ServerId,
         added: &Arc<Notify>,
+        events: &MountEvents,
         removal_delay: Duration,
     ) -> Starting {
         let recorder = self.state.as_ref().map(ServerState::recorder);
@@ -226,6 +228,7 @@ impl ConnectedServer {
             .of_server(id)
             .watched_by(self.about.watch.clone())
             .telling(Arc::clone(added))
+            .with_events(ServerEvents::new(events.clone(), self.about.name.clone()))
             .with_removal_delay(removal_delay);
         discovery.remember(&self.known);
         Starting {
