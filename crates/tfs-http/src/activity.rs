@@ -18,14 +18,14 @@ use super::http::ResponseBody;
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     /// By number. Held for a few instructions, except to choose one of at most 64.
-    all: Mutex<(u64, BTreeMap<u64, Arc<Activity>>)>,
+    all: Mutex<(u64, BTreeMap<u64, Arc<ConnectionActivity>>)>,
     /// Told when a connection becomes idle.
     idle: Notify,
 }
 
 /// What a connection does.
 #[derive(Debug)]
-pub(crate) struct Activity {
+pub(crate) struct ConnectionActivity {
     number: u64,
     owner: Arc<Connections>,
     state: Mutex<State>,
@@ -48,7 +48,7 @@ enum State {
 
 /// The connection is busy until this is dropped.
 #[derive(Debug)]
-pub(crate) struct BusyGuard(Arc<Activity>);
+pub(crate) struct BusyGuard(Arc<ConnectionActivity>);
 
 /// The body of an answer. The connection is busy until its end.
 pub(crate) struct BusyBody {
@@ -58,14 +58,14 @@ pub(crate) struct BusyBody {
 
 /// Removes the connection from its listener when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Entry(pub(crate) Arc<Activity>);
+pub(crate) struct ConnectionEntry(pub(crate) Arc<ConnectionActivity>);
 
 impl Connections {
     /// Adds a connection, which waits for its first request.
-    pub(crate) fn add(self: &Arc<Self>) -> Entry {
+    pub(crate) fn add(self: &Arc<Self>) -> ConnectionEntry {
         let mut all = lock(&self.all);
         all.0 += 1;
-        let activity = Arc::new(Activity {
+        let activity = Arc::new(ConnectionActivity {
             number: all.0,
             owner: Arc::clone(self),
             state: Mutex::new(State::Idle { since: Instant::now() }),
@@ -73,12 +73,12 @@ impl Connections {
             evicted: Notify::new(),
         });
         all.1.insert(activity.number, Arc::clone(&activity));
-        Entry(activity)
+        ConnectionEntry(activity)
     }
 
     /// Asks the connection that has been idle for the longest time to close.
     pub(crate) fn evict_idle(&self) {
-        let idle_since = |activity: &Arc<Activity>| match *lock(&activity.state) {
+        let idle_since = |activity: &Arc<ConnectionActivity>| match *lock(&activity.state) {
             State::Idle { since } if !activity.is_blocked.load(Ordering::Relaxed) => Some(since),
             State::Idle { .. } | State::Evicted | State::Busy => None,
         };
@@ -96,7 +96,7 @@ impl Connections {
     }
 }
 
-impl Activity {
+impl ConnectionActivity {
     /// Begins a request.
     pub(crate) fn begin(self: &Arc<Self>) -> BusyGuard {
         let before = std::mem::replace(&mut *lock(&self.state), State::Busy);
@@ -132,7 +132,7 @@ impl Drop for BusyGuard {
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionEntry {
     fn drop(&mut self) {
         lock(&self.0.owner.all).1.remove(&self.0.number);
     }

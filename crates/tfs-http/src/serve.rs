@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{BusyBody, Entry};
+use super::activity::{BusyBody, ConnectionEntry};
 use super::http::ResponseBody;
 use super::stall::{StallGuard, StallLimit};
 
@@ -27,14 +27,14 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// one needs its place, or `end` is cancelled. On `end`, the request in progress is the last.
 pub(crate) async fn serve<I, F>(
     connection: I,
-    entry: Entry,
+    entry: ConnectionEntry,
     answer: impl Fn(Request<Incoming>) -> F,
     end: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = Response<ResponseBody>>,
 {
-    let Entry(activity) = &entry;
+    let ConnectionEntry(activity) = &entry;
     let limit = StallLimit::new();
     let guarded = StallGuard::new(connection, limit.clone(), Arc::clone(&activity.is_blocked));
     let service = service_fn(|mut request: Request<Incoming>| {

@@ -15,12 +15,12 @@ use tfs_http::{CONNECTIONS_MAX, Listening, ResponseBody, StallLimit, bind, text}
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// A listener whose `/endless` sends until the peer goes; `/patient` too, with a limit of 60 s.
-struct Served {
+struct TestListener {
     address: SocketAddr,
     _listening: Listening,
     /// Gets a message when the body of an endless answer was dropped.
@@ -32,11 +32,11 @@ struct Bell(Arc<mpsc::UnboundedSender<()>>);
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        drop(self.0.send(()));
+        let _sent = self.0.send(());
     }
 }
 
-impl Served {
+impl TestListener {
     async fn start() -> Self {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
@@ -84,7 +84,7 @@ fn check_about(found: Duration, seconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_is_cut_off() {
-    let mut served = Served::start().await;
+    let mut served = TestListener::start().await;
     for (path, seconds) in [("/endless", 10), ("/patient", 60)] {
         let begun_at = Instant::now();
         let connection = served.get(path).await;
@@ -96,7 +96,7 @@ async fn a_peer_that_reads_nothing_is_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_limit_lasts_for_one_answer() {
-    let mut served = Served::start().await;
+    let mut served = TestListener::start().await;
     let mut connection = served.get("/").await;
     let mut answer = vec![0; 4096];
     let count = connection.read(&mut answer).await.unwrap();
@@ -109,14 +109,14 @@ async fn a_changed_limit_lasts_for_one_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_pauses_for_a_moment_gets_everything() {
-    let served = Served::start().await;
+    let served = TestListener::start().await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     let head = b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     connection.write_all(head).await.unwrap();
     let mut total = 0;
     let mut part = vec![0; 1 << 20];
     loop {
-        sleep(Duration::from_secs(8)).await;
+        tokio::time::advance(Duration::from_secs(8)).await;
         let mut taken = 0;
         while taken < part.len() {
             match connection.read(&mut part).await.unwrap() {
@@ -134,7 +134,7 @@ async fn a_peer_that_pauses_for_a_moment_gets_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn idle_connections_do_not_keep_others_out() {
-    let served = Served::start().await;
+    let served = TestListener::start().await;
     let begun_at = Instant::now();
     let mut idle = Vec::new();
     for _ in 0..1000 {
@@ -148,7 +148,7 @@ async fn idle_connections_do_not_keep_others_out() {
 
 #[tokio::test(start_paused = true)]
 async fn busy_connections_are_not_closed_for_others() {
-    let mut served = Served::start().await;
+    let mut served = TestListener::start().await;
     let mut busy = Vec::new();
     for _ in 0..CONNECTIONS_MAX {
         busy.push(served.get("/patient").await);

@@ -8,9 +8,18 @@
 
 mod access;
 mod backend;
+mod content;
+mod feed;
+mod files;
 pub mod model;
+mod query;
+mod range;
+mod refusal;
+mod render;
+mod routes;
 mod server;
 mod settings;
+mod site;
 
 pub use access::{AccessToken, TokenError};
 pub use backend::{WebBackend, WebFile};

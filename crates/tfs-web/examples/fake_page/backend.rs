@@ -25,14 +25,13 @@ pub(crate) const TORRENTS: usize = 200;
 #[derive(Debug)]
 pub(crate) struct FakeBackend {
     mountpoints: Vec<String>,
-    control: bool,
     started: Instant,
     /// All mounts have the same torrents. No lock is held across an await.
     torrents: Mutex<Vec<TorrentDetail>>,
 }
 
 impl FakeBackend {
-    pub(crate) fn new(mounts: usize, control: bool) -> Self {
+    pub(crate) fn new(mounts: usize) -> Self {
         let name = |index| match index {
             0 => "/mnt/torrents".to_owned(),
             1 => "/srv/media/<b>second</b>".to_owned(),
@@ -40,7 +39,6 @@ impl FakeBackend {
         };
         Self {
             mountpoints: (0..mounts).map(name).collect(),
-            control,
             started: Instant::now(),
             torrents: Mutex::new(torrents(TORRENTS)),
         }
@@ -186,7 +184,7 @@ impl WebBackend for FakeBackend {
             _ => Vec::new(),
         };
         let tfs_version = env!("CARGO_PKG_VERSION").to_owned();
-        ready(Overview { tfs_version, now, control: self.control, mounts, missing, maps }).boxed()
+        ready(Overview { tfs_version, now, control: false, mounts, missing, maps }).boxed()
     }
 
     fn history(&self) -> History {
