@@ -16,8 +16,40 @@ pub(crate) const INDEX: &str = "index.html";
 /// What [`INDEX`] has in the place of the first view.
 pub(crate) const FIRST_VIEW_MARK: &str = "<!--first-view-->";
 
-/// The names and texts of the files.
-const TEXTS: &[(&str, &str)] = &[];
+/// Pairs names with the texts of these files.
+macro_rules! texts {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("assets/", $name)))),*] };
+}
+
+/// The names and texts of the files. A test tells which are missing here.
+const TEXTS: [(&str, &str); 26] = texts![
+    "addition.js",
+    "app.css",
+    "app.js",
+    "detail.js",
+    "dialogs.js",
+    "dom.js",
+    "favicon.svg",
+    "fileactions.js",
+    "format.js",
+    "header.js",
+    "index.html",
+    "live.js",
+    "map.js",
+    "memory.js",
+    "net.js",
+    "notices.js",
+    "now.js",
+    "panels.js",
+    "plot.js",
+    "problems.js",
+    "readers.js",
+    "search.js",
+    "store.js",
+    "theme.js",
+    "torrents.js",
+    "tree.js",
+];
 
 /// The files, hashed and compressed at the first request.
 static BUILT_IN: LazyLock<Vec<(&str, PageFile)>> = LazyLock::new(|| {
@@ -96,13 +128,43 @@ fn kind_of(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
+    /// All files together, compressed.
+    const ZIPPED_BYTES_MAX: usize = 60_000;
+
     #[test]
-    fn names_stay_in_their_directory() {
-        assert!(kind_of("app.js").is_some());
-        for name in ["", ".js", "../app.js", "a/b.js", "a\\b.js", "app.js.map", "app", "a\0.js"] {
-            assert_eq!(kind_of(name), None, "{name:?}");
+    fn every_file_of_the_page_is_built_in() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/assets");
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, BUILT_IN.iter().map(|(name, _file)| *name).collect::<Vec<_>>());
+        let total: usize = BUILT_IN.iter().map(|(_name, file)| file.zipped.len()).sum();
+        assert!(total < ZIPPED_BYTES_MAX, "{total} bytes");
+        let (_name, index) = BUILT_IN.iter().find(|(name, _file)| *name == INDEX).unwrap();
+        let index = std::str::from_utf8(&index.bytes).unwrap();
+        assert_eq!(index.matches(FIRST_VIEW_MARK).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn names_stay_in_their_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("app.js"), "x").unwrap();
+        fs::write(dir.path().join("secret.js"), "x").unwrap();
+        let files = PageFiles::new(Some(inner));
+        assert!(files.find("app.js").await.is_some());
+        for name in
+            ["", ".js", "../secret.js", "a/b.js", "a\\b.js", "app.js.map", "app", "a\0.js", "x.js"]
+        {
+            assert_eq!(files.find(name).await, None, "{name:?}");
         }
     }
 }
