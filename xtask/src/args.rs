@@ -11,7 +11,8 @@ use lexopt::{
 };
 
 use crate::{
-    acceptance::Selection, dist::Dist, help, pictures::Pictures, scenario::Scenarios, soak::Soak,
+    acceptance::Selection, dist::Dist, help, page::PageTrial, pictures::Pictures,
+    scenario::Scenarios, soak::Soak,
 };
 
 /// One command with everything it needs.
@@ -37,6 +38,8 @@ pub(crate) enum Task {
     Bench(Vec<OsString>),
     /// Print the structure of the checkouts in these directories.
     Structure(Vec<OsString>),
+    /// Try the page in a browser.
+    Page(PageTrial),
     /// Draw the picture of a terminal.
     Pictures(Pictures),
     /// Build the site of the documentation.
@@ -78,7 +81,7 @@ impl Task {
     /// Parses the arguments of a command that does not hand them on.
     fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
         let (mut selection, mut scenarios) = (Selection::default(), Scenarios::default());
-        let mut pictures = Pictures::default();
+        let (mut pictures, mut page) = (Pictures::default(), PageTrial::default());
         let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
         let mut seed = None;
         let mut tag = None;
@@ -94,6 +97,9 @@ impl Task {
                 ("soak", Long("seed")) => soak.seed = Some(args.value()?.parse()?),
                 ("structure", Long("at")) => dirs.push(args.value()?),
                 ("readability", Long("seed")) => seed = Some(args.value()?.parse()?),
+                ("page", Long("url")) => page.url = Some(args.value()?),
+                ("page", Long("token")) => page.token = Some(args.value()?),
+                ("page", Long("pictures")) => page.pictures = Some(args.value()?),
                 ("pictures", Long("binary")) => pictures.binary = Some(args.value()?),
                 ("dist", Long("binary")) => dist.binary = Some(args.value()?),
                 ("dist", Long("target")) => dist.target = Some(args.value()?.string()?),
@@ -115,6 +121,7 @@ impl Task {
             "structure" => Self::Structure(dirs),
             "docs" => Self::Docs,
             "readability" => Self::Readability(seed),
+            "page" => Self::Page(page),
             "pictures" => Self::Pictures(pictures),
             "notes" => Self::Notes(tag),
             _ => Self::Dist(dist),
@@ -239,6 +246,17 @@ mod tests {
                 dist deb --deb-version 9 => Dist(Dist { parts: {Deb}, binary: None, target: None, deb_version: Some("9") })
                 dist --binary => error: missing argument for option '--binary'
                 dist tfs => error: there is no part `tfs`; the parts are tarball, deb, rpm, static, sbom"#]],
+        );
+    }
+
+    #[test]
+    fn a_page_is_that_of_the_example_or_one_that_runs() {
+        check(
+            &["page", "page --url http://[::1]:9132/ --token t --pictures a", "page a"],
+            &expect![[r#"
+                page => Page(PageTrial { url: None, token: None, pictures: None })
+                page --url http://[::1]:9132/ --token t --pictures a => Page(PageTrial { url: Some("http://[::1]:9132/"), token: Some("t"), pictures: Some("a") })
+                page a => error: unexpected argument "a""#]],
         );
     }
 

@@ -15,6 +15,7 @@ Commands:
   soak        Read at random through faults for minutes
   bench       Compare tfs with other filesystems and programs
   structure   Print size and structure of checkouts
+  page        Try the page in a browser, with axe-core
   pictures    Draw the picture of a terminal for README.md
   docs        Build the site of the documentation, and check its links
   readability Print how long the sentences of the pages for users are
@@ -29,7 +30,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 15] = [
+const COMMANDS: [(&str, &str); 16] = [
     (
         "test",
         "\
@@ -144,6 +145,20 @@ Usage: cargo xtask structure [--at DIR]...
 Prints lines, files, types, functions, module cycles and words of documentation as a table in
 Markdown, with a column for each DIR (default: this checkout). To compare two commits:
 `git worktree add DIR COMMIT`, then `cargo xtask structure --at DIR --at .`.",
+    ),
+    (
+        "page",
+        "\
+Usage: cargo xtask page [--pictures DIR] [--url URL [--token TOKEN]]
+
+Opens the page of tfs in chromium: the example fake_page of tfs-web, over made-up mounts. Checks all
+views in four widths and two colour schemes with axe-core, and what users do: search, preload, add,
+select, delete, play, the keyboard, a lost connection. Prints the findings of axe-core by severity,
+the sizes of what is sent, and the checks that failed. Needs node 20, npm and chromium; npm installs
+playwright-core and axe-core in target/page. `TFS_CHROMIUM` names another browser.
+
+`--pictures DIR` writes pictures of the views.
+`--url URL` opens a page that runs already, and changes nothing there; `--token TOKEN` logs in.",
     ),
     (
         "pictures",

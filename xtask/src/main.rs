@@ -19,6 +19,7 @@ mod docs;
 mod embed;
 mod help;
 mod notes;
+mod page;
 mod pictures;
 mod program;
 mod prose;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Task::Embed => embed::run(),
         Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
+        Task::Page(trial) => page::run(&trial),
         Task::Pictures(pictures) => pictures::run(&pictures),
         Task::Dist(dist) => dist::run(&dist),
         Task::Notes(tag) => notes::run(tag.as_deref()),

@@ -29,7 +29,7 @@ pub(crate) struct Binaries {
 pub(crate) fn build(is_dev: bool) -> Result<Binaries> {
     let messages = output_of(workspace::cargo().args(cargo_args(is_dev)))?;
     let path_of = |name: &str| {
-        executable(&messages, name).ok_or_else(|| format!("cargo names no binary {name}"))
+        executable(&messages, "bin", name).ok_or_else(|| format!("cargo names no binary {name}"))
     };
     let [tfs, bench] = BINARIES;
     Ok(Binaries { tfs: path_of(tfs)?, bench: path_of(bench)? })
@@ -65,13 +65,14 @@ fn cargo_args(is_dev: bool) -> Vec<&'static str> {
     args
 }
 
-/// Returns the path of a built binary, from the messages of cargo, one JSON object a line.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+/// Returns the path of a built target of a kind such as `bin`, from the messages of cargo, one JSON
+/// object a line.
+pub(crate) fn executable(messages: &str, kind: &str, name: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let target = message.get("target")?;
         let is_it = target.get("name")?.as_str()? == name
-            && target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin");
+            && target.get("kind")?.as_array()?.iter().any(|found| found == kind);
         let path = message.get("executable")?.as_str()?;
         is_it.then(|| PathBuf::from(path))
     })
@@ -102,7 +103,7 @@ no JSON
         for (name, path) in
             [("tfs", Some("/t/tfs")), ("tfs-bench", Some("/t/tfs-bench")), ("xtask", None)]
         {
-            let found = executable(messages, name);
+            let found = executable(messages, "bin", name);
             assert_eq!(found.as_deref().and_then(|path| path.to_str()), path, "{name}");
         }
     }

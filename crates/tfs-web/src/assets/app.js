@@ -6,7 +6,7 @@ import { fillHeader } from "./header.js";
 import { start } from "./live.js";
 import { patterns } from "./map.js";
 import { nowView } from "./now.js";
-import { store, subscribe } from "./store.js";
+import { shownMounts, store, subscribe } from "./store.js";
 import { torrentsView } from "./torrents.js";
 
 const main = document.getElementById("main");
@@ -22,7 +22,8 @@ function create(hash) {
   if (kind === "torrents") return torrentsView();
   if (kind === "torrent" && /^[0-9a-f]{40}$/.test(infoHash)) {
     const file = parameters.get("file");
-    const place = { mountpoint: parameters.get("mount"), info_hash: infoHash };
+    const mountpoint = parameters.get("mount") ?? shownMounts()[0]?.mountpoint ?? null;
+    const place = { mountpoint, info_hash: infoHash };
     return detailView(place, file === null ? null : Number(file));
   }
   return nowView();

@@ -61,7 +61,8 @@ export function pieceMap() {
     unknown, part, full);
   const wanted = s("g");
   const readers = s("g");
-  const node = s("svg", { class: "map", role: "img", width: "100%", height: "22" },
+  const node = s("svg", { class: "map", role: "img", "aria-label": "Piece map: unknown",
+    width: "100%", height: "22" },
     s("line", { class: "base", x1: "0", x2: "100%", y1: "14.5", y2: "14.5" }),
     bars, wanted, readers);
   const update = (map) => {

@@ -1,6 +1,6 @@
 // The search of names, in the header of all views.
 
-import { h, name, set, show, text } from "./dom.js";
+import { h, keyed, name, set, show, text } from "./dom.js";
 import { search } from "./dialogs.js";
 import { fileActions } from "./fileactions.js";
 import { counted, percent, size, splitPath } from "./format.js";
@@ -11,15 +11,19 @@ const HITS_MAX = 50;
 /** Time after the last key before tfs is asked. */
 const PAUSE_MS = 200;
 
-function hitRow(hit) {
-  const [dir, last] = splitPath(hit.path);
-  return h("li", { class: "hit" },
-    h("a", { class: "name", href: torrentHash(hit), title: hit.path }, name(last)),
+function hitRow(first) {
+  const [dir, last] = splitPath(first.path);
+  const figures = h("span", { class: "dim number" });
+  const node = h("li", { class: "hit" },
+    h("a", { class: "name", href: torrentHash(first), title: first.path }, name(last)),
     h("span", { class: "dim dir" }, name(dir.replace(/\/$/, ""))),
-    h("span", { class: "dim number" }, `${size(hit.size_bytes)} · ` +
-      `${percent(hit.have_bytes, hit.size_bytes)} there`),
-    fileActions(hit, hit.path));
+    figures, fileActions(first, first.path));
+  const update = (hit) => text(figures, `${size(hit.size_bytes)} · ` +
+    `${percent(hit.have_bytes, hit.size_bytes)} there`);
+  return { node, update };
 }
+
+const hitKey = (hit) => `${hit.mountpoint}\n${hit.info_hash}\n${hit.file_index}\n${hit.path}`;
 
 /** Returns the form and its results. */
 export function searchBox() {
@@ -47,13 +51,13 @@ export function searchBox() {
     try {
       const mountpoints = store.overview.mounts.map((mount) => mount.mountpoint);
       const found = await search(mountpoints, words, HITS_MAX, signal);
-      hits.replaceChildren(...found.hits.map(hitRow));
+      keyed(hits, found.hits, hitKey, hitRow);
       text(status, found.hits.length === 0 ? "No file has these words in its name." :
         found.isCut ? `The first ${found.hits.length} files; more words find fewer.` :
           counted(found.hits.length, "file"));
     } catch (error) {
       if (error.name === "AbortError") return undefined;
-      hits.replaceChildren();
+      keyed(hits, [], hitKey, hitRow);
       text(status, `The search failed: ${error.message}`);
     }
     return undefined;
