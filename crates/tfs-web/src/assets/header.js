@@ -61,9 +61,10 @@ function lostLine() {
     document.body.classList.toggle("stale", isLost);
     if (!isLost) return;
     const at = new Date(store.lostAt).toLocaleTimeString();
-    const left = Math.max(0, (store.retryAt - Date.now()) / 1000);
+    const left = (store.retryAt - Date.now()) / 1000;
     text(since, `since ${at} (${duration((Date.now() - store.lostAt) / 1000)}): ${store.why}.`);
-    text(next, left > 0.5 ? `Next attempt in ${duration(left)}.` : "Trying…");
+    text(next, store.retryAt === null ? "" :
+      left > 0.5 ? `Next attempt in ${duration(left)}.` : "Trying…");
   };
   setInterval(update, 1000);
   return { node, update };

@@ -26,14 +26,14 @@ function stop() {
   clearTimeout(silenceTimer);
 }
 
-function fail(why) {
+function fail(why, isRetried = true) {
   stop();
   if (document.hidden) return;
   const wait = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)];
   attempts += 1;
   if (store.link !== "lost") store.lostAt = Date.now();
-  Object.assign(store, { link: "lost", why, retryAt: Date.now() + wait });
-  retryTimer = setTimeout(start, wait);
+  Object.assign(store, { link: "lost", why, retryAt: isRetried ? Date.now() + wait : null });
+  if (isRetried) retryTimer = setTimeout(start, wait);
   changed();
 }
 
@@ -54,13 +54,15 @@ export async function start() {
   stop();
   const mine = generation;
   try {
-    const overview = await get("/api/overview", {}, { timeout: ANSWER_MAX_MS });
+    const overview = await get("/api/overview", {}, { timeout: ANSWER_MAX_MS, asks: true });
     const history = await get("/api/history", {}, { timeout: ANSWER_MAX_MS });
     if (mine !== generation) return;
     setHistory(history);
     take(overview);
   } catch (error) {
-    if (mine === generation) fail(error instanceof Failure ? error.message : String(error));
+    const why = error instanceof Failure ? error.message : String(error);
+    // Without the token another attempt would only ask for it again.
+    if (mine === generation) fail(why, error.status !== 401);
     return;
   }
   expectMore();

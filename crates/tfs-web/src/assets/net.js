@@ -42,7 +42,7 @@ async function send(path, { timeout, ...options }) {
   }
   if (answer.ok) return answer;
   const body = await answer.text();
-  let message = body.trim();
+  let message = answer.status === 401 ? "log in with the token of the page" : body.trim();
   try {
     message = JSON.parse(body).message ?? message;
   } catch {
@@ -51,12 +51,16 @@ async function send(path, { timeout, ...options }) {
   throw new Failure(answer.status, message);
 }
 
-/** Sends a request; without the right to it, asks for the token and sends it once more. */
-export async function request(path, options = {}) {
+/**
+ * Sends a request. Without the right to it, asks for the token and sends it once more: for changes,
+ * and with `asks`; requests that are repeated on their own would ask again and again.
+ */
+export async function request(path, { asks = false, ...options } = {}) {
   try {
     return await send(path, options);
   } catch (error) {
-    if (error.status !== 401 || !(await login.ask())) throw error;
+    const mayAsk = asks || options.method === "POST";
+    if (error.status !== 401 || !mayAsk || !(await login.ask())) throw error;
     return send(path, options);
   }
 }

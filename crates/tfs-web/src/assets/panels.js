@@ -13,8 +13,9 @@ const ROWS_MANY = 10;
 const TALL_PX = 1000;
 
 const sum = (list, of) => list.reduce((total, item) => total + (of(item) ?? 0), 0);
-const withMount = (mounts, of) =>
-  mounts.flatMap((mount) => of(mount).map((item) => ({ ...item, mountpoint: mount.mountpoint })));
+const withMount = (mounts, of) => mounts.flatMap((mount) => of(mount).map((item) => ({
+  ...item, mountpoint: mount.mountpoint, shownMount: mounts.length > 1 ? mount.mountpoint : null,
+})));
 
 /** Returns a section with a heading. `note` stands at the end of its line. */
 export function panel(id, title, ...content) {
@@ -87,6 +88,7 @@ function serverRow() {
       size(server.bytes_fetched)];
     if (errors > 0) parts.push(counted(errors, "error"));
     if (first !== null) parts.push(`first byte ≤ ${millis(first)}`);
+    if (server.shownMount) parts.unshift(server.shownMount);
     text(facts, parts.join(" · "));
     const reasons = (server.errors ?? []).filter((error) => error.count > 0)
       .map((error) => `${count(error.count)} ${words(error.reason)}`);

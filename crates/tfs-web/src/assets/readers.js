@@ -44,6 +44,7 @@ function grouped(mounts, maps) {
   const all = mounts.flatMap((mount) => mount.readers.map((reader) => ({
     ...reader,
     mountpoint: mount.mountpoint,
+    shownMount: mounts.length > 1 ? mount.mountpoint : "",
     // A mount with one server needs no word on which server it is.
     server: reader.server ?? (mount.servers.length === 1 ? mount.servers[0].name : null),
   })));
@@ -101,7 +102,7 @@ function fileGroup() {
     const [before, last] = splitPath(place.path ?? "a removed torrent");
     const bdi = link.firstChild ?? link.appendChild(name(""));
     text(bdi, last);
-    text(dir, before.replace(/\/$/, ""));
+    text(dir, [place.shownMount, before.replace(/\/$/, "")].filter(Boolean).join("/"));
     set(title, "title", place.path);
     set(link, "href", place.path === null ? null : torrentHash(place));
     const current = keyed(rows, readers, (reader) => `${reader.pid}`, readerRow);

@@ -14,7 +14,7 @@ export const store = {
   history: Object.fromEntries(SERIES.map((series) => [series, []])),
   /** `starting`, `live`, `hidden` or `lost`. */
   link: "starting",
-  /** When the connection was lost, in milliseconds, and the time of the next attempt. */
+  /** When the connection was lost, in milliseconds, and the time of the next attempt or null. */
   lostAt: 0,
   retryAt: 0,
   /** Why the last attempt failed. */

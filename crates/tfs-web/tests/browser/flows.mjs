@@ -182,6 +182,29 @@ async function connection(page, base, proxy) {
   await streams(1);
 }
 
+/** A session that ended: a change asks for the token, and is made then. */
+async function newLogin(page, base, proxy) {
+  page.expected.push(/401/);
+  await page.goto(`${base}#/torrents`);
+  await page.waitForSelector(".torrents tbody tr");
+  await page.context().clearCookies();
+  const press = page.locator("td.control button").first();
+  const label = await press.getAttribute("aria-label");
+  await press.click();
+  await page.waitForSelector("dialog[open] input[type=password]");
+  await audit(page, "dialog for the token");
+  await page.locator("dialog input").fill("not the token");
+  await page.locator("dialog button.main").click();
+  await until(page, () => document.querySelector("dialog .bad").textContent.includes("not the"),
+    null, "a wrong token is told");
+  await page.locator("dialog input").fill(process.env.TFS_PAGE_TOKEN);
+  await page.locator("dialog button.main").click();
+  await page.waitForSelector(".notice.done");
+  const { action } = JSON.parse(lastPost(proxy, "/api/torrents/").body);
+  check(label.toLowerCase().startsWith(action), `after the login it is made: ${label}, ${action}`);
+  page.expected.pop();
+}
+
 /** The colour scheme is remembered. */
 async function theme(page, base) {
   await page.goto(`${base}#/`);
@@ -268,4 +291,4 @@ async function manyTorrents(page, base, proxy) {
 
 /** All of them in order; deleting is the last. */
 export const FLOWS = [firstView, markup, keyboard, theme, searchAndPreload, player, addTorrents,
-  manyTorrents, connection, changeTorrent];
+  manyTorrents, connection, newLogin, changeTorrent];
