@@ -54,6 +54,7 @@ fn page() -> String {
         section("Drop folder", "Only of mounts with one.", &of_mount, &[OF_DROP]),
         section("Watch folder", "", &["dir", "server"], &[OF_WATCH_FOLDER]),
         section("Sonarr and Radarr", "", &["server"], &[OF_ARR]),
+        section("Page", "", &[], &[OF_WEB]),
         section("Version", "", &["version", "os", "arch"], &[OF_BUILD]),
         section(
             "Process",
@@ -98,6 +99,7 @@ fn names_are_unique_and_follow_the_conventions() {
     check_form(OF_DROP, &mut names);
     check_form(OF_WATCH_FOLDER, &mut names);
     check_form(OF_ARR, &mut names);
+    check_form(OF_WEB, &mut names);
     check_form(OF_BUILD, &mut names);
     check_form(OF_PROCESS, &mut names);
     check_form(OF_RESOURCES, &mut names);

@@ -19,7 +19,8 @@ use tfs_sys::usage::ProcessResources;
 use metric::{Labelled, labels, write};
 use mount::{OF_DROP, OF_MOUNT};
 use process::{
-    OF_ARR, OF_BUILD, OF_PROCESS, OF_RESOURCES, OF_WATCH_FOLDER, ProcessFigures, build_labels,
+    OF_ARR, OF_BUILD, OF_PROCESS, OF_RESOURCES, OF_WATCH_FOLDER, OF_WEB, ProcessFigures,
+    build_labels,
 };
 use server::OF_SERVER;
 
@@ -83,13 +84,15 @@ fn write_mounts(
 
 /// Writes the metrics of what the process takes in.
 fn write_intake(text: &mut String, intake: &IntakeStatus) {
-    let IntakeStatus { watch_folders, arr, web: _, hooks: _ } = intake;
+    let IntakeStatus { watch_folders, arr, web, hooks: _ } = intake;
     let folders = watch_folders
         .iter()
         .map(|it| Labelled { labels: labels(&[("dir", &it.dir), ("server", &it.server)]), of: it });
     write(text, OF_WATCH_FOLDER, &folders.collect::<Vec<_>>());
     let arr = arr.iter().map(|it| Labelled { labels: labels(&[("server", &it.server)]), of: it });
     write(text, OF_ARR, &arr.collect::<Vec<_>>());
+    let web = web.iter().map(|it| Labelled { labels: String::new(), of: it });
+    write(text, OF_WEB, &web.collect::<Vec<_>>());
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Metrics of the process, of all mounts together.
 
-use tfs_api::status::{ArrStatus, WatchFolderStatus};
+use tfs_api::status::{ArrStatus, WatchFolderStatus, WebStatus};
 use tfs_sys::usage::ProcessResources;
 
 use super::metric::{Metric, MetricValue, counter, gauge, labels};
@@ -73,6 +73,12 @@ pub(in crate::status) const OF_WATCH_FOLDER: &[Metric<WatchFolderStatus>] = &[
 pub(in crate::status) const OF_ARR: &[Metric<ArrStatus>] =
     &[gauge("tfs_arr_healthy", "Whether Sonarr and Radarr are served.", |it| {
         (it.address.is_some() && it.trouble.is_none()).into()
+    })];
+
+/// Metrics of the page.
+pub(in crate::status) const OF_WEB: &[Metric<WebStatus>] =
+    &[gauge("tfs_web_healthy", "Whether the page is served.", |it| {
+        (it.url.is_some() && it.trouble.is_none()).into()
     })];
 
 /// Returns the labels of [`OF_BUILD`].
