@@ -55,6 +55,7 @@ fn page() -> String {
         section("Watch folder", "", &["dir", "server"], &[OF_WATCH_FOLDER]),
         section("Sonarr and Radarr", "", &["server"], &[OF_ARR]),
         section("Page", "", &[], &[OF_WEB]),
+        section("Hook", "", &["hook"], &[OF_HOOK]),
         section("Version", "", &["version", "os", "arch"], &[OF_BUILD]),
         section(
             "Process",
@@ -100,6 +101,7 @@ fn names_are_unique_and_follow_the_conventions() {
     check_form(OF_WATCH_FOLDER, &mut names);
     check_form(OF_ARR, &mut names);
     check_form(OF_WEB, &mut names);
+    check_form(OF_HOOK, &mut names);
     check_form(OF_BUILD, &mut names);
     check_form(OF_PROCESS, &mut names);
     check_form(OF_RESOURCES, &mut names);

@@ -19,7 +19,7 @@ use tfs_sys::usage::ProcessResources;
 use metric::{Labelled, labels, write};
 use mount::{OF_DROP, OF_MOUNT};
 use process::{
-    OF_ARR, OF_BUILD, OF_PROCESS, OF_RESOURCES, OF_WATCH_FOLDER, OF_WEB, ProcessFigures,
+    OF_ARR, OF_BUILD, OF_HOOK, OF_PROCESS, OF_RESOURCES, OF_WATCH_FOLDER, OF_WEB, ProcessFigures,
     build_labels,
 };
 use server::OF_SERVER;
@@ -84,7 +84,7 @@ fn write_mounts(
 
 /// Writes the metrics of what the process takes in.
 fn write_intake(text: &mut String, intake: &IntakeStatus) {
-    let IntakeStatus { watch_folders, arr, web, hooks: _ } = intake;
+    let IntakeStatus { watch_folders, arr, web, hooks } = intake;
     let folders = watch_folders
         .iter()
         .map(|it| Labelled { labels: labels(&[("dir", &it.dir), ("server", &it.server)]), of: it });
@@ -93,6 +93,8 @@ fn write_intake(text: &mut String, intake: &IntakeStatus) {
     write(text, OF_ARR, &arr.collect::<Vec<_>>());
     let web = web.iter().map(|it| Labelled { labels: String::new(), of: it });
     write(text, OF_WEB, &web.collect::<Vec<_>>());
+    let hooks = hooks.iter().map(|it| Labelled { labels: labels(&[("hook", &it.name)]), of: it });
+    write(text, OF_HOOK, &hooks.collect::<Vec<_>>());
 }
 
 #[cfg(test)]

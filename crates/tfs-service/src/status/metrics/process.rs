@@ -1,6 +1,6 @@
 //! Metrics of the process, of all mounts together.
 
-use tfs_api::status::{ArrStatus, WatchFolderStatus, WebStatus};
+use tfs_api::status::{ArrStatus, HookStatus, WatchFolderStatus, WebStatus};
 use tfs_sys::usage::ProcessResources;
 
 use super::metric::{Metric, MetricValue, counter, gauge, labels};
@@ -80,6 +80,16 @@ pub(in crate::status) const OF_WEB: &[Metric<WebStatus>] =
     &[gauge("tfs_web_healthy", "Whether the page is served.", |it| {
         (it.url.is_some() && it.trouble.is_none()).into()
     })];
+
+/// Metrics of a hook.
+pub(in crate::status) const OF_HOOK: &[Metric<HookStatus>] = &[
+    gauge("tfs_hook_failing", "Whether the last call of the hook failed.", |it| it.failing.into()),
+    counter("tfs_hook_calls_total", "Calls that have ended.", |it| it.calls.into()),
+    counter("tfs_hook_failures_total", "Calls that failed.", |it| it.failures.into()),
+    counter("tfs_hook_events_lost_total", "Events of failed calls, and dropped ones.", |it| {
+        it.events_lost.into()
+    }),
+];
 
 /// Returns the labels of [`OF_BUILD`].
 pub(in crate::status) fn build_labels() -> String {
