@@ -41,6 +41,7 @@ mod service;
 mod signals;
 mod status;
 mod status_lines;
+mod status_recent;
 mod tag;
 mod tips;
 mod torrents;

@@ -5,23 +5,25 @@ use std::time::Duration;
 use comfy_table::Cell;
 use nix::unistd::{Uid, User};
 use tfs_api::status::{
-    BreakerStatus, DetailsStatus, DiscoveryStatus, PreloadTotals, ReadStatus, ServerStatus,
-    StatusReport, TreeStatus,
+    BreakerStatus, DetailsStatus, DiscoveryStatus, PreloadTotals, ServerStatus, StatusReport,
+    TreeStatus,
 };
 use tfs_api::wire::{MissingMount, MountStatus, PlaceInfo, PreloadStatus, ReaderStatus, WayStatus};
 use tfs_api::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
 use tfs_config::Loaded;
+use tfs_sys::clock::now;
 use tfs_sys::shell::quoted;
 
 use crate::args::StatusArgs;
 use crate::drop_lines::drop_lines;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
-use crate::figures::{NO_READS, age as age_text, counted, percent, size, speed};
+use crate::figures::{age as age_text, counted, percent, size, speed};
 use crate::output::{self, right, visible};
 use crate::preload::reason;
 use crate::report::UserError;
 use crate::screen::Screen;
 use crate::status_lines::{intake_lines, streams_text};
+use crate::status_recent::{bytes_text, failures_text, rates_text, reads_text, recent_lines};
 use crate::watch::{ScreenUpdate, watch};
 use crate::{exit, runtime};
 
@@ -161,8 +163,15 @@ impl StatusView<'_> {
     }
 
     fn mount(&self, mount: &MountStatus) -> Screen {
-        let MountStatus { status, readers, also_mounted, preloading, .. } = mount;
+        let MountStatus { status, recent, readers, also_mounted, preloading, .. } = mount;
         let mut screen = self.summary(status);
+        if let Some(rates) = rates_text(recent) {
+            add(&mut screen, "now", &rates, false);
+        }
+        for (name, value, is_failed) in recent_lines(recent, now()) {
+            add(&mut screen, name, &value, false);
+            screen.mark_last(is_failed);
+        }
         for PlaceInfo { mountpoint, pid, command } in also_mounted {
             let of = pid.map_or_else(String::new, |pid| {
                 format!(
@@ -272,22 +281,14 @@ fn tree_text(tree: &TreeStatus) -> String {
 
 /// Returns the lines about the reads of a mount, and their cost.
 fn tail(status: &StatusReport) -> [(&'static str, String); 4] {
-    let StatusReport { reads, memory, .. } = status;
+    let memory = &status.memory;
     let resident = memory
         .resident_bytes
         .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
     [
         ("streams", streams_text(status)),
-        ("reads", reads_text(reads)),
-        (
-            "bytes",
-            format!(
-                "{} fetched, {} given, {} from local disk",
-                size(reads.bytes_fetched),
-                size(reads.bytes_given),
-                size(reads.bytes_local),
-            ),
-        ),
+        ("reads", reads_text(status)),
+        ("bytes", bytes_text(&status.reads)),
         (
             "memory",
             format!(
@@ -353,20 +354,6 @@ fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
     format!("missing  {}: {}", visible(mountpoint), visible(why))
 }
 
-fn reads_text(reads: &ReadStatus) -> String {
-    if reads.reads == 0 && reads.waiting == 0 {
-        return NO_READS.to_owned();
-    }
-    format!(
-        "{}, {} from memory, {} from local disk, {} failed, {} waiting",
-        reads.reads,
-        percent(reads.hits, reads.reads),
-        percent(reads.local_reads, reads.reads),
-        reads.failures,
-        reads.waiting,
-    )
-}
-
 /// Returns the line about a server. A single server needs no name.
 fn server_text(server: &ServerStatus, is_one: bool) -> String {
     let ServerStatus { name, url, reachable, error, breaker, streams_open, streams_max, .. } =
@@ -387,13 +374,25 @@ fn server_text(server: &ServerStatus, is_one: bool) -> String {
         format!(", its torrents are as they were {} ago", age_text(Duration::from_secs(seconds)))
     });
     let age = age.unwrap_or_default();
+    let requests = requests_text(server);
     if is_one {
-        return format!("{}: {answers}{age}{breaker}", visible(url));
+        return visible(&format!("{url}: {answers}{age}{requests}{breaker}"));
     }
     let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
     let text =
         format!("{name} at {url}: {answers}{why}{age}, {streams_open} of {streams_max} streams");
-    visible(&(text + breaker))
+    visible(&(text + &requests + breaker))
+}
+
+/// Returns the number of requests and their failures, as the end of a line.
+fn requests_text(server: &ServerStatus) -> String {
+    let ServerStatus { requests, errors, .. } = server;
+    if *requests == 0 {
+        return String::new();
+    }
+    let failed: u64 = errors.iter().map(|error| error.count).sum();
+    let failed = failures_text(errors).map(|reasons| format!(", {failed} failed ({reasons})"));
+    format!(", {}{}", counted(*requests, "request"), failed.unwrap_or_default())
 }
 
 /// Returns the lines about torrents of a server that are not shown, or no longer listed.
@@ -509,7 +508,8 @@ fn waits(reader: &ReaderStatus) -> String {
     });
     let left = wait.left_millis.map(|millis| format!(", about {} s left", millis.div_ceil(1000)));
     let len = len.map(|len| format!("{len}{})", left.unwrap_or_default())).unwrap_or_default();
-    format!("{seconds:.1} s{piece}{len}")
+    let peers = wait.peers.map(|peers| format!(", {}", counted(peers, "peer")));
+    format!("{seconds:.1} s{piece}{len}{}", peers.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -532,6 +532,28 @@ mod tests {
                0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
               55%  9.0 MiB  t/b"#]]
         .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
+    }
+
+    #[test]
+    fn a_server_is_shown_with_its_requests_and_why_they_failed() {
+        let json = r#"{"name": "nas", "url": "http://n:1/", "reachable": true, "since": 1,
+            "error": null, "breaker": "half_open", "streams_open": 2, "streams_max": 4,
+            "bytes_fetched": 0, "requests": 1204, "errors": [{"reason": "timed_out", "count": 2},
+            {"reason": "tls", "count": 0}, {"reason": "refused", "count": 1}]}"#;
+        let server: ServerStatus = serde_json::from_str(json).unwrap();
+        let quiet = ServerStatus { requests: 1, errors: Vec::new(), ..server.clone() };
+        let old = ServerStatus { requests: 0, ..quiet.clone() };
+        let lines = [
+            server_text(&server, false),
+            server_text(&server, true),
+            server_text(&quiet, true),
+            server_text(&ServerStatus { breaker: BreakerStatus::Closed, ..old }, true),
+        ];
+        expect![[r#"
+            nas at http://n:1/: answers, 2 of 4 streams, 1204 requests, 3 failed (2 timed out, 1 refused), the next read tries it again (breaker half open)
+            http://n:1/: answers, 1204 requests, 3 failed (2 timed out, 1 refused), the next read tries it again (breaker half open)
+            http://n:1/: answers, 1 request, the next read tries it again (breaker half open)
+            http://n:1/: answers"#]].assert_eq(&lines.join("\n"));
     }
 
     #[test]
@@ -562,11 +584,11 @@ mod tests {
                 piece_bytes: Some(16 << 20),
                 for_millis: 58_210,
                 left_millis: Some(109_400),
-                peers: None,
+                peers: Some(2),
             }),
         };
         let early = ReaderStatus {
-            waits: reader.waits.map(|wait| WaitStatus { left_millis: None, ..wait }),
+            waits: reader.waits.map(|wait| WaitStatus { left_millis: None, peers: None, ..wait }),
             ..reader.clone()
         };
         let gone = ReaderStatus {
@@ -579,10 +601,10 @@ mod tests {
             ..reader.clone()
         };
         expect![[r#"
-             PID  PROCESS   AT      SPEED  WAY    WAITS                                                 FILE
-            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left)  t/film\u{1b}[31m.mkv
-            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                    t/film\u{1b}[31m.mkv
-               ?  ?          -          -  local  -                                                     (removed)"#]]
+             PID  PROCESS   AT      SPEED  WAY    WAITS                                                          FILE
+            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
+            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
+               ?  ?          -          -  local  -                                                              (removed)"#]]
         .assert_eq(&readers_table(&[reader, early, gone]));
     }
 }

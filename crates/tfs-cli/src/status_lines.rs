@@ -33,8 +33,8 @@ pub(crate) fn streams_text(status: &StatusReport) -> String {
     visible(&parts.join("; "))
 }
 
-/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page: with the
-/// name of each line, and whether it is about a failure.
+/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page: with
+/// the name of each line, and whether it is about a failure.
 pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
     let arr = intake.arr.as_ref().map(|arr| {
         let ArrStatus { address, server, trouble } = arr;
@@ -121,8 +121,12 @@ mod tests {
             http://127.0.0.1:9132/; it asks for the token of TFS_WEB_TOKEN; it has controls
             no address (it is in use)"]]
         .assert_eq(&pages.join("\n"));
-        let intake =
-            IntakeStatus { watch_folders: vec![folder, well], arr: Some(arr), web: Some(web) };
+        let intake = IntakeStatus {
+            watch_folders: vec![folder, well],
+            arr: Some(arr),
+            web: Some(web),
+            ..IntakeStatus::default()
+        };
         let lines = intake_lines(&intake);
         let lines = lines.iter().map(|(name, text, failed)| format!("{failed} {name} {text}\n"));
         expect![[r"
