@@ -286,17 +286,7 @@ impl ValueKind {
             Self::Label if !is_label(text) => return Err(self.wanted()),
             Self::Label => {}
             Self::Path if text.is_empty() || text.contains('\0') => return Err(self.wanted()),
-            Self::Path => match written {
-                ValueOrigin::InFile if !Path::new(text).is_absolute() => {
-                    return Err("the path must begin with /".to_owned());
-                }
-                ValueOrigin::InFile => {}
-                ValueOrigin::AtPrompt => {
-                    let path = absolute(text).map_err(|error| error.to_string())?;
-                    let path = path.to_str().ok_or("the current directory is not UTF-8")?;
-                    return Ok(Value::from(path));
-                }
-            },
+            Self::Path => return check_path(text, written).map(Value::from),
             Self::Url => return check_url(text, written).map(Value::from),
             Self::Proxy => return secret_source::check_proxy(text, written).map(Value::from),
             Self::RequestUrl => {
@@ -415,6 +405,21 @@ fn check_pair(pair: &Value) -> Result<(), String> {
         Some([from, to]) if [from, to].iter().all(|path| Path::new(path).is_absolute()) => Ok(()),
         _ => Err("each pair must be two absolute paths, as in [\"/downloads\", \"/srv/torrents\"]"
             .to_owned()),
+    }
+}
+
+/// Checks a path, and makes one from a command line absolute.
+fn check_path(text: &str, written: ValueOrigin) -> Result<String, String> {
+    match written {
+        ValueOrigin::InFile if !Path::new(text).is_absolute() => {
+            Err("the path must begin with /".to_owned())
+        }
+        ValueOrigin::InFile => Ok(text.to_owned()),
+        ValueOrigin::AtPrompt => {
+            let path = absolute(text).map_err(|error| error.to_string())?;
+            let path = path.to_str().ok_or("the current directory is not UTF-8")?;
+            Ok(path.to_owned())
+        }
     }
 }
 
