@@ -11,7 +11,7 @@ use vfs_core::{
     Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Freshness, Geometry,
     InfoHash, InlineUnavailable, ListAnswer, ListRequest, LocalFile, LocalPieces, LocalWanted,
     MetadataStatus, NoLocalFile, PeerCounts, SourceError, SourceErrorKind, SourceLimits,
-    SourceStream, StreamBudget, TorrentDetails, TorrentSource, TorrentSummary,
+    SourceRequests, SourceStream, StreamBudget, TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
@@ -223,6 +223,7 @@ impl TorrentSource for RqbitSource {
             Ok(stats) => stats.live.map(|live| DownloadProgress {
                 fetched_bytes: live.snapshot.fetched_bytes,
                 bytes_per_second: live.download_speed.bytes_per_second(),
+                peers: usize::try_from(live.snapshot.peer_stats.live).ok(),
             }),
             Err(error) => {
                 tracing::debug!(%torrent, %error, "no download progress");
@@ -266,6 +267,12 @@ impl TorrentSource for RqbitSource {
             Ok(added) => tracing::debug!(%torrent, added, "forgotten peers were added again"),
             Err(error) => tracing::debug!(%torrent, %error, "forgotten peers cannot be added"),
         }
+    }
+
+    fn requests(&self) -> SourceRequests {
+        let counts = self.client.call_counts();
+        let errors = counts.errors.into_iter().map(|(reason, count)| (reason.as_str(), count));
+        SourceRequests { sent: counts.requests, errors: errors.collect() }
     }
 
     async fn open_at(

@@ -340,7 +340,7 @@ impl TorrentSource for FakeSource {
     async fn download_progress(&self, _torrent: InfoHash) -> Option<DownloadProgress> {
         let (bytes_per_second, since) = self.state().download?;
         let fetched_bytes = bytes_per_second * since.elapsed().as_secs();
-        Some(DownloadProgress { fetched_bytes, bytes_per_second })
+        Some(DownloadProgress { fetched_bytes, bytes_per_second, peers: None })
     }
 
     async fn open_at(

@@ -23,6 +23,7 @@ mod control_dir;
 mod engine;
 mod error;
 mod extents;
+mod figures;
 mod geometry;
 mod handle;
 mod id;
@@ -58,6 +59,7 @@ pub use engine::{
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
+pub use figures::{DurationCounts, FailureReason, LoggedWait, ReadSummary};
 pub use geometry::Geometry;
 pub use id::{FileId, FileIndex, HandleId, Ino, InodeNumbers, ServerId};
 pub use invalidation::{Child, InvalidationSink};
@@ -71,7 +73,7 @@ pub use search::{
 };
 pub use source::{
     DownloadProgress, Freshness, InlineUnavailable, ListAnswer, ListRequest, PeerCounts,
-    SourceLimits, SourceStream, TorrentSource,
+    SourceLimits, SourceRequests, SourceStream, TorrentSource,
 };
 pub use tfs_types::{Bitfield, InfoHash, ParseInfoHashError};
 pub use timestamp::Timestamp;

@@ -139,6 +139,11 @@ pub trait TorrentSource: Send + Sync + 'static {
         async {}
     }
 
+    /// Returns how many requests were sent to the server, and how many failed. From memory.
+    fn requests(&self) -> SourceRequests {
+        SourceRequests::default()
+    }
+
     /// Opens a stream of the bytes `range` of `file`, and resolves only when the server has
     /// confirmed the offset. `range` is not empty and lies inside the file.
     ///
@@ -303,6 +308,15 @@ pub enum InlineUnavailable {
     Missed,
 }
 
+/// Requests of a source since its creation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceRequests {
+    /// Requests that were sent, or could not be.
+    pub sent: u64,
+    /// Errors for each reason: one word with `_`. All reasons in a fixed order, also those with 0.
+    pub errors: Vec<(&'static str, u64)>,
+}
+
 /// Download progress of a torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DownloadProgress {
@@ -311,6 +325,8 @@ pub struct DownloadProgress {
     pub fetched_bytes: u64,
     /// Current download speed in bytes per second.
     pub bytes_per_second: u64,
+    /// Connected peers; `None` if the source does not tell it.
+    pub peers: Option<usize>,
 }
 
 /// The peers of a torrent, by state.

@@ -166,8 +166,8 @@ impl Core {
                 Action::Reply { read } => {
                     let Some((file, range)) = self.plan.range_of(read) else { continue };
                     if let Some(parts) = self.store.assemble(file, range) {
-                        self.plan.on_answered(now, read);
-                        output(Output::Answer { read, result: Ok(parts) });
+                        let missing = self.plan.on_answered(now, read);
+                        output(Output::Answer { read, result: Ok(parts), missing });
                     } else {
                         self.plan.on_evicted(read);
                     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::FileId;
+use crate::{DurationCounts, FileId, SourceRequests};
 
 /// The maximum number of files with counters of their own. Above it, the file with the fewest bytes
 /// is dropped.
@@ -104,7 +104,7 @@ pub struct Counters {
 }
 
 /// The counters of one server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerCounters {
     /// Streams that are open, opening or closing at present.
     pub streams_open: usize,
@@ -116,6 +116,11 @@ pub struct ServerCounters {
     pub bytes_fetched: u64,
     /// The state of its breaker.
     pub breaker: BreakerState,
+    /// Times from the request of a stream to its first byte, of streams whose first byte was known
+    /// to be on the server. The others wait for peers.
+    pub first_bytes: DurationCounts,
+    /// Requests to it, and their errors.
+    pub requests: SourceRequests,
 }
 
 impl Counters {

@@ -36,8 +36,16 @@ const NOTHING_DUE: Duration = Duration::from_secs(3600);
 /// The maximum number of permit requests for one event: more than a budget has streams.
 const BUDGET_ROUNDS_MAX: usize = 256;
 
-/// The answer to a read.
+/// The result of a read.
 pub(super) type ReadResult = Result<Vec<Bytes>, VfsError>;
+
+/// The answer to a read that had to wait.
+#[derive(Debug)]
+pub(super) struct ReadAnswer {
+    pub(super) result: ReadResult,
+    /// How long it has waited for missing pieces.
+    pub(super) missing: Duration,
+}
 
 /// The state shared by the tasks of an engine.
 #[derive(Debug)]
@@ -60,7 +68,7 @@ struct DriverState {
     /// The demand last reported to the budget.
     demand: Option<StreamDemand>,
     /// The channels of pending answers: one for each waiting read.
-    waiting: HashMap<ReadId, oneshot::Sender<ReadResult>>,
+    waiting: HashMap<ReadId, oneshot::Sender<ReadAnswer>>,
     /// Orders for the owner: at most one or two for each stream and torrent.
     orders: Vec<Output>,
     is_ended: bool,
@@ -153,15 +161,16 @@ impl<S> EngineDriver<S> {
         })
     }
 
-    /// Cancels a read whose caller is gone.
-    pub(super) fn cancel(&self, read: ReadId) {
+    /// Cancels a read whose caller is gone. Returns how long it has waited for missing pieces;
+    /// `None` if it was answered.
+    pub(super) fn cancel(&self, read: ReadId) -> Option<Duration> {
         let now = self.now();
         self.monitor.change_if(|state| {
             drop(state.machine.waiting.remove(&read)?);
-            state.machine.core.plan.on_cancel(now, read);
+            let missing = state.machine.core.plan.on_cancel(now, read);
             self.carry_out(state, now);
-            Some(())
-        });
+            Some(missing)
+        })
     }
 
     /// Shuts down. The owner ends when all streams are closed.
@@ -186,10 +195,10 @@ impl DriverState {
     fn pump(&mut self, now: Timestamp) {
         let Self { core, waiting, orders, .. } = self;
         core.pump(now, |output| match output {
-            Output::Answer { read, result } => {
+            Output::Answer { read, result, missing } => {
                 if let Some(waiting) = waiting.remove(&read) {
                     // A caller that is gone needs no answer.
-                    drop(waiting.send(result));
+                    drop(waiting.send(ReadAnswer { result, missing }));
                 }
             }
             order @ (Output::Open { .. }
@@ -232,7 +241,7 @@ impl<S: TorrentSource> EngineDriver<S> {
         self: &Arc<Self>,
         start: impl FnOnce(&mut Core, Timestamp) -> Result<T, VfsError>,
         id: impl FnOnce(&T) -> Option<ReadId>,
-    ) -> Result<(T, Option<oneshot::Receiver<ReadResult>>), VfsError> {
+    ) -> Result<(T, Option<oneshot::Receiver<ReadAnswer>>), VfsError> {
         let now = self.now();
         self.monitor.change_unless_error(|state| {
             let started = start(&mut state.machine.core, now)?;

@@ -56,7 +56,7 @@ use tokio::time::{sleep, timeout};
 use self::bandwidth::BandwidthLimit;
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters, ServerCounters};
-use self::driver::EngineDriver;
+use self::driver::{EngineDriver, ReadAnswer};
 use self::local::LocalFileCache;
 pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
@@ -67,8 +67,11 @@ pub(crate) use self::preload::PreloadStep;
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::MultiEngine;
 use self::store::BlockCache;
+use crate::figures::MissingMeter;
 use crate::tree::{FileRef, FileState};
-use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
+use crate::{
+    Bitfield, ByteRange, DurationCounts, FileId, HandleId, InfoHash, TorrentSource, VfsError,
+};
 
 /// How long a bitfield query that no read needs may take. rqbit answers within milliseconds, and
 /// the kernel does not let the wait be interrupted.
@@ -129,7 +132,7 @@ impl Default for ReadPolicy {
 /// The time limits of a read, relative to its start, and its wait policy. The engine converts them
 /// to a [`ReadDeadline`] on its own clock.
 #[derive(Debug, Clone, Copy)]
-struct ReadLimits {
+struct ReadLimits<'a> {
     /// How long the read waits without progress.
     timeout: Duration,
     /// The same for the time until the first progress.
@@ -137,13 +140,16 @@ struct ReadLimits {
     /// The maximum duration of the read.
     latest: Duration,
     wait_policy: WaitPolicy,
+    /// Takes the waits for missing pieces.
+    missing: &'a MissingMeter,
 }
 
 /// The deadline of a read on the clock of the engine, and its wait policy.
 #[derive(Debug, Clone, Copy)]
-struct WaitUntil {
+struct WaitUntil<'a> {
     deadline: ReadDeadline,
     wait_policy: WaitPolicy,
+    missing: &'a MissingMeter,
 }
 
 /// Reads of all open files at one server.
@@ -255,6 +261,11 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.read(|core| core.counters(now))
     }
 
+    /// Returns the times to the first byte of streams.
+    fn first_bytes(&self) -> DurationCounts {
+        self.shared.read(|core| core.plan.first_bytes.clone())
+    }
+
     /// Returns the bytes of a range if they are in the engine's memory or in the system's page
     /// cache. Blocks only for a short lock.
     fn try_read(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
@@ -275,13 +286,14 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         target: ReadTarget,
         state: Option<FileState>,
-        limits: ReadLimits,
+        limits: ReadLimits<'_>,
     ) -> Result<Bytes, VfsError> {
         let now = self.shared.now();
         let latest = now.saturating_add(limits.latest);
         let first = now.saturating_add(limits.first);
         let deadline = ReadDeadline { timeout: limits.timeout, first, latest };
-        let until = WaitUntil { deadline, wait_policy: limits.wait_policy };
+        let ReadLimits { wait_policy, missing, .. } = limits;
+        let until = WaitUntil { deadline, wait_policy, missing };
         let mut here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
@@ -299,7 +311,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         target: ReadTarget,
         state: Option<FileState>,
-        until: WaitUntil,
+        until: WaitUntil<'_>,
     ) -> Result<Bytes, VfsError> {
         let (mut at, end) = (target.range.start(), target.range.end());
         let mut parts = Vec::new();
@@ -325,7 +337,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         ReadTarget { handle, file, range, split }: ReadTarget,
         state: Option<FileState>,
-        WaitUntil { deadline, wait_policy }: WaitUntil,
+        WaitUntil { deadline, wait_policy, missing }: WaitUntil<'_>,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let torrent = file.id.torrent;
@@ -348,11 +360,13 @@ impl<S: TorrentSource> Engine<S> {
             (Started::Done(parts), _) => Ok(parts),
             (Started::Waits(_), None) => Err(VfsError::ShuttingDown),
             (Started::Waits(read), Some(answer)) => {
-                let _guard = CancelGuard { shared: &*self.shared, read };
-                match wait_policy {
-                    WaitPolicy::FailFast => self.answer_until_stalled(read, answer).await,
-                    WaitPolicy::UntilDeadline | WaitPolicy::FailOnError => answered(answer.await),
-                }
+                let _guard = CancelGuard { shared: &*self.shared, read, missing };
+                let answer = match wait_policy {
+                    WaitPolicy::FailFast => self.answer_until_stalled(read, answer).await?,
+                    WaitPolicy::UntilDeadline | WaitPolicy::FailOnError => answered(answer.await)?,
+                };
+                missing.add(answer.missing);
+                answer.result
             }
         }
     }
@@ -361,8 +375,8 @@ impl<S: TorrentSource> Engine<S> {
     async fn answer_until_stalled(
         &self,
         read: ReadId,
-        mut answer: oneshot::Receiver<driver::ReadResult>,
-    ) -> driver::ReadResult {
+        mut answer: oneshot::Receiver<ReadAnswer>,
+    ) -> Result<ReadAnswer, VfsError> {
         loop {
             let progress_at = self.shared.read(|core| core.plan.progress_at(read));
             let Some(progress_at) = progress_at else { return answered(answer.await) };
@@ -453,17 +467,21 @@ impl<S> Drop for Engine<S> {
 struct CancelGuard<'a, S> {
     shared: &'a EngineDriver<S>,
     read: ReadId,
+    /// Takes its wait for missing pieces.
+    missing: &'a MissingMeter,
 }
 
 impl<S> Drop for CancelGuard<'_, S> {
     fn drop(&mut self) {
-        self.shared.cancel(self.read);
+        if let Some(missing) = self.shared.cancel(self.read) {
+            self.missing.add(missing);
+        }
     }
 }
 
 /// The sender is dropped without an answer only if the engine itself is gone.
-fn answered(answer: Result<driver::ReadResult, oneshot::error::RecvError>) -> driver::ReadResult {
-    answer.unwrap_or(Err(VfsError::ShuttingDown))
+fn answered(answer: Result<ReadAnswer, oneshot::error::RecvError>) -> Result<ReadAnswer, VfsError> {
+    answer.map_err(|_gone| VfsError::ShuttingDown)
 }
 
 /// Joins the parts of an answer. A single part is returned without a copy.

@@ -162,7 +162,7 @@ impl Outside {
         let mut closed = Vec::new();
         let Self { core, streams, waiting, .. } = self;
         core.pump(self.now, |output| match output {
-            Output::Answer { read, result } => {
+            Output::Answer { read, result, .. } => {
                 let range = waiting.remove(&read).expect("each read is answered once");
                 check_bytes(range, &result.expect("the server has everything").concat());
             }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::core::Core;
 use super::plan::{FileFacts, PreloadWait, ReadId};
 use super::{CancelGuard, Engine};
+use crate::figures::MissingMeter;
 use crate::{
     ByteRange, DownloadProgress, FileId, InfoHash, SourceError, TorrentSource, TorrentState,
     VfsError,
@@ -145,7 +146,8 @@ impl<S: TorrentSource> Engine<S> {
         let start = |core: &mut Core, now| core.preload(now, (file, facts), range);
         let (read, answer) = self.shared.start_read(start, |read: &ReadId| Some(*read))?;
         let Some(mut answer) = answer else { return Err(VfsError::ShuttingDown) };
-        let _guard = CancelGuard { shared: &*self.shared, read };
+        let missing = MissingMeter::default();
+        let _guard = CancelGuard { shared: &*self.shared, read, missing: &missing };
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut fetch, mut most_bytes) = (TorrentFetch::default(), 0);
@@ -165,7 +167,8 @@ impl<S: TorrentSource> Engine<S> {
                 biased;
                 // The sender is dropped without an answer only if the engine itself is gone.
                 answer = &mut answer => {
-                    return answer.unwrap_or(Err(VfsError::ShuttingDown)).map(drop);
+                    let result = answer.map_or(Err(VfsError::ShuttingDown), |answer| answer.result);
+                    return result.map(drop);
                 }
                 sample = sampled => {
                     asking = None;

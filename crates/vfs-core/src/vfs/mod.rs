@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::control_dir::{self, CONTROL_NAME, ControlDir, ControlIno, ControlNumbers};
 use crate::engine::MultiEngine;
 use crate::extents::Extents;
+use crate::figures::ReadMonitor;
 use crate::handle::{Handles, OpenFile};
 use crate::looks::{LookNotes, LookWatcher};
 use crate::search::IndexCounts;
@@ -99,6 +100,8 @@ pub struct Vfs<S> {
     looks: LookNotes,
     /// How often names appeared or went; see [`names_version`](Self::names_version).
     names_version: AtomicU64,
+    /// What happens to reads of torrents.
+    monitor: ReadMonitor,
     engine: MultiEngine<S>,
 }
 
@@ -129,6 +132,7 @@ impl<S: TorrentSource> Vfs<S> {
             handles: Handles::default(),
             looks: LookNotes::default(),
             names_version: AtomicU64::new(0),
+            monitor: ReadMonitor::default(),
             engine: MultiEngine::new(sources, config.read),
         }
     }
@@ -395,7 +399,10 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the counters of reads and their current state.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.engine.counters()
+        let mut counters = self.engine.counters();
+        // Of several servers, each counts its own attempts.
+        counters.total.failures = self.monitor.summary().failure_count();
+        counters
     }
 
     /// Returns the readers of all open files with their activity and waits, in the order of their

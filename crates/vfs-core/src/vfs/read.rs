@@ -1,12 +1,14 @@
 //! Reads of open files.
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::Vfs;
 use crate::engine::ReadTarget;
+use crate::figures::{LoggedWait, ReadSummary};
 use crate::handle::OpenFile;
 use crate::tree::{FileRef, FileState};
-use crate::{ByteRange, HandleId, ServerId, TorrentSource, TorrentState, VfsError};
+use crate::{ByteRange, FailureReason, HandleId, ServerId, TorrentSource, TorrentState, VfsError};
 
 /// Target of a read, clamped to the end of the file.
 enum ReadPlan {
@@ -29,12 +31,10 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Cancel safety
     /// Dropping the future ends the read and releases its resources.
     pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
-        let target = match self.wanted(handle, offset, len)? {
-            ReadPlan::Bytes(bytes) => return Ok(bytes),
-            ReadPlan::Target(target) => target,
-        };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.read(target, &states).await
+        match self.wanted_or_counted(handle, offset, len)? {
+            ReadPlan::Bytes(bytes) => Ok(bytes),
+            ReadPlan::Target(target) => self.read_monitored(target).await,
+        }
     }
 
     /// Like [`read`](Self::read), for callers that can request single pages of 4 KiB instead. If
@@ -52,12 +52,10 @@ impl<S: TorrentSource> Vfs<S> {
         offset: u64,
         len: u32,
     ) -> Result<Bytes, VfsError> {
-        let target = match self.wanted(handle, offset, len)? {
-            ReadPlan::Bytes(bytes) => return Ok(bytes),
-            ReadPlan::Target(target) => target.in_pages(),
-        };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.read(target, &states).await
+        match self.wanted_or_counted(handle, offset, len)? {
+            ReadPlan::Bytes(bytes) => Ok(bytes),
+            ReadPlan::Target(target) => self.read_monitored(target.in_pages()).await,
+        }
     }
 
     /// Like [`read`](Self::read), but only if it needs no waiting: the bytes are in memory, or the
@@ -71,9 +69,14 @@ impl<S: TorrentSource> Vfs<S> {
         offset: u64,
         len: u32,
     ) -> Option<Result<Bytes, VfsError>> {
-        match self.wanted(handle, offset, len) {
+        match self.wanted_or_counted(handle, offset, len) {
             Ok(ReadPlan::Bytes(bytes)) => Some(Ok(bytes)),
-            Ok(ReadPlan::Target(target)) => self.engine.try_read(target),
+            Ok(ReadPlan::Target(target)) => {
+                let begun_at = Instant::now();
+                let answer = self.engine.try_read(target)?;
+                self.monitor.on_answer(begun_at, &answer);
+                Some(answer)
+            }
             Err(error) => Some(Err(error)),
         }
     }
@@ -85,8 +88,12 @@ impl<S: TorrentSource> Vfs<S> {
     /// Waits for the source for at most 2 ms. Needs the context of a runtime.
     pub fn read_inline(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return None };
+        let begun_at = Instant::now();
         let states = self.tree().file_states(target.file.id);
-        self.engine.read_inline(target, &states)
+        let bytes = self.engine.read_inline(target, &states)?;
+        let answer = Ok(bytes);
+        self.monitor.on_answer(begun_at, &answer);
+        answer.ok()
     }
 
     /// Returns whether all servers report that they do not have all of a range of an open file, so
@@ -115,6 +122,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// further reads of missing bytes by the handle fail at once for a while, as after a time-out.
     /// So a program that continues to read ends soon.
     pub fn on_interrupted(&self, handle: HandleId, offset: u64, len: u32) {
+        self.monitor.on_failure(FailureReason::Interrupted);
         if let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) {
             let states = self.tree().file_states(target.file.id);
             self.engine.on_interrupted_wait(target, &states);
@@ -152,6 +160,39 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn may_read_inline(&self, len: u32) -> bool {
         self.engine.may_read_inline(u64::from(len))
+    }
+
+    /// Returns what happened to the reads of torrents since the start. Reads that the kernel's page
+    /// cache or passthrough answered are not included.
+    #[must_use]
+    pub fn read_summary(&self) -> ReadSummary {
+        self.monitor.summary()
+    }
+
+    /// Returns the 32 longest waits for missing pieces of the last 24 hours, the longest first.
+    /// Those of less than 250 ms are left out.
+    #[must_use]
+    pub fn longest_waits(&self) -> Vec<LoggedWait> {
+        self.monitor.longest_waits()
+    }
+
+    async fn read_monitored(&self, target: ReadTarget) -> Result<Bytes, VfsError> {
+        let read = self.monitor.begin(target.file.id, target.range.start());
+        let states = self.tree().file_states(target.file.id);
+        let answer = self.engine.read(target, &states, &read.missing).await;
+        read.end(&answer);
+        answer
+    }
+
+    /// Does what [`wanted`](Self::wanted) does for a read that counts as failed otherwise.
+    fn wanted_or_counted(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        len: u32,
+    ) -> Result<ReadPlan, VfsError> {
+        let wanted = self.wanted(handle, offset, len);
+        wanted.inspect_err(|error| self.monitor.on_failure(FailureReason::of(error)))
     }
 
     fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<ReadPlan, VfsError> {

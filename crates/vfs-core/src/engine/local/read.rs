@@ -42,7 +42,7 @@ impl<S: TorrentSource> Engine<S> {
         target: ReadTarget,
         state: Option<FileState>,
         here: Arc<OpenLocal>,
-        until: WaitUntil,
+        until: WaitUntil<'_>,
     ) -> Result<Bytes, VfsError> {
         let Some(geometry) = target.file.geometry else {
             return self.read_source(target, state, until).await;

@@ -114,7 +114,12 @@ pub(crate) enum Action {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Answer a read. The answer to a preload has no bytes.
-    Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
+    Answer {
+        read: ReadId,
+        result: Result<Vec<Bytes>, VfsError>,
+        /// How long it has waited for missing pieces; at most its age.
+        missing: Duration,
+    },
     /// Open a stream, and report `on_opened` or `on_stream_end`. A failed stream is reopened for
     /// the rest of its range.
     Open {

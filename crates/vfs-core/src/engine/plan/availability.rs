@@ -41,6 +41,8 @@ pub(crate) enum BitfieldStatus {
 #[derive(Debug, Default)]
 struct Pieces {
     have: Option<Bitfield>,
+    /// When the request that `have` answers was sent.
+    have_at: Timestamp,
     /// Pieces that `have` lacks and of which a stream has delivered bytes since.
     received: BTreeSet<u32>,
     /// When the pending request was sent.
@@ -162,6 +164,34 @@ impl PieceAvailability {
         self.torrents.get(&torrent).is_some_and(|pieces| pieces.have.is_some())
     }
 
+    /// Returns whether the last bitfield lacks a piece of `range` of which no byte has arrived
+    /// since; `None` if there is no bitfield, or if it was requested before `oldest`.
+    pub(crate) fn is_lacking(
+        &self,
+        file: FileId,
+        facts: &FileFacts,
+        range: ByteRange,
+        oldest: Timestamp,
+    ) -> Option<bool> {
+        if facts.is_complete() {
+            return Some(false);
+        }
+        let (geometry, pieces) = (facts.geometry?, self.torrents.get(&file.torrent)?);
+        let have = pieces.have.as_ref()?;
+        if pieces.have_at < oldest {
+            return None;
+        }
+        let mut at = range.start();
+        while at < range.end() {
+            let piece = geometry.piece_at(at)?;
+            if !have.has(piece) && !pieces.received.contains(&piece) {
+                return Some(true);
+            }
+            at = geometry.piece_end(at);
+        }
+        Some(false)
+    }
+
     /// Returns the last bitfield of the torrent, of any age.
     pub(crate) fn last_known(&self, torrent: InfoHash) -> Option<Bitfield> {
         self.torrents.get(&torrent)?.have.clone()
@@ -237,12 +267,12 @@ impl PieceAvailability {
         is_used: impl Fn(InfoHash) -> bool,
     ) {
         let pieces = self.torrents.entry(torrent).or_default();
-        pieces.asked_at = None;
+        let asked_at = pieces.asked_at.take().unwrap_or(now);
         pieces.answered_at = Some(now);
         pieces.used_at = now;
         // An error is no evidence about pieces.
         if have.is_some() {
-            pieces.have = have;
+            (pieces.have, pieces.have_at) = (have, asked_at);
             pieces.received.clear();
         }
         self.drop_unused(is_used);

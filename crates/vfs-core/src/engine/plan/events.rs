@@ -1,9 +1,12 @@
 //! Event handlers of the plan: reads arrive and leave; streams open, deliver bytes and end.
 #![warn(clippy::arithmetic_side_effects)]
 
+use std::time::Duration;
+
 use super::{
-    Action, BitfieldStatus, Expiry, Output, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
-    StreamEnd, StreamId, Turn, WaitPolicy, read_index::ReadIndexEntry, retry, tuning, violation,
+    Action, BitfieldStatus, Expiry, MissingWait, Output, Phase, Plan, PlannedRead, ReadId,
+    ReadRequest, Split, StreamEnd, StreamId, Turn, WaitPolicy, read_index::ReadIndexEntry, retry,
+    tuning, violation,
 };
 use crate::tree::FileState;
 use crate::{
@@ -59,9 +62,11 @@ impl Plan {
             fail_fast: None,
             has_waited: false,
             silence_count: 0,
+            missing: MissingWait::default(),
         };
         self.index.file(id, ReadIndexEntry::new(request.file, read.is_preload()));
         self.reads.insert(id, read);
+        self.note_missing(id, now);
         self.mark(id);
     }
 
@@ -106,13 +111,15 @@ impl Plan {
         });
     }
 
-    /// Removes a read whose caller has cancelled it.
-    pub(in crate::engine) fn on_cancel(&mut self, now: Timestamp, id: ReadId) {
-        if self.reads.contains_key(&id) {
-            self.leave_stream(id, now);
-            self.forget_read(id);
-            self.is_dirty = true;
+    /// Removes a read whose caller has cancelled it. Returns how long it has waited for missing
+    /// pieces.
+    pub(in crate::engine) fn on_cancel(&mut self, now: Timestamp, id: ReadId) -> Duration {
+        if !self.reads.contains_key(&id) {
+            return Duration::ZERO;
         }
+        self.leave_stream(id, now);
+        self.is_dirty = true;
+        self.forget_read(id).map_or(Duration::ZERO, |read| read.missing_time(now))
     }
 
     /// Records that a handle was opened. Reads of a handle that is not open are answered, but not
@@ -187,6 +194,8 @@ impl Plan {
             return false;
         }
         stream.pos = pos;
+        let is_first = want == stream.range.start() && !stream.is_missing;
+        let first_time = is_first.then(|| now.duration_since(stream.asked_at));
         // If all reads are past these bytes, they need not be kept.
         stream.has_moved = true;
         stream.has_grown = true;
@@ -195,6 +204,9 @@ impl Plan {
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
         let is_crossing = pos >= stream.class_until;
+        if let Some(time) = first_time {
+            self.first_bytes.add(time);
+        }
         let is_queue = self.index.is_anybody_queued();
         self.is_dirty |=
             is_queue && self.streams.get(&id).is_some_and(|it| self.ends_turn(it, len));
@@ -314,6 +326,7 @@ impl Plan {
             Ok(have) => {
                 self.breaker.on_success();
                 self.availability.on_answer(torrent, Some(have), now, is_used);
+                self.note_missing_of(torrent, now);
                 return self.on_have_progress(torrent);
             }
             Err(error) => error,
@@ -376,15 +389,15 @@ impl Plan {
         }
     }
 
-    /// Handles the delivery of a read's bytes.
-    pub(in crate::engine) fn on_answered(&mut self, now: Timestamp, id: ReadId) {
-        if let Some(read) = self.forget_read(id) {
-            let len = read.request.range.len();
-            self.note_given(now, read.request.handle, read.request.range);
-            self.tally.count(read.request.file, |count| {
-                count.bytes_given = count.bytes_given.saturating_add(len);
-            });
-        }
+    /// Handles the delivery of a read's bytes. Returns how long it has waited for missing pieces.
+    pub(in crate::engine) fn on_answered(&mut self, now: Timestamp, id: ReadId) -> Duration {
+        let Some(read) = self.forget_read(id) else { return Duration::ZERO };
+        let len = read.request.range.len();
+        self.note_given(now, read.request.handle, read.request.range);
+        self.tally.count(read.request.file, |count| {
+            count.bytes_given = count.bytes_given.saturating_add(len);
+        });
+        read.missing_time(now)
     }
 
     /// Records a read of a handle.

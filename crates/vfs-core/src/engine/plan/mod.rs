@@ -29,6 +29,7 @@ mod examine;
 mod fail_fast;
 mod handles;
 mod linger;
+mod missing;
 mod peers;
 mod permits;
 mod preload;
@@ -61,6 +62,7 @@ pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use linger::Selections;
+use missing::MissingWait;
 use peers::PeerWatch;
 use preload::PreloadGate;
 pub use preload::PreloadWait;
@@ -80,8 +82,10 @@ use turn::{Contender, RoundTrip, Turn, TurnSpeed};
 
 use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
+use crate::figures::FIRST_BYTE_BOUNDS;
 use crate::{
-    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, Timestamp, VfsError,
+    Bitfield, ByteRange, DurationCounts, FileId, InfoHash, SourceError, SourceErrorKind, Timestamp,
+    VfsError,
 };
 
 /// A waiting read.
@@ -116,6 +120,8 @@ struct PlannedRead {
     has_waited: bool,
     /// The number of consecutive stream stalls.
     silence_count: u32,
+    /// Its wait for missing pieces, for monitoring.
+    missing: MissingWait,
 }
 
 /// Availability of a range on one server, before a request is made.
@@ -164,6 +170,8 @@ pub(super) struct Plan {
     pub(super) bitfield_requests: u64,
     /// Bytes that preloads received and discarded.
     pub(super) preloaded_bytes: u64,
+    /// Times from the request of a stream to its first byte, if that was present.
+    pub(super) first_bytes: DurationCounts,
     /// The number of reads examined.
     #[cfg(test)]
     look_count: u64,
@@ -199,6 +207,7 @@ impl Plan {
             tally: EngineCounters::default(),
             bitfield_requests: 0,
             preloaded_bytes: 0,
+            first_bytes: DurationCounts::new(FIRST_BYTE_BOUNDS),
             #[cfg(test)]
             look_count: 0,
         }
@@ -394,6 +403,7 @@ impl Plan {
     fn fail(&mut self, id: ReadId, now: Timestamp, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
+        let missing = read.missing_time(now);
         // A split read is no failure: the kernel requests its pages again.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
             let is_last = read.wait_policy == WaitPolicy::UntilDeadline;
@@ -402,7 +412,7 @@ impl Plan {
                 *counter = counter.saturating_add(1);
             });
         }
-        self.output(Output::Answer { read: id, result: Err(error) });
+        self.output(Output::Answer { read: id, result: Err(error), missing });
         self.is_dirty = true;
     }
 

@@ -29,6 +29,9 @@ const LOOK_INTERVALS: Backoff = Backoff::new(Duration::from_secs(1), Duration::f
 /// How long connected peers count as connected after a look: until the next of the first three.
 const TRUST_TIME: Duration = Duration::from_secs(3);
 
+/// The maximum age of a number of connected peers that is shown: two of the longest intervals.
+const COUNT_AGE_MAX: Duration = Duration::from_secs(60);
+
 /// The interval of looks while reads go on without a wait. A peer that appeared and was forgotten
 /// in between stays forgotten.
 const LEARN_INTERVAL: Duration = Duration::from_secs(60);
@@ -49,6 +52,8 @@ struct WatchedPeers {
     look_count: u32,
     /// When peers were last seen to be connected.
     live_at: Option<Timestamp>,
+    /// The number of connected peers at the last answer, and its time.
+    live_count: Option<(Timestamp, usize)>,
     /// Whether a stream keeps the peers, and when the last one was closed.
     has_stream: bool,
     streamed_at: Timestamp,
@@ -77,6 +82,12 @@ impl PeerWatch {
     pub(super) fn trusted_until(&self, stream: &PlannedStream) -> Option<Timestamp> {
         let watched = self.torrents.get(&stream.file.torrent).filter(|_| stream.keeps_peers)?;
         Some(watched.live_at?.saturating_add(TRUST_TIME))
+    }
+
+    /// Returns the number of connected peers of a torrent, if a look has told it recently.
+    pub(super) fn live_count(&self, torrent: InfoHash, now: Timestamp) -> Option<usize> {
+        let (at, count) = self.torrents.get(&torrent)?.live_count?;
+        (now.duration_since(at) <= COUNT_AGE_MAX).then_some(count)
     }
 
     fn drop_unused(&mut self) {
@@ -111,6 +122,7 @@ impl Plan {
         watched.is_pending = false;
         self.is_dirty = true;
         let Some(peers) = answer else { return };
+        watched.live_count = Some((now, peers.live));
         if peers.live > 0 {
             watched.live_at = Some(now);
         }

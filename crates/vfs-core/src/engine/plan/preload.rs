@@ -319,7 +319,8 @@ impl Plan {
     fn finish_preload(&mut self, id: ReadId, now: Timestamp) {
         self.leave_stream(id, now);
         if self.forget_read(id).is_some() {
-            self.output(Output::Answer { read: id, result: Ok(Vec::new()) });
+            let (result, missing) = (Ok(Vec::new()), Duration::ZERO);
+            self.output(Output::Answer { read: id, result, missing });
             self.is_dirty = true;
         }
     }

@@ -270,6 +270,12 @@ impl Plan {
         left.checked_sub(now.duration_since(at))
     }
 
+    /// Returns the number of connected peers of a torrent at the last sample, if that is recent.
+    pub(super) fn sampled_peers(&self, torrent: InfoHash, now: Timestamp) -> Option<usize> {
+        let (at, progress) = self.samples.torrents.get(&torrent)?.last?;
+        progress.peers.filter(|_| now.duration_since(at) <= SAMPLE_AGE_MAX)
+    }
+
     /// Returns when the torrent last made progress.
     pub(in crate::engine) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.samples.torrents.get(&torrent)?.progress_at

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Action, Plan, PlannedRead};
-use crate::{ByteRange, HandleId, Timestamp};
+use crate::{ByteRange, HandleId, InfoHash, Timestamp};
 
 /// The period over which a speed is measured. Long enough that a reader with time slices does not
 /// appear to stop; short enough to show that a film begins to stall.
@@ -81,6 +81,9 @@ pub struct ReaderWait {
     pub waited: Duration,
     /// The estimated time until the piece arrives at the present speed, if it is known.
     pub left: Option<Duration>,
+    /// The number of connected peers of the torrent, at most a minute old. `None` if the source
+    /// does not tell it, and for the first seconds: it comes with the download progress.
+    pub peers: Option<usize>,
 }
 
 impl Plan {
@@ -116,7 +119,14 @@ impl Plan {
             piece_len: geometry.map(|geometry| geometry.piece_len.get()),
             waited: now.duration_since(read.arrived_at),
             left: self.time_left(read, now),
+            peers: self.peers_of(read.request.file.torrent, now),
         }
+    }
+
+    /// Returns the number of connected peers of a torrent, as far as a look at its peers or its
+    /// progress has told it. Requests nothing.
+    fn peers_of(&self, torrent: InfoHash, now: Timestamp) -> Option<usize> {
+        self.peers.live_count(torrent, now).or_else(|| self.sampled_peers(torrent, now))
     }
 
     /// Closes all streams and discards their bytes. Waiting reads get new streams.

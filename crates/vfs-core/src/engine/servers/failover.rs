@@ -10,6 +10,7 @@ use super::MultiEngine;
 use super::selector::Candidate;
 use crate::engine::plan::{Availability, Split, WaitPolicy};
 use crate::engine::{ReadLimits, ReadTarget, join};
+use crate::figures::MissingMeter;
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
 
@@ -27,6 +28,8 @@ pub(super) struct FailoverRead<'a, S> {
     servers: &'a MultiEngine<S>,
     target: ReadTarget,
     states: &'a [(ServerId, FileState)],
+    /// Takes the waits for missing pieces.
+    missing: &'a MissingMeter,
     /// When it ends in any case.
     deadline: Instant,
     /// When a part of it last arrived completely, or its torrent last made progress.
@@ -64,11 +67,12 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         servers: &'a MultiEngine<S>,
         target: ReadTarget,
         states: &'a [(ServerId, FileState)],
+        missing: &'a MissingMeter,
     ) -> Self {
         let progress_at = Instant::now();
         let deadline = progress_at + servers.timeout_max;
         let at = target.range.start();
-        Self { servers, target, states, deadline, progress_at, parts: Vec::new(), at }
+        Self { servers, target, states, missing, deadline, progress_at, parts: Vec::new(), at }
     }
 
     /// Tries server by server until one has answered, or the deadline has passed.
@@ -228,6 +232,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             first: self.time_left(),
             latest: self.deadline.saturating_duration_since(Instant::now()),
             wait_policy,
+            missing: self.missing,
         };
         let answer = engine.read(target, self.state(server), limits).await;
         let error = match answer {

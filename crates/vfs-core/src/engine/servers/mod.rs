@@ -25,7 +25,6 @@ mod preload;
 mod selector;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +39,7 @@ use super::store::BlockCache;
 use super::{
     Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadTarget, ReadWay, ServerCounters,
 };
+use crate::figures::MissingMeter;
 use crate::tree::{FileRef, FileState};
 use crate::{
     Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, Timestamp, TorrentSource, VfsError,
@@ -62,8 +62,6 @@ pub(crate) struct MultiEngine<S> {
     missing: MissingPolicy,
     /// The start of the clock of `selector`.
     begun_at: std::sync::OnceLock<Instant>,
-    /// Reads that no server could answer.
-    failures: AtomicU64,
 }
 
 impl<S: TorrentSource> MultiEngine<S> {
@@ -92,7 +90,6 @@ impl<S: TorrentSource> MultiEngine<S> {
             timeout_max: policy.timeout_max.max(policy.timeout),
             missing: policy.missing,
             begun_at: std::sync::OnceLock::new(),
-            failures: AtomicU64::new(0),
         }
     }
 
@@ -145,25 +142,24 @@ impl<S: TorrentSource> MultiEngine<S> {
     }
 
     /// Returns the bytes of a range, all of them, or an error by the deadline. `states` has the
-    /// servers that have its torrent, each with the file's state there.
+    /// servers that have its torrent, each with the file's state there. `missing` takes its waits
+    /// for missing pieces.
     pub(crate) async fn read(
         &self,
         target: ReadTarget,
         states: &[(ServerId, FileState)],
+        missing: &MissingMeter,
     ) -> Result<Bytes, VfsError> {
         match states {
-            [] => self.read_at(ServerId::FIRST, target, None).await,
+            [] => self.read_at(ServerId::FIRST, target, None, missing).await,
             [(server, state)] => {
-                let answer = self.read_at(*server, target, Some(*state)).await;
+                let answer = self.read_at(*server, target, Some(*state), missing).await;
                 if answer.is_ok() && self.engines.len() > 1 {
                     self.selector().on_read_at(target.handle, *server);
                 }
                 answer
             }
-            _ => {
-                let answer = FailoverRead::new(self, target, states).run().await;
-                answer.inspect_err(|_| _ = self.failures.fetch_add(1, Ordering::Relaxed))
-            }
+            _ => FailoverRead::new(self, target, states, missing).run().await,
         }
     }
 
@@ -228,10 +224,11 @@ impl<S: TorrentSource> MultiEngine<S> {
         server: ServerId,
         target: ReadTarget,
         state: Option<FileState>,
+        missing: &MissingMeter,
     ) -> Result<Bytes, VfsError> {
         let (timeout, latest) = (self.timeout, self.timeout_max);
-        let limits =
-            ReadLimits { timeout, first: timeout, latest, wait_policy: WaitPolicy::UntilDeadline };
+        let wait_policy = WaitPolicy::UntilDeadline;
+        let limits = ReadLimits { timeout, first: timeout, latest, wait_policy, missing };
         let engine = self.engine(server).ok_or(VfsError::Stale)?;
         engine.read(target, state, limits).await
     }
@@ -311,12 +308,13 @@ impl<S: TorrentSource> MultiEngine<S> {
                 opens: one.total.opens,
                 bytes_fetched: one.total.bytes_fetched,
                 breaker: one.breaker,
+                first_bytes: engine.first_bytes(),
+                requests: engine.source().requests(),
             });
             all.add(one);
         }
         all.bytes_unused += self.cache.bytes_unused();
         all.memory_bytes_max = self.memory_bytes_max;
-        all.total.failures += self.failures.load(Ordering::Relaxed);
         all
     }
 

@@ -107,6 +107,7 @@ impl Downloads {
         DownloadProgress {
             fetched_bytes: download.total() - download.forgotten_bytes,
             bytes_per_second: if is_recent { 1000 } else { 0 },
+            peers: None,
         }
     }
 

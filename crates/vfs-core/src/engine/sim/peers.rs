@@ -318,7 +318,7 @@ impl PeersRun {
                 Output::AskProgress { .. } => self.within(0, 2, PeersEvent::Progress),
                 Output::AskPeers { .. } => self.within(0, 2, PeersEvent::Peers),
                 Output::AddPeers { .. } => self.within(0, 2, PeersEvent::AddPeers),
-                Output::Answer { read, result } => {
+                Output::Answer { read, result, .. } => {
                     let (waiting, range, since) = self.waiting.take().unwrap();
                     assert_eq!(read, waiting);
                     // Without the cures, some time out.

@@ -18,6 +18,8 @@ pub(super) struct Summary {
     pub(super) stale: u64,
     pub(super) source_errors: u64,
     pub(super) cancelled: u64,
+    /// Reads that waited for missing pieces.
+    pub(super) missing_waits: u64,
     pub(super) direct_reads: u64,
     pub(super) direct_misses: u64,
     pub(super) turns: u64,
@@ -58,6 +60,7 @@ impl Summary {
         self.stale += more.stale;
         self.source_errors += more.source_errors;
         self.cancelled += more.cancelled;
+        self.missing_waits += more.missing_waits;
         self.direct_reads += more.direct_reads;
         self.direct_misses += more.direct_misses;
         self.turns += more.turns;
@@ -87,7 +90,7 @@ impl Summary {
         let mut hasher = DefaultHasher::new();
         (self.digest, now.since_start().as_nanos()).hash(&mut hasher);
         match output {
-            Output::Answer { read, result } => {
+            Output::Answer { read, result, .. } => {
                 let result = match result {
                     Ok(parts) => Ok(parts.iter().map(bytes::Bytes::len).sum::<usize>()),
                     // Without texts, which may be reworded.
@@ -113,7 +116,7 @@ impl Summary {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
-        let Self { samples, extensions, looks, lingers, .. } = self;
+        let Self { samples, extensions, looks, lingers, missing_waits, .. } = self;
         let Self {
             cancelled, turns, reuses, skips, retries, stall_reopens, haves, timeouts, ..
         } = self;
@@ -129,7 +132,7 @@ impl Summary {
                 preload_ends,
             ])
             .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
-            .chain([looks, lingers])
+            .chain([looks, lingers, missing_waits])
             .all(|count| *count > 0)
     }
 }

@@ -276,10 +276,10 @@ fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
                 format!("{open} {} {}..{}{beyond}", stream.0, range.start(), range.end())
             }
             Action::Output(Output::Close { stream }) => format!("close {}", stream.0),
-            Action::Output(Output::Answer { read, result: Ok(_) }) => {
+            Action::Output(Output::Answer { read, result: Ok(_), .. }) => {
                 format!("preloaded {}", read.0)
             }
-            Action::Output(Output::Answer { read, result: Err(error) }) => {
+            Action::Output(Output::Answer { read, result: Err(error), .. }) => {
                 format!("fail {} ({error})", read.0)
             }
             Action::Output(Output::AskHaves { .. }) => "ask".to_owned(),

@@ -39,6 +39,7 @@ fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
                         DownloadProgress {
                             fetched_bytes,
                             bytes_per_second: fetched_bytes.saturating_sub(before),
+                            peers: None,
                         }
                     });
                     plan.on_download(now, file.torrent, answer);

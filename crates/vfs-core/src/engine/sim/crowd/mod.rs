@@ -327,7 +327,7 @@ impl CrowdRun {
         self.core.pump(self.now, |output| outputs.push(output));
         for output in outputs {
             match output {
-                Output::Answer { read, result } => self.answer(read, &result.unwrap()),
+                Output::Answer { read, result, .. } => self.answer(read, &result.unwrap()),
                 Output::Open { stream, range, .. } => {
                     let pos = range.start();
                     self.streams

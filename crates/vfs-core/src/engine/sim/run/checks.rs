@@ -17,6 +17,10 @@ const FAST_FAILURE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a read waits for a bitfield.
 const HAVES_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a new bitfield may take: four seconds for the late answer to an earlier request, one
+/// until the next request, and four for its answer.
+const HAVES_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// The maximum age of the bitfield for which a read fails.
 const HAVES_AGE_MAX: Duration = Duration::from_secs(1);
 
@@ -68,6 +72,25 @@ impl Run {
         let is_checked = state.is_some_and(|it| it.torrent == TorrentState::Initializing);
         let is_known = self.now < expected.arrived_at + HAVES_PATIENCE && !is_checked;
         assert!(!(was_there && is_known) || self.has_crashed, "all of {expected:?} was there");
+    }
+
+    /// Checks the wait for missing pieces of a read that has ended.
+    pub(super) fn check_missing(&mut self, expected: &Expected, missing: Duration, is_ok: bool) {
+        let Expected { file, range, arrived_at, .. } = *expected;
+        assert!(missing <= self.now - arrived_at, "{expected:?} waited for {missing:?}");
+        self.summary.missing_waits += u64::from(!missing.is_zero());
+        let mut offsets = range.start()..range.end();
+        let before = arrived_at.saturating_sub(HAVES_AGE_MAX);
+        let was_there = offsets.clone().all(|at| self.server.had(file, at, before));
+        assert!(!was_there || missing.is_zero() || self.has_crashed, "{expected:?} was there");
+        // A long wait shows in the next bitfield, unless there is none.
+        let late = arrived_at + HAVES_TIME_MAX;
+        let came_late = offsets.any(|at| !self.server.had(file, at, late));
+        let is_quiet = self.trouble_at < arrived_at && !self.has_crashed;
+        let has_pieces = self.server.facts(file).geometry.is_some();
+        if is_ok && came_late && is_quiet && has_pieces {
+            assert!(!missing.is_zero(), "{expected:?} waited {:?}", self.now - arrived_at);
+        }
     }
 
     /// Returns whether a read may wait although it must fail fast: its bytes are present, new bytes

@@ -307,9 +307,10 @@ impl Run {
             let own = self.expected.iter().find(|(_, it)| it.reader == index).map(|(id, _)| *id);
             if let Some(id) = own {
                 self.summary.cancelled += 1;
-                self.expected.remove(&id);
+                let expected = self.expected.remove(&id).unwrap();
                 self.readers[index].in_flight -= 1;
-                self.core.plan.on_cancel(self.now, id);
+                let missing = self.core.plan.on_cancel(self.now, id);
+                self.check_missing(&expected, missing, false);
             }
         }
         let reader = &mut self.readers[index];
@@ -508,7 +509,7 @@ impl Run {
         for output in outputs {
             self.summary.on_output(self.now, &output);
             match output {
-                Output::Answer { read, result } => self.answer(read, result),
+                Output::Answer { read, result, missing } => self.answer(read, result, missing),
                 Output::Open { stream, file, range, asked_end, .. } => {
                     self.open(stream, file, range, asked_end);
                     self.later(self.round_trip_millis, Event::Opened(stream));
@@ -542,7 +543,7 @@ impl Run {
         }
     }
 
-    fn answer(&mut self, read: ReadId, result: Result<Vec<Bytes>, VfsError>) {
+    fn answer(&mut self, read: ReadId, result: Result<Vec<Bytes>, VfsError>, missing: Duration) {
         let preload = self
             .preloaders
             .iter_mut()
@@ -554,6 +555,7 @@ impl Run {
         self.readers[expected.reader].in_flight -= 1;
         assert!(self.now <= expected.deadline, "an answer after the deadline");
         self.summary.answers += 1;
+        self.check_missing(&expected, missing, result.is_ok());
         let is_extended = self.now > expected.arrived_at + expected.timeout;
         self.summary.extensions += u64::from(is_extended && result.is_ok());
         match result {
