@@ -4,13 +4,15 @@
 //! opener, so the last reader counts.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 use tfs_sys::process::{ProcessStatus, command};
 use vfs_core::HandleId;
 
 use crate::request::Tid;
+use crate::scans::{ClosedFile, ProgramScan, RecentScans};
 
 /// A process that reads a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub struct Caller {
 pub(crate) struct Callers {
     /// Protects the table; held for one access. Recording a read takes only the read lock.
     open: RwLock<HashMap<HandleId, Threads>>,
+    scans: RecentScans,
 }
 
 #[derive(Debug)]
@@ -33,23 +36,56 @@ struct Threads {
     opener: Tid,
     /// Id of the thread that read last; the opener before the first read.
     last: AtomicU32,
+    opened_at: Instant,
+    /// Bytes that were requested.
+    bytes: AtomicU64,
+    /// The process of the first read: it may have exited when the file is released.
+    first: OnceLock<Caller>,
 }
 
 impl Callers {
     pub(crate) fn on_open(&self, handle: HandleId, opener: Tid) {
-        let threads = Threads { opener, last: AtomicU32::new(opener.0) };
+        let last = AtomicU32::new(opener.0);
+        let (opened_at, bytes, first) = (Instant::now(), AtomicU64::new(0), OnceLock::new());
+        let threads = Threads { opener, last, opened_at, bytes, first };
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, threads);
     }
 
-    pub(crate) fn on_read(&self, handle: HandleId, tid: Tid) {
+    /// Records a read. Returns whether it is the first of its handle: then
+    /// [`identify`](Self::identify) should follow once the read no longer waits for this thread.
+    pub(crate) fn on_read(&self, handle: HandleId, tid: Tid, len: u32) -> bool {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.get(&handle).is_some_and(|threads| {
+            threads.last.store(tid.0, Ordering::Relaxed);
+            threads.bytes.fetch_add(len.into(), Ordering::Relaxed) == 0
+        })
+    }
+
+    /// Finds the process of a handle's first read, for [`scans`](Self::scans). Reads `/proc`.
+    pub(crate) fn identify(&self, handle: HandleId, tid: Tid) {
+        let Some(caller) = caller(tid) else { return };
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(threads) = open.get(&handle) {
-            threads.last.store(tid.0, Ordering::Relaxed);
+            threads.first.get_or_init(|| caller);
         }
     }
 
-    pub(crate) fn on_release(&self, handle: HandleId) {
-        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+    /// Removes a handle of an inode. Without an inode, the file is not one of a scan.
+    pub(crate) fn on_release(&self, handle: HandleId, ino: Option<u64>) {
+        let threads = self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+        let (Some(threads), Some(ino)) = (threads, ino) else { return };
+        let now = Instant::now();
+        let last = Tid(threads.last.into_inner());
+        let first = threads.first.into_inner();
+        let Some(Caller { pid, command }) = first.or_else(|| caller(last)) else { return };
+        let open_time = now.saturating_duration_since(threads.opened_at);
+        let bytes = threads.bytes.into_inner();
+        self.scans.on_closed(now, ClosedFile { ino, pid, command, bytes, open_time });
+    }
+
+    /// Returns the programs that opened several files for a moment in the last minute.
+    pub(crate) fn scans(&self) -> Vec<ProgramScan> {
+        self.scans.list(Instant::now())
     }
 
     /// Returns the processes that still exist. Reads `/proc` for each.
@@ -88,17 +124,39 @@ mod tests {
         callers.on_open(handle, Tid(1));
         assert_eq!(callers.all()[&handle].pid, 1);
         let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
-        callers.on_read(handle, us);
-        callers.on_read(other, us);
+        assert!(callers.on_read(handle, us, 1));
+        assert!(!callers.on_read(other, us, 1));
         let all = callers.all();
         assert_eq!((all.len(), all[&handle].pid), (1, std::process::id()));
         assert!(!all[&handle].command.is_empty());
         // A thread that has exited, and one of another container.
-        callers.on_read(handle, Tid(u32::MAX));
+        assert!(!callers.on_read(handle, Tid(u32::MAX), 1));
         assert_eq!(callers.all()[&handle].pid, 1);
         callers.on_open(other, Tid::UNKNOWN);
         assert!(!callers.all().contains_key(&other));
-        callers.on_release(handle);
+        callers.on_release(handle, None);
         assert!(callers.all().is_empty());
+    }
+
+    #[test]
+    fn files_count_for_the_process_of_their_first_read() {
+        let callers = Callers::default();
+        let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
+        for file in 1..=4 {
+            let handle = HandleId(file);
+            callers.on_open(handle, Tid::UNKNOWN);
+            assert!(callers.on_read(handle, us, 4096));
+            callers.identify(handle, us);
+            // The thread exits before the file is released.
+            callers.on_read(handle, Tid(u32::MAX), 4096);
+            // The last one is no file of a torrent.
+            callers.on_release(handle, (file < 4).then_some(file));
+        }
+        let scans = callers.scans();
+        assert_eq!((scans.len(), scans[0].pid, scans[0].files), (1, std::process::id(), 3));
+        // Without a process there is no program to count for.
+        callers.on_open(HandleId(5), Tid::UNKNOWN);
+        callers.on_release(HandleId(5), Some(5));
+        assert_eq!(callers.scans(), scans);
     }
 }

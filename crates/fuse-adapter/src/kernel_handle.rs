@@ -15,6 +15,7 @@ use crate::cache_clear::{ClearProgress, KernelCaches, KernelCleared};
 use crate::callers::Callers;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
+use crate::scans::ProgramScan;
 
 /// Maximum time to wait for the kernel's caches to be cleared. A million files take seconds; only
 /// an unanswered read that arrived in between takes longer.
@@ -49,6 +50,13 @@ impl KernelHandle {
     #[must_use]
     pub fn callers(&self) -> HashMap<HandleId, Caller> {
         self.callers.all()
+    }
+
+    /// Returns the programs that opened at least three files for a moment in the last minute, those
+    /// with most files first. A file counts if less than 2 MiB of it were read through tfs.
+    #[must_use]
+    pub fn scans(&self) -> Vec<ProgramScan> {
+        self.callers.scans()
     }
 
     /// Returns the number of reads over pages of which only some were present.

@@ -49,6 +49,7 @@ mod passthrough;
 mod reads;
 mod reply;
 mod request;
+mod scans;
 mod ttl;
 mod unmount;
 
@@ -66,4 +67,5 @@ pub use options::{
     DropMountOptions, FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT, SecurityContext,
 };
 pub use reads::MountCounters;
+pub use scans::ProgramScan;
 pub use unmount::{Holder, Unmount, UnmountError, unmount};

@@ -81,23 +81,21 @@ impl<B> PassthroughFiles<B> {
         backing
     }
 
-    /// Uncounts a handle that is closed.
-    pub(crate) fn on_release(&self, ino: u64, handle: HandleId) {
+    /// Uncounts a handle that is closed. Returns whether it was a passthrough handle.
+    pub(crate) fn on_release(&self, ino: u64, handle: HandleId) -> bool {
         let mut inodes = self.inodes();
-        let is_last = match inodes.get_mut(&ino) {
+        let (is_passed, is_last) = match inodes.get_mut(&ino) {
             Some(Opens::Cached(count)) => {
                 *count = count.saturating_sub(1);
-                *count == 0
+                (false, *count == 0)
             }
-            Some(Opens::Passed { handles, .. }) => {
-                handles.remove(&handle);
-                handles.is_empty()
-            }
-            None => false,
+            Some(Opens::Passed { handles, .. }) => (handles.remove(&handle), handles.is_empty()),
+            None => (false, false),
         };
         if is_last {
             inodes.remove(&ino);
         }
+        is_passed
     }
 
     /// Returns the passthrough handles.

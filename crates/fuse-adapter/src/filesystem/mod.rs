@@ -170,8 +170,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("release", ino, reply),
             |_| {
-                self.callers.on_release(HandleId(handle.0));
-                self.passthrough.on_release(ino.0, HandleId(handle.0));
+                let is_passed = self.passthrough.on_release(ino.0, HandleId(handle.0));
+                // Reads by passthrough are unknown, and control files are no media.
+                let is_counted = !is_passed && !self.vfs.is_view(Ino(ino.0));
+                self.callers.on_release(HandleId(handle.0), is_counted.then_some(ino.0));
                 self.vfs.release(HandleId(handle.0));
                 Ok(())
             },
