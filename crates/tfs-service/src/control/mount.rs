@@ -12,10 +12,11 @@ use futures_util::stream::BoxStream;
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
-    RecentStatus, RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest,
-    SearchResult, UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
+    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
+    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
 };
 use tfs_state::TagChange;
+use tfs_sys::clock::now;
 use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_sys::places::{MountPlace, places, places_left};
 use tfs_sys::{blocking, memory};
@@ -33,7 +34,7 @@ use crate::discovery::with_root_cause;
 use crate::drop::DropService;
 use crate::events::MountEvents;
 use crate::preload::preload;
-use crate::status::{MountInfo, status_of};
+use crate::status::{MountInfo, recent_of, status_of};
 use crate::tags::MountTags;
 use crate::{RefreshError, Refresher};
 
@@ -208,7 +209,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
         Ok(MountStatus {
             device: self.device.to_string(),
             status,
-            recent: RecentStatus::default(),
+            recent: recent_of(&vfs, &self.kernel, now()),
             readers: self.readers(&vfs),
             also_mounted,
             preloading: self.about.preloads.running(),
@@ -384,7 +385,7 @@ fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
             piece_bytes: wait.piece_len,
             for_millis: millis(wait.waited),
             left_millis: wait.left.map(millis),
-            peers: None,
+            peers: wait.peers.map(|peers| peers as u64),
         }),
     }
 }

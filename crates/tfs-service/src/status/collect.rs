@@ -2,11 +2,13 @@
 
 use fuse_adapter::KernelHandle;
 use tfs_api::status::{
-    BreakerStatus, Histogram, MemoryStatus, ReadFigures, ReadStatus, STATUS_VERSION, ServerStatus,
-    StatusReport, TreeStatus,
+    BreakerStatus, FailureCount, Histogram, MemoryStatus, ReadFigures, ReadStatus, STATUS_VERSION,
+    ServerStatus, StatusReport, TreeStatus,
 };
 use tfs_sys::process::ProcessStatus;
-use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
+use vfs_core::{
+    BreakerState, DurationCounts, ReadCounters, ReadSummary, ServerCounters, TorrentSource, Vfs,
+};
 
 use super::info::{MountInfo, ServerDescription};
 use super::process::process_usage;
@@ -18,7 +20,6 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
     let ReadCounters {
         reads,
         hits,
-        failures,
         opens,
         retries,
         bytes_fetched,
@@ -29,6 +30,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         bytes_local,
         ..
     } = counters.total;
+    let summary = vfs.read_summary();
     let (counts, stats) = (vfs.counts(), vfs.stats());
     let servers = about.servers.iter().zip(&counters.servers);
     let servers: Vec<_> = servers.map(|(about, counters)| server_status(about, counters)).collect();
@@ -57,7 +59,8 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
             streams_max,
             reads,
             hits,
-            failures,
+            // The sum of the reasons, also if a read has failed meanwhile.
+            failures: summary.failure_count(),
             streams_opened: opens,
             retries,
             bytes_fetched,
@@ -69,7 +72,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
             bytes_unused: counters.bytes_unused,
             reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
         },
-        figures: ReadFigures::default(),
+        figures: read_figures(&summary),
         memory: MemoryStatus {
             resident_bytes: resident_bytes(),
             buffered_bytes: counters.buffered_bytes,
@@ -105,12 +108,38 @@ fn server_status(about: &ServerDescription, counters: &ServerCounters) -> Server
         streams_open: counters.streams_open,
         streams_max: counters.streams_max,
         bytes_fetched: counters.bytes_fetched,
-        requests: 0,
-        errors: Vec::new(),
-        first_byte: Histogram::default(),
+        requests: counters.requests.sent,
+        errors: counters
+            .requests
+            .errors
+            .iter()
+            .map(|(reason, count)| failure(reason, *count))
+            .collect(),
+        first_byte: histogram(&counters.first_bytes),
         discovery: about.watch.discovery(),
         budget: about.budget.upgrade().map(|budget| budget.status()),
     }
+}
+
+fn read_figures(summary: &ReadSummary) -> ReadFigures {
+    let failures = summary.failures.iter();
+    ReadFigures {
+        read: histogram(&summary.durations),
+        missing_wait: histogram(&summary.missing_waits),
+        failures: failures.map(|(reason, count)| failure(reason.as_str(), *count)).collect(),
+    }
+}
+
+fn histogram(counts: &DurationCounts) -> Histogram {
+    Histogram {
+        bounds_micros: counts.bounds_micros.to_vec(),
+        counts: counts.counts.clone(),
+        sum_micros: u64::try_from(counts.sum.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+fn failure(reason: &str, count: u64) -> FailureCount {
+    FailureCount { reason: reason.to_owned(), count }
 }
 
 /// Returns the resident memory of this process from `/proc`.

@@ -8,10 +8,12 @@ mod files;
 mod info;
 mod metrics;
 mod process;
+mod recent;
 mod watch;
 
 pub(crate) use collect::status_of;
 pub(crate) use files::{control_files, healthy};
 pub(crate) use info::{MountInfo, ServerDescription};
 pub(crate) use metrics::metrics_of_all;
+pub(crate) use recent::recent_of;
 pub(crate) use watch::ServerWatch;
