@@ -280,8 +280,9 @@ impl ControlClient {
     }
 
     /// Sends a request whose answer is lines. Calls `begun` when the process accepts it, and then
-    /// `each` with every line until it returns true. `silence_max` limits the wait for a part of the answer after its first. Returns
-    /// whether `each` has ended it; otherwise the answer is over.
+    /// `each` with every line until it returns true. `silence_max` limits the wait for a part of
+    /// the answer after its first. Returns whether `each` has ended it; otherwise the answer is
+    /// over.
     async fn read_lines(
         &self,
         request: Request<Full<Bytes>>,

@@ -54,11 +54,11 @@ impl<S: TorrentSource> Discovery<S> {
         if !self.events.wants(EventKind::TorrentRemoved) {
             return;
         }
-        for summary in absent.iter().filter(|summary| !kept.contains(&summary.info_hash)) {
-            if let Some(path) = self.vfs.torrent_path(self.server, summary.info_hash) {
-                self.events.on_leaving(summary.info_hash, path);
-            }
-        }
+        let gone = absent.iter().map(|summary| summary.info_hash);
+        let gone = gone.filter(|info_hash| !kept.contains(info_hash));
+        let path = |info_hash| Some((info_hash, self.vfs.torrent_path(self.server, info_hash)?));
+        let leaving = gone.filter_map(path).collect();
+        self.events.set_leaving(leaving);
     }
 
     fn tell(

@@ -17,11 +17,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 const INTERVALS: PollIntervals = PollIntervals::fixed(POLL_INTERVAL);
 
 /// A source with scripted failures that counts requests.
-struct Flaky {
-    source: FakeSource,
+pub(super) struct Flaky {
+    pub(super) source: FakeSource,
     list_fails: AtomicBool,
     /// In seconds; `u64::MAX` if unknown.
-    uptime: AtomicU64,
+    pub(super) uptime: AtomicU64,
     /// Torrents whose details fail.
     hidden: Mutex<HashMap<InfoHash, SourceErrorKind>>,
     /// Torrents whose requests for details stay unanswered.
@@ -38,7 +38,7 @@ struct Flaky {
 }
 
 impl Flaky {
-    fn new(torrent_count: u8) -> Self {
+    pub(super) fn new(torrent_count: u8) -> Self {
         let source = FakeSource::new(4);
         for id in 1..=torrent_count {
             source.add(kept(single_file(id, &format!("t{id}"), 1)));
@@ -59,7 +59,7 @@ impl Flaky {
         }
     }
 
-    fn hide(&self, id: u8, kind: Option<SourceErrorKind>) {
+    pub(super) fn hide(&self, id: u8, kind: Option<SourceErrorKind>) {
         let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         match kind {
             Some(kind) => hidden.insert(hash(id), kind),
@@ -71,18 +71,18 @@ impl Flaky {
         self.details_count.load(Ordering::Relaxed)
     }
 
-    fn set_down(&self, is_down: bool) {
+    pub(super) fn set_down(&self, is_down: bool) {
         self.list_fails.store(is_down, Ordering::Relaxed);
     }
 }
 
 /// Adds the fields of rqbit's metadata, without which a torrent is not persisted.
-fn kept(mut details: TorrentDetails) -> TorrentDetails {
+pub(super) fn kept(mut details: TorrentDetails) -> TorrentDetails {
     details.piece_len = std::num::NonZero::new(16384);
     details
 }
 
-fn hash(id: u8) -> InfoHash {
+pub(super) fn hash(id: u8) -> InfoHash {
     InfoHash::from_bytes([id; 20])
 }
 

@@ -10,6 +10,7 @@
 mod dirs;
 mod finding;
 mod fuse;
+mod hooks;
 mod machine;
 mod mounts;
 mod permits;
@@ -87,13 +88,14 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
 /// # Cancel safety
 /// Nothing is changed. Threads that wait for the kernel may remain.
 pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
-    let (local, torrents, folders, servers) = tokio::join!(
+    let (local, torrents, folders, hooks, servers) = tokio::join!(
         local(settings),
         torrents::torrents(&settings.servers),
         watch_folders::watch_folders(&settings.watch_dirs),
+        hooks::hooks(),
         of_servers(&settings.servers)
     );
-    local.into_iter().chain(torrents).chain(folders).chain(servers).collect()
+    local.into_iter().chain(torrents).chain(folders).chain(hooks).chain(servers).collect()
 }
 
 /// Checks all servers concurrently. If there are several, each result names its server.
@@ -158,6 +160,7 @@ mod tests {
             "local-paths",
             "clock",
             watch_folders::CHECK,
+            hooks::CHECK,
         ];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");

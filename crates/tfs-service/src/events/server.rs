@@ -53,7 +53,6 @@ impl ServerEvents {
         if !self.has_looked {
             self.quiet.clone_from(torrents);
         }
-        self.leaving.clear();
     }
 
     /// Records that a listing was processed.
@@ -81,9 +80,9 @@ impl ServerEvents {
         }
     }
 
-    /// Records the path of a torrent that is about to leave the tree.
-    pub(crate) fn on_leaving(&mut self, torrent: InfoHash, path: String) {
-        self.leaving.insert(torrent, path);
+    /// Replaces the paths of torrents that are about to leave the tree.
+    pub(crate) fn set_leaving(&mut self, leaving: HashMap<InfoHash, String>) {
+        self.leaving = leaving;
     }
 
     /// Returns the path that a torrent had.
