@@ -1,7 +1,7 @@
 //! The page over mounts that do not exist, for work on the page.
 //!
 //! `cargo run -p tfs-web --example fake_page -- [PORT] [ASSETS_DIR] [--mounts N] [--token TOKEN]
-//! [--no-control]`. Files of the page are read from `ASSETS_DIR` at each request. Controls need a
+//! [--host NAME] [--no-control]`. Files of the page are read from `ASSETS_DIR` at each request. Controls need a
 //! token, which is `fake-page` unless it is given; `--token ""` is a page without one.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 #![expect(clippy::cast_possible_truncation, reason = "the numbers are made up, and small")]
@@ -23,11 +23,12 @@ use backend::FakeBackend;
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (mut port, mut dir, mut mounts) = (None, None, 1);
-    let (mut token, mut control) = ("fake-page".to_owned(), true);
+    let (mut token, mut control, mut hosts) = ("fake-page".to_owned(), true, Vec::new());
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--mounts" => mounts = arguments.next().ok_or("--mounts needs a number")?.parse()?,
             "--token" => token = arguments.next().ok_or("--token needs a token")?,
+            "--host" => hosts.push(arguments.next().ok_or("--host needs a name")?),
             "--control" => control = true,
             "--no-control" => control = false,
             _ if port.is_none() => port = Some(argument.parse::<u16>()?),
@@ -38,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(9132))),
         token: if token.is_empty() { None } else { Some(AccessToken::new(&token)?) },
         control: control && !token.is_empty(),
-        hosts: Vec::new(),
+        hosts,
     };
     let mut settings = WebSettings::new(options)?;
     if let Some(dir) = dir {
