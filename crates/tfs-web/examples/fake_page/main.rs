@@ -1,8 +1,9 @@
 //! The page over mounts that do not exist, for work on the page.
 //!
 //! `cargo run -p tfs-web --example fake_page -- [PORT] [ASSETS_DIR] [--mounts N] [--token TOKEN]
-//! [--host NAME] [--no-control]`. Files of the page are read from `ASSETS_DIR` at each request. Controls need a
-//! token, which is `fake-page` unless it is given; `--token ""` is a page without one.
+//! [--host NAME] [--no-control]`. Files of the page are read from `ASSETS_DIR` at each request.
+//! Controls need a token, which is `fake-page` unless it is given; `--token ""` is a page without
+//! one.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 #![expect(clippy::cast_possible_truncation, reason = "the numbers are made up, and small")]
 

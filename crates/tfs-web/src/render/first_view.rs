@@ -13,9 +13,8 @@ const ROWS_MAX: usize = 50;
 /// Returns the overview as HTML.
 pub(crate) fn first_view(overview: &Overview) -> String {
     let mut html = Html::default();
-    html.raw("<h1>tfs</h1>\n");
     if overview.mounts.is_empty() {
-        html.raw("<p>Nothing is mounted.</p>\n");
+        html.raw("<h1>tfs</h1>\n<p>Nothing is mounted.</p>\n");
     }
     for missing in &overview.missing {
         html.raw("<p><strong>").name(&missing.mountpoint).raw("</strong> is not mounted: ");
@@ -30,7 +29,7 @@ pub(crate) fn first_view(overview: &Overview) -> String {
 
 fn write_mount(html: &mut Html, mount: &MountStatus) {
     let StatusReport { mountpoint, trouble, servers, tree, memory, .. } = &mount.status;
-    html.raw("<h2>").name(mountpoint).raw("</h2>\n<p>");
+    html.raw("<h1>").name(mountpoint).raw("</h1>\n<p>");
     html.text(trouble.as_deref().unwrap_or("all well")).raw(" · ").text(&format!(
         "{} servers · {} torrents · {} files · {} of {} there · up {}",
         servers.len(),

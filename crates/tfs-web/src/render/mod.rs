@@ -18,6 +18,7 @@ pub(crate) fn login_form(problem: Option<&str>) -> String {
     }
     html.raw(
         "<form method=\"post\" action=\"/login\">\n\
+         <input name=\"user\" autocomplete=\"username\" value=\"tfs\" hidden>\n\
          <p><label for=\"token\">Token or password of the page</label>\n\
          <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" \
          required autofocus>\n<button>Log in</button></p>\n</form>\n",
