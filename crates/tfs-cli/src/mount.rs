@@ -11,8 +11,8 @@ use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
 use tfs_service::{
-    ArrServer, ArrSettings, MountServer, MountSettings, RootContents, RunningMount, WatchFolders,
-    WatchSettings,
+    ArrServer, ArrSettings, MountServer, MountSettings, PageServer, PageSettings, RootContents,
+    RunningMount, WatchFolders, WatchSettings,
 };
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
                 listen: loaded.settings.monitoring.listen,
                 watches: WatchSettings::of_mount(loaded, &settings.servers),
                 arr: ArrSettings::of_mount(loaded, &settings.servers),
+                page: PageSettings::of(loaded),
             };
             run_service(serve(settings, intake, role, level))
         }
@@ -55,6 +56,7 @@ pub(crate) struct MountIntake {
     listen: Option<SocketAddr>,
     watches: Vec<WatchSettings>,
     arr: Option<ArrSettings>,
+    page: Option<PageSettings>,
 }
 
 /// Parses the arguments. Paths become absolute, since the process changes its directory later.
@@ -216,19 +218,20 @@ async fn feed_watchdog(mount: &RunningMount) {
     }
 }
 
-/// The optional parts of the process: control socket, monitoring endpoint, watch folders, and the
-/// listener for Sonarr and Radarr. A mount can run without them.
+/// The optional parts of the process: control socket, monitoring endpoint, watch folders, the page,
+/// and the listener for Sonarr and Radarr. A mount can run without them.
 pub(crate) struct Listeners {
     control: ControlServer,
     monitoring: Option<MonitoringServer>,
     arr: Option<ArrServer>,
+    page: Option<PageServer>,
     watch_folders: WatchFolders,
 }
 
 impl Listeners {
     /// Opens the listeners, and begins to watch folders. Failures are logged.
     pub(crate) async fn open(mounts: MountRegistry, intake: MountIntake) -> Self {
-        let MountIntake { listen, watches, arr } = intake;
+        let MountIntake { listen, watches, arr, page } = intake;
         let mut watch_folders = WatchFolders::default();
         watch_folders.set(watches, &mounts).await;
         let arr = match arr {
@@ -237,6 +240,13 @@ impl Listeners {
         };
         let arr = arr.map_err(eyre::Report::new).inspect_err(|error| {
             tracing::warn!("Sonarr and Radarr are not served: failed to {error:#}");
+        });
+        let page = match page {
+            Some(settings) => PageServer::start(settings, &mounts).await.map(Some),
+            None => Ok(None),
+        };
+        let page = page.map_err(eyre::Report::new).inspect_err(|error| {
+            tracing::warn!("no page: failed to {error:#}");
         });
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
@@ -247,13 +257,17 @@ impl Listeners {
             tracing::warn!("metrics endpoint disabled: failed to {error:#}");
         });
         let (monitoring, arr) = (monitoring.ok().flatten(), arr.ok().flatten());
-        Self { control, monitoring, arr, watch_folders }
+        let page = page.ok().flatten();
+        Self { control, monitoring, arr, page, watch_folders }
     }
 
     /// Closes them, after pending requests are answered.
     pub(crate) async fn close(self) {
         if let Some(arr) = self.arr {
             arr.end().await;
+        }
+        if let Some(page) = self.page {
+            page.end().await;
         }
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;

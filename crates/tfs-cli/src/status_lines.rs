@@ -33,8 +33,8 @@ pub(crate) fn streams_text(status: &StatusReport) -> String {
     visible(&parts.join("; "))
 }
 
-/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page: with
-/// the name of each line, and whether it is about a failure.
+/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page. Each
+/// has its name, and whether it is about a failure.
 pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
     let arr = intake.arr.as_ref().map(|arr| {
         let ArrStatus { address, server, trouble } = arr;

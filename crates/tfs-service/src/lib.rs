@@ -19,17 +19,21 @@ pub mod doctor;
 mod drop;
 mod events;
 pub mod failed;
+mod history;
 mod intake;
 mod intake_server;
 mod kernel_timeout;
 mod mount;
+mod page_files;
 mod preload;
+mod random;
 mod server;
 pub mod service;
 pub mod service_manager;
 mod status;
 mod tags;
 mod watch_folder;
+mod web;
 
 pub use actions::{
     ActedRow, ArrangedRow, ArrangedRows, DeletedFile, DeletionPreview, EndedMount, PlaceRow,
@@ -74,3 +78,4 @@ pub use vfs_core::{
     TorrentTime,
 };
 pub use watch_folder::{WatchFolders, WatchSettings};
+pub use web::{PageError, PageServer, PageSettings};

@@ -55,3 +55,4 @@ mod torrents;
 mod unusual;
 mod views;
 mod watch_folders;
+mod web;

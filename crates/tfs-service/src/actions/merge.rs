@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::torrent_sizes::TorrentSizes;
 use super::torrents::list;
+use crate::server::NamedServer;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// How long a list waits for the sizes of torrents, which need one request each, while a user waits
@@ -37,6 +38,11 @@ impl ListedServer {
     ) -> Result<Self, ConnectError> {
         let server = RqbitServer::new(settings, chunk_time_max)?;
         Ok(Self { name, server, sizes: Arc::default() })
+    }
+
+    /// Returns a server of a mount.
+    pub(crate) fn of_mount(NamedServer { name, server }: NamedServer) -> Self {
+        Self { name, server, sizes: Arc::default() }
     }
 
     /// Lists the torrents.

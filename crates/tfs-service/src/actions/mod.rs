@@ -21,6 +21,8 @@ pub use self::act::{ActedRow, TorrentAction, act};
 pub use self::arranging::{
     ArrangedRow, ArrangedRows, PlaceRow, SkippedRow, arrange_names, arrange_torrents,
 };
+pub(crate) use self::list_tags::ListTags;
+pub(crate) use self::merge::union;
 pub use self::notify::notify_of_change;
 pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
 pub use self::searching::{SearchError, search_servers};
@@ -28,6 +30,7 @@ pub use self::select::{SelectError, has_hash_start, select};
 pub use self::server_set::{ServerSet, TorrentListing};
 pub use self::tag_rows::{TagRow, TaggedRow};
 pub use self::targets::{examined_servers, servers_of_mount, target_server, target_servers};
+pub(crate) use self::torrents::row as torrent_row;
 pub use self::torrents::{TorrentRow, add_torrent, torrents};
 pub use self::unmounting::{EndedMount, end_mount};
 pub use self::watched_servers::{WatchedList, WatchedServer, WatchedServers};

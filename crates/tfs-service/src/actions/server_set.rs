@@ -9,6 +9,7 @@ use tfs_config::ServerSettings;
 use super::list_tags::ListTags;
 use super::merge::{ListedServer, union};
 use super::watched_servers::WatchedServers;
+use crate::server::NamedServer;
 use crate::{ConnectError, TorrentRow};
 
 /// Servers that are queried together.
@@ -43,6 +44,12 @@ impl ServerSet {
         Ok(Self { servers, tags: Arc::new(ListTags::of_user()) })
     }
 
+    /// Returns the servers of a mount.
+    pub(crate) fn of_named(servers: Vec<NamedServer>) -> Self {
+        let servers = servers.into_iter().map(ListedServer::of_mount);
+        Self { servers: servers.collect(), tags: Arc::new(ListTags::of_user()) }
+    }
+
     /// Returns the number of servers.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -54,16 +61,25 @@ impl ServerSet {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn torrents(&self) -> TorrentListing {
-        let asked = self
-            .servers
-            .iter()
-            .map(async |server| Ok((server.name.clone(), server.torrents().await?)));
-        let mut errors = Vec::new();
+        let (rows, failed) = self.listed().await;
+        TorrentListing { rows, errors: failed.into_iter().map(|(_, error)| error).collect() }
+    }
+
+    /// Like [`torrents`](Self::torrents), with the name of each server that failed.
+    pub(crate) async fn listed(&self) -> (Vec<TorrentRow>, Vec<(String, ConnectError)>) {
+        let asked = self.servers.iter().map(async |server| {
+            let name = server.name.clone();
+            match server.torrents().await {
+                Ok(torrents) => Ok((name, torrents)),
+                Err(error) => Err((name, error)),
+            }
+        });
+        let mut failed = Vec::new();
         let listed = join_all(asked).await.into_iter();
-        let listed = listed.filter_map(|listed| listed.map_err(|error| errors.push(error)).ok());
+        let listed = listed.filter_map(|listed| listed.map_err(|error| failed.push(error)).ok());
         let mut rows = union(listed.collect());
         self.tags.set(rows.iter_mut());
-        TorrentListing { rows, errors }
+        (rows, failed)
     }
 
     /// Polls each server from now on, `pause` after its last answer.

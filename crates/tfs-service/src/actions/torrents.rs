@@ -107,7 +107,7 @@ pub async fn add_torrent(
 }
 
 /// Returns the row of a torrent. `size` is in bytes, if it is known.
-fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
+pub(crate) fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
     let stats = torrent.stats.unwrap_or_default();
     let live = stats.live.unwrap_or_default();
     let state = match stats.state {

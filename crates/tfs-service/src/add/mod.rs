@@ -5,6 +5,7 @@ mod file;
 mod input;
 mod link_file;
 mod magnet;
+mod pausing;
 mod refusal;
 mod shared_files;
 
@@ -20,6 +21,7 @@ pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
 pub(crate) use self::link_file::{LINKS_MAX, LinkForm, LinkLine};
 pub use self::magnet::MagnetFault;
+pub(crate) use self::pausing::pause_new;
 use crate::RqbitServer;
 
 /// Default timeout for resolving a magnet link: rqbit's own limit without a shorter one in the

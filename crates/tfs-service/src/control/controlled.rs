@@ -15,7 +15,10 @@ use tfs_hooks::{EventHub, HookSettings, Hooks};
 use tfs_state::TagChange;
 
 use crate::budget::Budgets;
+use crate::history::{CounterReading, MountHistory};
 use crate::intake::Intake;
+use crate::page_files::MountFiles;
+use crate::server::NamedServer;
 
 /// A mount, as the API uses it. Methods that return no future answer from memory.
 ///
@@ -27,11 +30,21 @@ pub(crate) trait ControlTarget: Send + Sync {
     /// Records that a command wants to see the current state of the servers: they are polled soon.
     fn note_command(&self);
 
-    /// Returns the mount's status.
+    /// Returns the mount's counters; `None` if it has ended.
+    fn counters(&self) -> Option<CounterReading>;
+
+    /// Returns the mount's status, without rates and recent failures, which
+    /// [`MountRegistry::statuses`] adds. Reads `/proc`.
     fn status(&self) -> Result<MountStatus, FailureBody>;
 
     /// Returns the addresses and credentials of its embedded servers.
     fn embedded_servers(&self) -> Vec<EmbeddedServerInfo>;
+
+    /// Returns clients of its servers.
+    fn servers(&self) -> Vec<NamedServer>;
+
+    /// Returns its files.
+    fn files(&self) -> Arc<dyn MountFiles>;
 
     /// Polls the servers. The poll begins after the call.
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>>;
@@ -82,6 +95,8 @@ pub struct MountRegistry {
     intake: Intake,
     /// The events of all mounts.
     events: EventHub,
+    /// The recent past of the mounts.
+    history: MountHistory,
 }
 
 /// Keeps a mount registered until it is dropped.
@@ -125,6 +140,34 @@ impl MountRegistry {
     pub async fn end_hooks(&self, hooks: Hooks) {
         self.events.close();
         hooks.end().await;
+    }
+
+    /// Returns the recent past of the mounts.
+    pub(crate) fn history(&self) -> &MountHistory {
+        &self.history
+    }
+
+    /// Records that the current state of the servers is wanted, in all mounts.
+    pub(crate) fn note_command(&self) {
+        self.all().iter().for_each(|mount| mount.note_command());
+    }
+
+    /// Returns the counters of all mounts.
+    pub(crate) fn counters(&self) -> Vec<(MountId, CounterReading)> {
+        let mounts = self.all().into_iter();
+        mounts.filter_map(|mount| Some((mount.id(), mount.counters()?))).collect()
+    }
+
+    /// Returns the status of all mounts, the oldest first. Skips those that have just ended. Reads
+    /// `/proc`.
+    pub(crate) fn statuses(&self) -> Vec<MountStatus> {
+        let mounts = self.all().into_iter();
+        let statuses = mounts.filter_map(|mount| {
+            let mut status = mount.status().ok()?;
+            self.history.fill(&mut status);
+            Some(status)
+        });
+        statuses.collect()
     }
 
     /// Returns addresses and credentials of the embedded servers, each once.

@@ -33,7 +33,10 @@ use super::presence::{MountPresence, place_info};
 use crate::discovery::with_root_cause;
 use crate::drop::DropService;
 use crate::events::MountEvents;
+use crate::history::CounterReading;
+use crate::page_files::{FilesOfMount, MountFiles, PAGE_READER, PageHandles};
 use crate::preload::preload;
+use crate::server::NamedServer;
 use crate::status::{MountInfo, recent_of, status_of};
 use crate::tags::MountTags;
 use crate::{RefreshError, Refresher};
@@ -55,6 +58,11 @@ pub(crate) struct MountControl<S> {
     events: MountEvents,
     /// The drop folder; dangling without one.
     drop: Weak<DropService>,
+    /// Clients of its servers, for the page.
+    servers: Vec<NamedServer>,
+    files: Arc<FilesOfMount<S>>,
+    /// Files that the page has open.
+    page_handles: PageHandles,
 }
 
 impl<S: TorrentSource> MountControl<S> {
@@ -65,6 +73,7 @@ impl<S: TorrentSource> MountControl<S> {
         refresher: Refresher,
         ending: Ending,
     ) -> Self {
+        let page_handles = PageHandles::default();
         Self {
             path: mount.mountpoint().to_owned(),
             device: mount.device(),
@@ -76,6 +85,9 @@ impl<S: TorrentSource> MountControl<S> {
             tags: Arc::new(MountTags::new(None)),
             events: MountEvents::default(),
             drop: Weak::new(),
+            servers: Vec::new(),
+            files: Arc::new(FilesOfMount::new(vfs, page_handles.clone())),
+            page_handles,
         }
     }
 
@@ -94,6 +106,11 @@ impl<S: TorrentSource> MountControl<S> {
         Self { drop: drop.map(Arc::downgrade).unwrap_or_default(), ..self }
     }
 
+    /// Sets the clients of its servers.
+    pub(crate) fn with_servers(self, servers: Vec<NamedServer>) -> Self {
+        Self { servers, ..self }
+    }
+
     fn vfs(&self) -> Result<Arc<Vfs<S>>, FailureBody> {
         self.vfs.upgrade().ok_or_else(ended)
     }
@@ -105,10 +122,15 @@ impl<S: TorrentSource> MountControl<S> {
         let readers = readers.map(|reader| {
             let caller = callers.remove(&reader.handle);
             let is_passed = passed.contains(&reader.handle);
-            ReaderStatus {
-                way: if is_passed { WayStatus::Passthrough } else { way_status(reader.way) },
-                ..reader_status(reader, caller)
+            let is_of_page = self.page_handles.contains(reader.handle);
+            let mut status = reader_status(reader, caller);
+            if is_passed {
+                status.way = WayStatus::Passthrough;
             }
+            if is_of_page {
+                status.command = Some(PAGE_READER.to_owned());
+            }
+            status
         });
         let mut readers: Vec<_> = readers.collect();
         // Longest wait first; readers that do not wait keep their order.
@@ -196,6 +218,17 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
         }
     }
 
+    fn counters(&self) -> Option<CounterReading> {
+        let counters = self.vfs.upgrade()?.counters();
+        Some(CounterReading {
+            given_bytes: counters.total.bytes_given,
+            fetched_bytes: counters.total.bytes_fetched,
+            local_bytes: counters.total.bytes_local,
+            waiting: counters.reads_waiting as u64,
+            failures: Vec::new(),
+        })
+    }
+
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let vfs = self.vfs()?;
         let MountPresence { trouble, also_mounted } = MountPresence::of(&self.path, self.device);
@@ -222,6 +255,14 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
         accesses
             .map(|access| EmbeddedServerInfo { mountpoint: mountpoint.clone(), access })
             .collect()
+    }
+
+    fn servers(&self) -> Vec<NamedServer> {
+        self.servers.clone()
+    }
+
+    fn files(&self) -> Arc<dyn MountFiles> {
+        Arc::clone(&self.files) as _
     }
 
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {

@@ -187,12 +187,6 @@ fn wrong_method(method: &str) -> Result<Acknowledged, FailureBody> {
 
 /// Returns the status of the mounts of this process. Reads `/proc`.
 fn process_status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
-    let mounts = mounts.all();
-    mounts.iter().for_each(|mount| mount.note_command());
-    StatusReply {
-        pid: std::process::id(),
-        // A mount that ends meanwhile is skipped.
-        mounts: mounts.iter().filter_map(|mount| mount.status().ok()).collect(),
-        missing,
-    }
+    mounts.note_command();
+    StatusReply { pid: std::process::id(), mounts: mounts.statuses(), missing }
 }

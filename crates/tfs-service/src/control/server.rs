@@ -9,12 +9,15 @@ use super::controlled::{MountRegistry, ReloadTarget};
 use super::kept_socket::{KeptSocket, SocketPlace};
 use super::routes::{self, Process};
 use super::socket::SocketError;
+use crate::history::Sampler;
 
 /// Serves the control API of this process until it is dropped.
 #[derive(Debug)]
 pub struct ControlServer {
     path: Option<PathBuf>,
     listening: Listening,
+    /// Takes the samples that a status has.
+    _sampler: Sampler,
 }
 
 impl ControlServer {
@@ -55,9 +58,11 @@ impl ControlServer {
     fn serve(socket: KeptSocket, process: Process) -> Self {
         let path = socket.path().map(Path::to_owned);
         tracing::debug!(?path, "serving the control API");
+        let mounts = process.mounts.clone();
+        let sampler = Sampler::start(process.mounts.history(), move || mounts.counters());
         let listening =
             Listening::start(socket, move |request| routes::answer(process.clone(), request));
-        Self { path, listening }
+        Self { path, listening, _sampler: sampler }
     }
 
     /// Returns the path of the socket at the start.

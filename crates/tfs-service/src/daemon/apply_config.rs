@@ -16,7 +16,7 @@ use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::control::MonitoringServer;
 use crate::service_manager::{ManagerNotice, notify};
-use crate::{ArrServer, ArrSettings, WatchSettings, hook_settings};
+use crate::{ArrServer, ArrSettings, PageServer, PageSettings, WatchSettings, hook_settings};
 
 /// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd
 /// gives a start 90 s by default; the first poll of a large library takes a few seconds.
@@ -71,6 +71,11 @@ impl Daemon {
             Ok(true) => self.record("arr", SectionOutcome::Applied, None),
             Ok(false) => {}
             Err(why) => self.record("arr", SectionOutcome::Failed, Some(why)),
+        }
+        match self.serve_page().await {
+            Ok(true) => self.record("web", SectionOutcome::Applied, None),
+            Ok(false) => {}
+            Err(why) => self.record("web", SectionOutcome::Failed, Some(why)),
         }
         self.waiting.extend(asker);
         self.take_over().await;
@@ -152,6 +157,36 @@ impl Daemon {
             Err(error) => {
                 let why = chain(&error);
                 tracing::warn!("Sonarr and Radarr are not served: failed to {why}");
+                Err(format!("failed to {why}"))
+            }
+        }
+    }
+
+    /// Serves the page as configured. Returns whether that changes anything. A failure is logged,
+    /// and returned as a text for users; the next call tries again.
+    pub(super) async fn serve_page(&mut self) -> Result<bool, String> {
+        let loaded = Arc::clone(&self.loaded);
+        let wanted = blocking(move || PageSettings::of(&loaded)).await;
+        if wanted == self.page_settings && wanted.is_some() == self.page.is_some() {
+            return Ok(false);
+        }
+        if let Some(before) = self.page.take() {
+            before.end().await;
+        }
+        self.page_settings.clone_from(&wanted);
+        let Some(settings) = wanted else {
+            // Also after a failed start.
+            self.mounts.intake().set_web(None);
+            return Ok(true);
+        };
+        match PageServer::start_of_daemon(settings, &self.mounts, self.reloader()).await {
+            Ok(server) => {
+                self.page = Some(server);
+                Ok(true)
+            }
+            Err(error) => {
+                let why = chain(&error);
+                tracing::warn!("no page: failed to {why}");
                 Err(format!("failed to {why}"))
             }
         }

@@ -20,7 +20,7 @@ use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
 use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
-use crate::{ArrServer, ArrSettings, Hooks, WatchFolders};
+use crate::{ArrServer, ArrSettings, Hooks, PageServer, PageSettings, WatchFolders};
 
 /// Time limit for the end of all mounts together. Each needs 3 s at most, and more if a server is
 /// slow to disconnect or the state is on a slow disk.
@@ -79,6 +79,9 @@ pub struct Daemon {
     pub(super) arr: Option<ArrServer>,
     /// The settings with which the listener was last started.
     pub(super) arr_settings: Option<ArrSettings>,
+    pub(super) page: Option<PageServer>,
+    /// The settings with which the page was last started.
+    pub(super) page_settings: Option<PageSettings>,
     /// Clients that wait for the result of a reload.
     pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     pub(super) reloaded: Reloaded,
@@ -120,6 +123,8 @@ impl Daemon {
             hooks: Hooks::default(),
             arr: None,
             arr_settings: None,
+            page: None,
+            page_settings: None,
             waiting: Vec::new(),
             reloaded: Reloaded::default(),
             tell_at: None,
@@ -129,14 +134,14 @@ impl Daemon {
 
     /// Runs until the handle requests the end. Notifies the service manager of each state.
     pub async fn run(mut self) {
-        let reloader = Arc::new(Reloader::new(self.handle.clone(), self.missing.subscribe()));
-        let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader).await;
+        let control = ControlServer::start_of_daemon(self.mounts.clone(), self.reloader()).await;
         // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);
         self.watch().await;
         self.take_over_hooks().await;
         // A failure is logged, too.
         drop(self.listen_for_arr().await);
+        drop(self.serve_page().await);
         self.take_over().await;
         let handle = self.handle.clone();
         tokio::select! {
@@ -155,8 +160,16 @@ impl Daemon {
         if let Some(arr) = self.arr {
             arr.end().await;
         }
+        if let Some(page) = self.page {
+            page.end().await;
+        }
         // Clients that requested the end of a mount get their answer first.
         control.end().await;
+    }
+
+    /// Returns the parts of the daemon for the control API and the page.
+    pub(super) fn reloader(&self) -> Arc<Reloader> {
+        Arc::new(Reloader::new(self.handle.clone(), self.missing.subscribe()))
     }
 
     /// Handles events until the end is requested.

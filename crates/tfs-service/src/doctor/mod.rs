@@ -13,6 +13,7 @@ mod fuse;
 mod hooks;
 mod machine;
 mod mounts;
+mod page;
 mod permits;
 mod server;
 mod surroundings;
@@ -88,14 +89,16 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
 /// # Cancel safety
 /// Nothing is changed. Threads that wait for the kernel may remain.
 pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
-    let (local, torrents, folders, hooks, servers) = tokio::join!(
+    let (local, torrents, folders, hooks, pages, servers) = tokio::join!(
         local(settings),
         torrents::torrents(&settings.servers),
         watch_folders::watch_folders(&settings.watch_dirs),
         hooks::hooks(),
+        page::pages(),
         of_servers(&settings.servers)
     );
-    local.into_iter().chain(torrents).chain(folders).chain(hooks).chain(servers).collect()
+    let first = local.into_iter().chain(torrents).chain(folders);
+    first.chain(hooks).chain(pages).chain(servers).collect()
 }
 
 /// Checks all servers concurrently. If there are several, each result names its server.
@@ -161,6 +164,7 @@ mod tests {
             "clock",
             watch_folders::CHECK,
             hooks::CHECK,
+            page::CHECK,
         ];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");

@@ -13,6 +13,7 @@ use tfs_sys::mountinfo::locate;
 
 use super::StartError;
 use crate::add::{PreparedTorrent, TorrentInput};
+use crate::random::random_digits;
 
 /// The user name of the server's API. The password is what protects it.
 const USER: &str = "tfs";
@@ -141,7 +142,7 @@ impl Embedded {
         };
         let session_dir = state_dir.and_then(|state_dir| session_dir(state_dir, &settings.dir));
         config.session_dir = session_dir.or(config.session_dir);
-        let password = password();
+        let password = random_digits();
         config.credentials = Some(rqbit_embedded::ApiCredentials {
             username: USER.to_owned(),
             password: password.clone(),
@@ -191,13 +192,6 @@ fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
             None
         }
     }
-}
-
-/// Returns 128 random bits as hexadecimal digits.
-fn password() -> String {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).expect("Linux has random numbers");
-    format!("{:032x}", u128::from_le_bytes(bits))
 }
 
 #[cfg(test)]

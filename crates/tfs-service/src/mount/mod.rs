@@ -226,6 +226,7 @@ impl RunningMount {
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
         let about = MountInfo::starting(abouts.collect(), path, mounts.intake().clone());
+        let named: Vec<_> = connections.iter().map(ConnectedServer::named).collect();
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
         let events = MountEvents::new(mounts.events().clone(), &shown(&about.mountpoint));
         let added = Arc::new(Notify::new());
@@ -260,6 +261,7 @@ impl RunningMount {
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
                 .with_tags(tags)
                 .with_events(events.clone())
+                .with_servers(named)
                 .with_drop(drop.as_ref());
         events.skip_names_until(vfs.names_version());
         let servers = servers.into_iter().zip(requests).zip(&looks);

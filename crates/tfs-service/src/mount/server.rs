@@ -25,6 +25,7 @@ use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 use crate::drop::{DropServer, Spool};
 use crate::events::{MountEvents, ServerEvents};
+use crate::server::NamedServer;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
 #[cfg(feature = "embedded")]
@@ -198,6 +199,11 @@ impl ConnectedServer {
             embedded,
             additions,
         })
+    }
+
+    /// Returns a client of the server, with its name.
+    pub(crate) fn named(&self) -> NamedServer {
+        NamedServer { name: self.about.name.clone(), server: self.server.clone() }
     }
 
     pub(crate) fn about(&self) -> &ServerDescription {

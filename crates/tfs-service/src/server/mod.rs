@@ -31,6 +31,13 @@ pub struct RqbitServer {
     client: Client,
 }
 
+/// A server of a mount, by its name.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedServer {
+    pub(crate) name: String,
+    pub(crate) server: RqbitServer,
+}
+
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{} rqbit at {url}: {}{}", if self.is_answer() { "cannot use" } else { "cannot reach" },

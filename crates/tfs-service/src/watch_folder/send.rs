@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use rqbit_client::TorrentRef;
-use rqbit_client::wire::{TorrentDetails, TorrentState};
-use tokio::time::{Instant, sleep};
+use rqbit_client::wire::TorrentDetails;
 
-use crate::add::add_beside;
+use crate::add::{add_beside, pause_new};
 use crate::{
     AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerFailure, add,
 };
@@ -24,13 +22,6 @@ const LINKS_AT_ONCE: usize = 2;
 
 /// Number of attempts after which a failure of one torrent alone is final.
 const ATTEMPTS_MAX: u32 = 3;
-
-/// How long rqbit may check the files of a new torrent before it is paused. A pause during the
-/// check would end it, and the progress would stay unknown.
-const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// How often the state is looked at meanwhile.
-const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The mark of an error of the server's system in a message of rqbit, such as a full disk or too
 /// many open files. It says nothing about the torrent.
@@ -117,20 +108,9 @@ async fn finish(
     Ok(())
 }
 
-/// Pauses a new torrent. rqbit's API cannot add one paused.
 async fn pause(server: &RqbitServer, row: &AddedRow) {
     let Ok(info_hash) = row.info_hash.parse() else { return };
-    let torrent = TorrentRef::InfoHash(info_hash);
-    let deadline = Instant::now() + CHECK_TIME_MAX;
-    loop {
-        let stats = server.client().torrent_stats(torrent).await;
-        let is_checked = stats.is_ok_and(|stats| stats.state != TorrentState::Initializing);
-        if is_checked || Instant::now() >= deadline {
-            break;
-        }
-        sleep(CHECK_INTERVAL).await;
-    }
-    if let Err(error) = server.client().pause(torrent).await {
+    if let Err(error) = pause_new(server, info_hash).await {
         tracing::warn!(name = row.name, %error, "cannot pause a torrent of a watch folder");
     }
 }

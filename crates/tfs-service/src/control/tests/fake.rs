@@ -13,6 +13,9 @@ use tokio::sync::Notify;
 
 use super::super::ControlServer;
 use super::super::controlled::{ControlTarget, MountRegistry, Registration};
+use crate::history::CounterReading;
+use crate::page_files::MountFiles;
+use crate::server::NamedServer;
 
 /// Content of the mount's `.tfs/status.json`.
 pub(in crate::control) const STATUS: &str = r#"{
@@ -74,6 +77,10 @@ impl ControlTarget for FakeMount {
 
     fn note_command(&self) {}
 
+    fn counters(&self) -> Option<CounterReading> {
+        Some(CounterReading::default())
+    }
+
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let status = serde_json::from_str(STATUS).unwrap();
         Ok(MountStatus {
@@ -93,6 +100,14 @@ impl ControlTarget for FakeMount {
             password: "5ecr3t".to_owned(),
         };
         vec![EmbeddedServerInfo { mountpoint: self.path.clone(), access }]
+    }
+
+    fn servers(&self) -> Vec<NamedServer> {
+        Vec::new()
+    }
+
+    fn files(&self) -> Arc<dyn MountFiles> {
+        unreachable!("no test of the control API reads files")
     }
 
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
