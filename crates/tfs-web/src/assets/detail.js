@@ -9,7 +9,9 @@ import { store } from "./store.js";
 import { STATE_SIGNS, selectedText, toggle, toggleLabel } from "./torrents.js";
 import { tree } from "./tree.js";
 
+/** Time between two looks, and what each file adds: a large torrent is a large answer. */
 const INTERVAL_MS = 3000;
+const INTERVAL_PER_FILE_MS = 2;
 
 /** Returns the view, and its update. `pointed` is the index of a file to show, or null. */
 export function detailView(place, pointed) {
@@ -134,7 +136,8 @@ export function detailView(place, pointed) {
       text(why, error.message);
       if (torrent === null) text(title, place.info_hash);
     }
-    timer = setTimeout(() => (document.hidden ? null : load()), INTERVAL_MS);
+    const pause = INTERVAL_MS + (torrent?.files.length ?? 0) * INTERVAL_PER_FILE_MS;
+    timer = setTimeout(() => (document.hidden ? null : load()), pause);
   }
 
   const onShown = () => !document.hidden && load();

@@ -6,6 +6,8 @@ import { counted } from "./format.js";
 
 /** Height of a full bar; `have` has digits up to 9. */
 const FULL = 9;
+/** What is wanted is at least this share of the width, to be seen. */
+const WANTED_SHARE_MIN = 0.008;
 
 /** Returns the outlines of full and of partial bars. Neighbours of one height are one bar. */
 function outlines(have) {
@@ -77,7 +79,7 @@ export function pieceMap() {
     sized(wanted, map.wanted.length, create).forEach((rect, index) => {
       const [first, last] = map.wanted[index];
       set(rect, "x", share(first));
-      set(rect, "width", share(last + 1 - first));
+      set(rect, "width", share(Math.max(last + 1 - first, buckets * WANTED_SHARE_MIN)));
     });
     const triangle = () => s("svg", { class: "reader", y: "15", width: "1", height: "7",
       overflow: "visible" }, s("path", { d: "M0 0l4.500 7h-9z" }));

@@ -1,6 +1,6 @@
 // The tree of a torrent's files: folders that open, sizes, what is there, check boxes, piece maps.
 
-import { bar, button, h, name, set, show, text } from "./dom.js";
+import { bar, button, h, name, set, show, text, unseen } from "./dom.js";
 import { fileActions } from "./fileactions.js";
 import { count, counted, percent, share, size } from "./format.js";
 import { pieceMap } from "./map.js";
@@ -61,6 +61,19 @@ export function tree(torrent, { control, pointed, onSelect }) {
     return box;
   }
 
+  /** Says whether a file is selected, where it cannot be changed. */
+  function selectedSign(index) {
+    const [sign, words] = [h("span", { "aria-hidden": "true" }), unseen("")];
+    const node = h("span", { class: "dim selected-sign" }, sign, words);
+    updates.add(() => {
+      const label = { true: "selected", false: "not selected" }[chosen.get(index)] ?? "";
+      text(sign, { selected: "✓", "not selected": "–" }[label] ?? "");
+      text(words, label);
+      set(node, "title", label || null);
+    });
+    return node;
+  }
+
   function numbers(indexes) {
     const [length, part, progress] = [h("span", { class: "number" }), h("span", { class: "number" }),
       bar()];
@@ -99,8 +112,7 @@ export function tree(torrent, { control, pointed, onSelect }) {
       set(press, "aria-expanded", String(next));
       if (next) load();
     };
-    const press = button(["Map", h("span", { class: "unseen" },
-      ` of ${byIndex.get(place.file_index).path}`)], toggle, { "aria-expanded": "false" });
+    const press = button(["Map", unseen(` of ${byIndex.get(place.file_index).path}`)], toggle, { "aria-expanded": "false" });
     set(map.node, "hidden", true);
     map.node.hidden = true;
     if (shown) queueMicrotask(toggle);
@@ -111,10 +123,10 @@ export function tree(torrent, { control, pointed, onSelect }) {
     const place = { mountpoint: torrent.mountpoint, info_hash: torrent.info_hash,
       file_index: file.file_index };
     const map = mapOf(place, pointed === file.file_index);
-    const box = control && checkBox([file.file_index], file.path);
+    const box = control ? checkBox([file.file_index], file.path) : selectedSign(file.file_index);
     const actions = file.mount_path === null
       ? h("span", { class: "dim" }, "not shown in the mount") : fileActions(place, file.path);
-    const row = h("div", { class: "entry file" }, box || h("span"),
+    const row = h("div", { class: "entry file" }, box,
       name(file.name, { class: "name", title: file.path }), numbers([file.file_index]), actions,
       map.press);
     const node = h("li", { class: pointed === file.file_index ? "pointed" : null }, row, map.node);

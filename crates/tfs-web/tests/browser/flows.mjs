@@ -63,6 +63,13 @@ async function searchAndPreload(page, base, proxy) {
     `a preload is asked for: ${post?.body}`);
   const m3u = await page.locator(".hit a", { hasText: "m3u" }).first().getAttribute("href");
   check(/^\/m3u\/[0-9a-f]{40}\/\d+/.test(m3u), `a hit has a playlist: ${m3u}`);
+  await page.locator(".hit").first().getByRole("button", { name: /^Copy link/ }).click();
+  await page.waitForSelector(".notice:has-text('copied')");
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  check(link.startsWith(`${base}file/`), `the link is absolute: ${link}`);
+  const answer = await fetch(link, { headers: { range: "bytes=0-9" } });
+  const bytes = await answer.arrayBuffer();
+  check(answer.status === 206 && bytes.byteLength === 10, `a player needs no login: ${answer.status}`);
   await page.locator(".hit a.name").first().click();
   await page.waitForSelector(".tree .pointed .map:visible");
   await until(page, () => document.querySelector(".pointed .map").ariaLabel?.includes("%"), null,

@@ -48,7 +48,8 @@ export const until = async (page, condition, argument, what) => {
 
 /** Opens a page that reports errors, violations of the policy and foreign requests. */
 export async function openPage(browser, base, options) {
-  const context = await browser.newContext(options);
+  const permissions = ["clipboard-read", "clipboard-write"];
+  const context = await browser.newContext({ permissions, ...options });
   const page = await context.newPage();
   page.expected = [];
   page.on("pageerror", (error) => check(false, `no error in the page: ${error.stack}`));
