@@ -168,8 +168,9 @@ async function connection(page, base, proxy) {
   check(/Connection lost since .*Next attempt|Trying/.test(lost), `a lost connection: ${lost}`);
   check(await page.evaluate(() => document.body.classList.contains("stale")), "old data is grey");
   await audit(page, "lost connection");
-  proxy.mend();
   await page.getByRole("button", { name: "Try now" }).click();
+  proxy.mend();
+  // Without a further click: it tries again on its own.
   await page.waitForSelector(".lost", { state: "hidden" });
   page.expected.pop();
   const hide = (hidden) => page.evaluate((value) => {
