@@ -1,7 +1,7 @@
 //! The dashboard and the alerts, with a real Prometheus.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -15,7 +15,7 @@ use tfs_testkit::{isolate, skip};
 
 use super::prometheus::{Prometheus, has};
 use super::{address, get};
-use crate::support::{Mounted, Rqbits, check_file, run};
+use crate::support::{Mounted, Rqbits, check_range, run};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -27,17 +27,19 @@ const METRICS: &str = include_str!("../../../../../docs/reference/metrics.md");
 
 const GUIDE: &str = include_str!("../../../../../docs/guide/monitoring.md");
 
-/// A download that is slow enough for reads to wait, and takes longer than a few scrapes.
-const FILE_BYTES: u64 = 24 << 20;
-const DOWNLOAD_BPS: u32 = 3 << 20;
+/// A download in which each read of a new piece waits for about a second.
+const PIECE_BYTES: u32 = 1 << 20;
+const DOWNLOAD_BPS: u32 = PIECE_BYTES;
+const PIECES: u64 = 24;
 
 /// Metrics without samples or observations: nothing counts them yet.
-const NOT_COUNTED: [&str; 5] = [
+const NOT_COUNTED: [&str; 6] = [
     "tfs_read_duration_seconds",
     "tfs_read_missing_wait_seconds",
     "tfs_read_failures_total",
     "tfs_server_first_byte_seconds",
     "tfs_server_errors_total",
+    "tfs_hook_",
 ];
 
 fn panels() -> Vec<Value> {
@@ -155,13 +157,21 @@ fn every_panel_of_the_dashboard_has_data() {
         return skip::for_lack_of("prometheus", test);
     }
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let content = Content::new(1, FILE_BYTES);
-        let film = TorrentSpec::file("film.mkv", content);
+        let content = Content::new(1, PIECES * u64::from(PIECE_BYTES));
+        let mut film = TorrentSpec::file("film.mkv", content);
+        film.seed.piece_length = Some(PIECE_BYTES);
         let rqbits = Rqbits::start(Swarm::builder().torrent(film).download_bps(DOWNLOAD_BPS));
         let (mounted, target) = mount(dir, &rqbits.swarm.api_url());
         let prometheus = Prometheus::start(dir, target, "groups: []\n");
+        prometheus.wait_for_scrapes();
         let path = mounted.path.join("film.mkv");
-        let reader = thread::spawn(move || check_file(&path, content, 64 << 10));
+        // From the end: each read is of a piece that no other asked for, by a stream of its own.
+        let reader = thread::spawn(move || {
+            for piece in (0..PIECES).rev() {
+                let file = File::open(&path).unwrap();
+                check_range(&path, &file, content, piece * u64::from(PIECE_BYTES), 64 << 10);
+            }
+        });
 
         let mountpoint = mounted.path.to_str().unwrap().to_owned();
         let mut left: Vec<_> = queries();
@@ -169,12 +179,15 @@ fn every_panel_of_the_dashboard_has_data() {
         left.retain(|(_, query)| is_counted(query));
         let all = left.len();
         until("each query has a finite value", || {
+            let before = left.len();
             left.retain(|(_, query)| {
                 let query = resolved(query, &mountpoint, &target.to_string());
                 !prometheus.query(&query).iter().any(|(_, value)| value.is_finite())
             });
-            // The queries without data are in the output if it fails.
-            println!("{} of {all} have no value yet: {left:#?}", left.len());
+            // The last of these lines names the culprits if it fails.
+            if left.len() < before {
+                println!("{} of {all} have no value yet: {left:#?}", left.len());
+            }
             left.is_empty().then_some(())
         });
         reader.join().unwrap();
@@ -183,7 +196,7 @@ fn every_panel_of_the_dashboard_has_data() {
         fs::write(&metrics, get(target, "/metrics").1).unwrap();
         let promtool = |file: &Path| {
             let mut promtool = Command::new("promtool");
-            run(promtool.args(["check", "metrics"]).stdin(fs::File::open(file).unwrap()))
+            run(promtool.args(["check", "metrics"]).stdin(File::open(file).unwrap()))
         };
         assert_eq!(promtool(&metrics), "");
         assert_eq!(promtool(&mounted.path.join(".tfs/metrics")), "");
@@ -206,10 +219,7 @@ fn an_alert_fires_when_the_server_is_killed() {
             None => line.to_owned() + "\n",
         });
         let prometheus = Prometheus::start(dir, target, &rules.collect::<String>());
-        until("the mount is scraped", || {
-            let scraped = prometheus.query("count_over_time(tfs_server_reachable[1m]) > 8");
-            (!scraped.is_empty()).then_some(())
-        });
+        prometheus.wait_for_scrapes();
         assert_eq!(prometheus.firing(), [""; 0]);
 
         rqbits.kill_downloader();

@@ -53,7 +53,18 @@ impl Prometheus {
             let line = log.lines().find(|line| line.contains("msg=\"Listening on\""))?;
             line.rsplit_once("address=")?.1.trim().parse().ok()
         });
-        Self { child, address }
+        let it = Self { child, address };
+        until("Prometheus is ready", || (get(address, "/-/ready").0 == "200").then_some(()));
+        it
+    }
+
+    /// Waits until the mount was scraped a few times, so that it has evaluated rules as well.
+    #[track_caller]
+    pub(super) fn wait_for_scrapes(&self) {
+        until("the mount is scraped", || {
+            let scraped = self.query("count_over_time(tfs_server_reachable[1m]) > 4");
+            (!scraped.is_empty()).then_some(())
+        });
     }
 
     /// Runs a query at the present time, and returns the samples: their labels and values.
