@@ -26,12 +26,12 @@ fn failed(counts: &[(&str, u64)]) -> CounterReading {
 }
 
 #[derive(Default)]
-struct Recorded {
+struct RecordedRun {
     record: Record,
     at: Duration,
 }
 
-impl Recorded {
+impl RecordedRun {
     /// Records the counters of mounts after a time at the close pace.
     fn after(&mut self, millis: u64, mounts: &[(&str, CounterReading)]) {
         self.after_with(millis, mounts, 0, SamplePace::Close);
@@ -69,7 +69,7 @@ impl Recorded {
 
 #[test]
 fn each_second_has_its_rate() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     // What was given before the first sample belongs to no second.
     it.after(0, &[("/a", given(500))]);
     assert_eq!(it.given_bps(), [0; 0]);
@@ -85,7 +85,7 @@ fn each_second_has_its_rate() {
 
 #[test]
 fn the_ring_has_ten_minutes() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     for second in 0..=700 {
         it.after(1000, &[("/a", given(second * second))]);
     }
@@ -96,7 +96,7 @@ fn the_ring_has_ten_minutes() {
 
 #[test]
 fn a_sleep_of_the_machine_is_a_time_without_bytes() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     it.after(0, &[("/a", given(0))]);
     it.after(1000, &[("/a", given(1000))]);
     let waits = CounterReading { waiting: 2, ..given(1000) };
@@ -113,7 +113,7 @@ fn a_sleep_of_the_machine_is_a_time_without_bytes() {
 
 #[test]
 fn a_clock_that_is_set_moves_no_sample() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     it.after_with(0, &[("/a", given(0))], 1_000_000, SamplePace::Close);
     it.after_with(1000, &[("/a", given(10))], 1_000_001, SamplePace::Close);
     it.after_with(1000, &[("/a", given(30))], 900_000, SamplePace::Close);
@@ -124,7 +124,7 @@ fn a_clock_that_is_set_moves_no_sample() {
 
 #[test]
 fn mounts_come_and_go() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     it.after(1000, &[("/a", given(100))]);
     // A new mount has begun at zero since the last sample.
     it.after(1000, &[("/a", given(200)), ("/b", given(50))]);
@@ -140,7 +140,7 @@ fn mounts_come_and_go() {
 
 #[test]
 fn rates_are_of_the_last_two_seconds() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     assert_eq!(it.rate("/a", 0), None);
     it.after(1000, &[("/a", given(0))]);
     assert_eq!(it.rate("/a", 0), None);
@@ -158,7 +158,7 @@ fn rates_are_of_the_last_two_seconds() {
 
 #[test]
 fn without_a_page_there_is_no_plot() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     it.after(1000, &[("/a", given(0))]);
     it.after(1000, &[("/a", given(10))]);
     it.after_with(1000, &[("/a", given(10))], 0, SamplePace::Rare);
@@ -172,7 +172,7 @@ fn without_a_page_there_is_no_plot() {
 
 #[test]
 fn failures_are_those_of_a_day() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     assert_eq!(it.failures("/a", failed(&[("gone", 0), ("timed_out", 0)]), 0), "");
     assert_eq!(
         it.failures("/a", failed(&[("gone", 1), ("timed_out", 3)]), 0),
@@ -194,7 +194,7 @@ fn failures_are_those_of_a_day() {
 
 #[test]
 fn a_second_has_its_failures_once() {
-    let mut it = Recorded::default();
+    let mut it = RecordedRun::default();
     it.after(1000, &[("/a", failed(&[("gone", 5)]))]);
     it.after(1000, &[("/a", failed(&[("gone", 7)]))]);
     it.after(1000, &[("/a", failed(&[("gone", 7), ("other", 1)]))]);

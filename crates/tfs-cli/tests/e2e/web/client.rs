@@ -24,13 +24,13 @@ pub(super) struct PageClient {
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct PageAnswer {
+pub(super) struct PageReply {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: Vec<u8>,
 }
 
-impl PageAnswer {
+impl PageReply {
     #[track_caller]
     pub(super) fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
@@ -75,7 +75,7 @@ impl PageClient {
         stream
     }
 
-    pub(super) fn request(&self, line: &str, more: &str, body: &[u8]) -> PageAnswer {
+    pub(super) fn request(&self, line: &str, more: &str, body: &[u8]) -> PageReply {
         let mut bytes = Vec::new();
         match self.send(line, more, body).read_to_end(&mut bytes) {
             Ok(_) => {}
@@ -87,10 +87,10 @@ impl PageClient {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
         let body = bytes.get(end + 4..).unwrap_or_default().to_vec();
-        PageAnswer { status, head, body }
+        PageReply { status, head, body }
     }
 
-    pub(super) fn get(&self, path: &str) -> PageAnswer {
+    pub(super) fn get(&self, path: &str) -> PageReply {
         self.request(&format!("GET {path}"), "", b"")
     }
 
@@ -100,14 +100,14 @@ impl PageClient {
     }
 
     /// Sends an action for a torrent.
-    pub(super) fn act(&self, info_hash: &str, action: &Value) -> PageAnswer {
+    pub(super) fn act(&self, info_hash: &str, action: &Value) -> PageReply {
         let line = format!("POST /api/torrents/{info_hash}");
         let body = action.to_string();
         self.request(&line, "Content-Type: application/json\r\n", body.as_bytes())
     }
 
     /// Adds a torrent.
-    pub(super) fn add(&self, query: &str, content: &[u8]) -> PageAnswer {
+    pub(super) fn add(&self, query: &str, content: &[u8]) -> PageReply {
         let kind = "Content-Type: application/octet-stream\r\n";
         self.request(&format!("POST /api/add{query}"), kind, content)
     }
