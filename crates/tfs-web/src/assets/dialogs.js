@@ -89,7 +89,7 @@ function showLink(link) {
 /** Copies the link of a file, with its key, for players that cannot log in. */
 export async function copyLink(place) {
   try {
-    const list = await (await request(listUrl(place))).text();
+    const list = await (await request(listUrl(place), { asks: true })).text();
     const link = list.split(/\r?\n/).find((line) => line !== "" && !line.startsWith("#"));
     try {
       await navigator.clipboard.writeText(link);

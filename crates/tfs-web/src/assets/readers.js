@@ -82,8 +82,11 @@ function readerRow() {
     set(node, "class", isLong ? "waits" : null);
     show(waitRow, isLong);
     if (isLong) text(wait, waitText(reader.waits));
-    text(place, percent(reader.offset, reader.file_bytes));
+    // The kernel reads such a file itself: neither speed nor place are known.
+    const isUnseen = reader.way === "passthrough" && reader.bytes_per_second === 0;
+    text(place, isUnseen ? "–" : percent(reader.offset, reader.file_bytes));
     text(way, WAYS[reader.way] ?? "unknown");
+    set(way, "title", isUnseen ? "read by the kernel itself, so speed and place are unknown" : null);
     text(server, reader.server ?? "–");
   };
   return { node, waitRow, title, update };

@@ -81,10 +81,12 @@ export function searchBox() {
       hits.querySelector("a")?.focus();
     }
   });
-  document.addEventListener("pointerdown", (event) => !form.contains(event.target) && close());
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (!form.contains(target) && !target.closest("dialog, #notices")) close();
+  });
   form.addEventListener("focusout", (event) => {
     const { relatedTarget: next } = event;
-    if (next && !form.contains(next) && !next.closest("dialog")) close();
+    if (next && !form.contains(next) && !next.closest("dialog, #notices")) close();
   });
   addEventListener("hashchange", close);
   document.addEventListener("keydown", (event) => {
