@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"list_age_seconds":0,"silent_seconds":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"requests":0,"errors":[],"first_byte":{"bounds_micros":[],"counts":[],"sum_micros":0},"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"failed":{"count":0,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"list_age_seconds":0,"silent_seconds":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"requests":0,"errors":[],"first_byte":{"bounds_micros":[500,1000,2500,5000,10000,25000,100000,500000,2500000,10000000],"counts":[0,0,0,0,0,0,0,0,0,0,0],"sum_micros":0},"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"failed":{"count":0,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]

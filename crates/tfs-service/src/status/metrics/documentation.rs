@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use rqbit_client::ErrorReason;
+use vfs_core::FailureReason;
+
 use super::metric::{Metric, MetricKind};
 use super::*;
 
@@ -40,13 +43,63 @@ fn section<T>(title: &str, text: &str, labels: &[&str], metrics: &[&[Metric<T>]]
     page
 }
 
+/// Returns the section about the values of the label `reason`.
+fn reasons() -> String {
+    let of_reads = FailureReason::ALL.map(|reason| {
+        let meaning = match reason {
+            FailureReason::TimedOut => "the bytes did not arrive in time",
+            FailureReason::Missing => "the bytes are missing, and cannot be waited for",
+            FailureReason::Removed => "the torrent was removed",
+            FailureReason::Unreachable => "the server cannot be reached",
+            FailureReason::Denied => "the server refuses access",
+            FailureReason::NotFound => "the server does not have the torrent",
+            FailureReason::Protocol => "the server sent an invalid answer",
+            FailureReason::Failed => "the server failed for another reason",
+            FailureReason::Interrupted => "a signal to the reader, or its end, ended the wait",
+            FailureReason::ShuttingDown => "the mount is ending",
+            FailureReason::BadHandle => "the file is not open",
+            FailureReason::Internal => "another error, which is a bug",
+        };
+        (reason.as_str(), meaning)
+    });
+    let of_requests = ErrorReason::ALL.map(|reason| {
+        let meaning = match reason {
+            ErrorReason::Resolve => "the host name cannot be resolved",
+            ErrorReason::Refused => "no process listens on the port",
+            ErrorReason::Connect => "the connection failed for another reason",
+            ErrorReason::Proxy => "the proxy cannot be used",
+            ErrorReason::Tls => "the TLS handshake failed",
+            ErrorReason::TimedOut => "the server took too long",
+            ErrorReason::Closed => "the connection was closed before the answer was complete",
+            ErrorReason::Denied => "the server requires other credentials",
+            ErrorReason::NotFound => "the server has no such torrent",
+            ErrorReason::Initializing => "the torrent is being checked, or in state error",
+            ErrorReason::Status => "another error status",
+            ErrorReason::NotRqbit => "the server is not rqbit, or redirects to another address",
+            ErrorReason::Malformed => "the answer is invalid or too large",
+        };
+        (reason.as_str(), meaning)
+    });
+    let mut page = "\n## Reasons\n\nAll reasons are always there, also those that have not \
+                    occurred.\n\n| metric | `reason` | meaning |\n|---|---|---|\n"
+        .to_owned();
+    for (metric, reasons) in
+        [("tfs_read_failures_total", &of_reads[..]), ("tfs_server_errors_total", &of_requests)]
+    {
+        for (reason, meaning) in reasons {
+            writeln!(page, "| `{metric}` | `{reason}` | {meaning} |").unwrap();
+        }
+    }
+    page
+}
+
 fn page() -> String {
     let of_mount = ["mountpoint"];
     let sections = [
         section(
             "Mount",
-            "`tfs_read_failures_total` has each `reason`, also those that have not occurred. The \
-             sum over them is the number of failed reads.",
+            "The sum of `tfs_read_failures_total` over all [reasons](#reasons) is the number of \
+             failed reads.",
             &of_mount,
             &[OF_MOUNT],
         ),
@@ -65,7 +118,7 @@ fn page() -> String {
             &[OF_PROCESS, OF_RESOURCES],
         ),
     ];
-    INTRODUCTION.to_owned() + &sections.concat()
+    INTRODUCTION.to_owned() + &sections.concat() + &reasons()
 }
 
 #[test]
