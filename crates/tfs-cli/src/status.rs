@@ -391,7 +391,11 @@ fn requests_text(server: &ServerStatus) -> String {
         return String::new();
     }
     let failed: u64 = errors.iter().map(|error| error.count).sum();
-    let failed = failures_text(errors).map(|reasons| format!(", {failed} failed ({reasons})"));
+    let failed = failures_text(errors).map(|reasons| {
+        // A single reason has the same count.
+        let reasons = reasons.strip_prefix(&format!("{failed} ")).unwrap_or(&reasons);
+        format!(", {failed} failed ({reasons})")
+    });
     format!(", {}{}", counted(*requests, "request"), failed.unwrap_or_default())
 }
 
@@ -515,6 +519,7 @@ fn waits(reader: &ReaderStatus) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
+    use tfs_api::status::FailureCount;
     use tfs_api::wire::{PreloadReason, WaitStatus};
 
     use super::*;
@@ -543,16 +548,20 @@ mod tests {
         let server: ServerStatus = serde_json::from_str(json).unwrap();
         let quiet = ServerStatus { requests: 1, errors: Vec::new(), ..server.clone() };
         let old = ServerStatus { requests: 0, ..quiet.clone() };
+        let refused = FailureCount { reason: "refused".to_owned(), count: 1 };
+        let refused = ServerStatus { errors: vec![refused], ..quiet.clone() };
         let lines = [
             server_text(&server, false),
             server_text(&server, true),
             server_text(&quiet, true),
+            server_text(&refused, true),
             server_text(&ServerStatus { breaker: BreakerStatus::Closed, ..old }, true),
         ];
         expect![[r#"
             nas at http://n:1/: answers, 2 of 4 streams, 1204 requests, 3 failed (2 timed out, 1 refused), the next read tries it again (breaker half open)
             http://n:1/: answers, 1204 requests, 3 failed (2 timed out, 1 refused), the next read tries it again (breaker half open)
             http://n:1/: answers, 1 request, the next read tries it again (breaker half open)
+            http://n:1/: answers, 1 request, 1 failed (refused), the next read tries it again (breaker half open)
             http://n:1/: answers"#]].assert_eq(&lines.join("\n"));
     }
 
