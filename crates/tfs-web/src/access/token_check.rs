@@ -19,9 +19,10 @@ pub(crate) const GUESSES_MAX: usize = 10;
 /// The interval of [`GUESSES_MAX`].
 const GUESS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A token of this many characters is not guessed, at any rate: it works while guesses are refused,
-/// so that nobody can lock its owner out. The tokens that tfs makes are as long.
-const LONG_CHARS_MIN: usize = 32;
+/// A token of this many characters is too long to be guessed, at any rate of a network: it works
+/// while guesses are refused, so that nobody can lock its owner out. 16 random bytes in base64 are
+/// as long.
+const LONG_CHARS_MIN: usize = 24;
 
 /// The token, for comparisons.
 pub(crate) struct TokenCheck {
@@ -95,7 +96,7 @@ pub(super) fn mac(key: &[u8; 32], text: &str) -> Hmac<Sha256> {
 mod tests {
     use super::*;
 
-    const LONG: &str = "0123456789abcdef0123456789abcdef";
+    const LONG: &str = "ABEiM0RVZneImaq7zN3u/w==";
 
     fn check_of(token: &str) -> TokenCheck {
         TokenCheck::new(&AccessToken::new(token).unwrap()).unwrap()
@@ -122,7 +123,7 @@ mod tests {
     async fn guesses_of_others_do_not_lock_the_owner_of_a_long_token_out() {
         let check = check_of(LONG);
         for _ in 0..1000 {
-            assert!(check.check("0123456789abcdef0123456789abcdeF").is_err());
+            assert!(check.check("ABEiM0RVZneImaq7zN3u/W==").is_err());
         }
         assert_eq!(check.check(LONG), Ok(()));
         assert_eq!(check.wrong.lock().unwrap().len(), GUESSES_MAX);
