@@ -17,8 +17,8 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// How long an answer may take: far more than it takes.
 const TIME_MAX: Duration = Duration::from_secs(20);
 
-/// How much of an answer is read. A file has gigabytes.
-const ANSWER_BYTES_MAX: u64 = 256 << 10;
+/// How much of an answer is read: a file has gigabytes, and events do not end.
+const ANSWER_BYTES_MAX: u64 = 32 << 10;
 
 /// The address of a page with controls, which lives as long as this process.
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
