@@ -9,6 +9,7 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use tfs_api::status::FailureCount;
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
@@ -219,13 +220,16 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     }
 
     fn counters(&self) -> Option<CounterReading> {
-        let counters = self.vfs.upgrade()?.counters();
+        let vfs = self.vfs.upgrade()?;
+        let (counters, failures) = (vfs.counters(), vfs.read_summary().failures.into_iter());
+        let failures = failures
+            .map(|(reason, count)| FailureCount { reason: reason.as_str().to_owned(), count });
         Some(CounterReading {
             given_bytes: counters.total.bytes_given,
             fetched_bytes: counters.total.bytes_fetched,
             local_bytes: counters.total.bytes_local,
             waiting: counters.reads_waiting as u64,
-            failures: Vec::new(),
+            failures: failures.collect(),
         })
     }
 

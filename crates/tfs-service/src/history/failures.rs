@@ -14,6 +14,8 @@ const REASONS_MAX: usize = 64;
 /// Failures of one mount.
 #[derive(Debug, Default)]
 pub(super) struct FailureLog {
+    /// The last counters.
+    last: Vec<FailureCount>,
     /// By hour of the clock, then by reason.
     hours: BTreeMap<u64, BTreeMap<String, u64>>,
 }
@@ -23,8 +25,19 @@ fn hour_of(at: Duration) -> u64 {
 }
 
 impl FailureLog {
-    /// Adds failures that happened by `at`. Times do not decrease.
-    pub(super) fn add(&mut self, reason: &str, count: u64, at: Duration) {
+    /// Takes new counters: what they have more than the last ones happened by `at`. Times do not
+    /// decrease. A counter that has decreased has begun anew.
+    pub(super) fn note(&mut self, counters: &[FailureCount], at: Duration) {
+        let last = std::mem::replace(&mut self.last, counters.to_vec());
+        for FailureCount { reason, count } in counters {
+            let known = last.iter().find(|failure| failure.reason == *reason);
+            let known = known.map_or(0, |failure| failure.count);
+            let new = if known > *count { *count } else { *count - known };
+            self.add(reason, new, at);
+        }
+    }
+
+    fn add(&mut self, reason: &str, count: u64, at: Duration) {
         if count == 0 {
             return;
         }

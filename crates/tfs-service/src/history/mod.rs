@@ -64,14 +64,10 @@ impl MountHistory {
     pub(crate) fn fill(&self, status: &mut MountStatus) {
         let MountStatus { device, status: report, .. } = &*status;
         let id = MountId { mountpoint: report.mountpoint.clone(), device: device.clone() };
-        let counters = CounterReading {
-            failures: report.figures.failures.clone(),
-            ..CounterReading::default()
-        };
         let at = boot_time();
         let (failures, rates) = {
             let mut record = self.record();
-            (record.failures(&id, counters, at), record.rates(&id, at))
+            (record.failures(&id, &report.figures.failures, at), record.rates(&id, at))
         };
         status.recent.failures = failures;
         let recent = &mut status.recent;

@@ -103,12 +103,11 @@ impl Record {
     pub(super) fn failures(
         &mut self,
         id: &MountId,
-        counters: CounterReading,
+        counters: &[FailureCount],
         at: Duration,
     ) -> Vec<FailureCount> {
         let mount = self.mounts.entry(key(id)).or_default();
-        mount.note_failures(&counters, at);
-        mount.last.failures = counters.failures;
+        mount.failures.note(counters, at);
         mount.failures.counts(at)
     }
 
@@ -141,23 +140,11 @@ impl MountRecord {
             self.recent.clear();
         }
         let bytes = counters.bytes().since(self.last.bytes());
-        let failures = self.note_failures(&counters, at);
+        self.failures.note(&counters.failures, at);
+        let new = |it: &FailureCount| it.count.saturating_sub(self.last.failures_for(&it.reason));
+        let failures = counters.failures.iter().map(new).fold(0, u64::saturating_add);
         self.last = counters;
         (bytes, failures)
-    }
-
-    /// Takes new failures, and returns their number. Does not change the last counters.
-    fn note_failures(&mut self, counters: &CounterReading, at: Duration) -> u64 {
-        let mut all = 0_u64;
-        for FailureCount { reason, count } in &counters.failures {
-            let new = match self.last.failures_for(reason) {
-                known if known > *count => *count,
-                known => *count - known,
-            };
-            self.failures.add(reason, new, at);
-            all = all.saturating_add(new);
-        }
-        all
     }
 
     /// Remembers the byte counters for rates.

@@ -61,7 +61,7 @@ impl RecordedRun {
 
     fn failures(&mut self, mount: &str, counters: CounterReading, hours: u64) -> String {
         self.at += Duration::from_secs(hours * 3600);
-        let found = self.record.failures(&id(mount), counters, self.at);
+        let found = self.record.failures(&id(mount), &counters.failures, self.at);
         let found = found.iter().map(|failure| format!("{} {}", failure.count, failure.reason));
         found.collect::<Vec<_>>().join(", ")
     }
@@ -196,6 +196,8 @@ fn failures_are_those_of_a_day() {
 fn a_second_has_its_failures_once() {
     let mut it = RecordedRun::default();
     it.after(1000, &[("/a", failed(&[("gone", 5)]))]);
+    // A status in between changes nothing.
+    assert_eq!(it.failures("/a", failed(&[("gone", 6)]), 0), "6 gone");
     it.after(1000, &[("/a", failed(&[("gone", 7)]))]);
     it.after(1000, &[("/a", failed(&[("gone", 7), ("other", 1)]))]);
     assert_eq!(it.record.history().failures, [2, 1]);

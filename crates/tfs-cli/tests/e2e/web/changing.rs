@@ -69,8 +69,11 @@ fn a_torrent_is_controlled_by_the_page() {
         assert!(it.path.join("Show.S01/e1.mkv").exists());
         until("it is paused", || is_state("paused"));
         assert_eq!(page.add("", &torrent.torrent_file).json()["added"], false);
+        act(json!({"action": "start"}));
         // The page knows no peers; the test does.
-        rqbits.unpause(&torrent);
+        let peers = [rqbits.swarm.peer_addr().unwrap()];
+        let added = rqbits.swarm.client().add_peers(torrent.info_hash.into(), &peers);
+        rqbits.runtime.block_on(added).unwrap();
         check_file(&it.path.join("Show.S01/e2.mkv"), EPISODES[1].1, 100_000);
 
         // Deleted only by its whole name.
