@@ -87,12 +87,12 @@ function serverRow() {
     const parts = [`${server.streams_open} of ${counted(server.streams_max, "stream")}`,
       size(server.bytes_fetched)];
     if (errors > 0) parts.push(counted(errors, "error"));
-    if (first !== null) parts.push(`first byte ≤ ${millis(first)}`);
     if (server.shownMount) parts.unshift(server.shownMount);
     text(facts, parts.join(" · "));
     const reasons = (server.errors ?? []).filter((error) => error.count > 0)
       .map((error) => `${count(error.count)} ${words(error.reason)}`);
-    set(facts, "title", [counted(server.requests, "request"), ...reasons].join(", "));
+    const opening = first === null ? [] : [`half of the first bytes within ${millis(first)}`];
+    set(facts, "title", [counted(server.requests, "request"), ...reasons, ...opening].join(", "));
     const problem = serverProblems(server, false);
     const since = isDown && server.since ? ` (since ${clock(server.since)})` : "";
     text(trouble, problem.join("; ") + since);
@@ -175,9 +175,9 @@ export function preloads() {
     const of = (field) => sum(mounts, (mount) => mount.preloads[field]);
     const [running, waiting] = [of("running"), of("waiting")];
     const [there, all] = [of("there_bytes"), of("total_bytes")];
-    text(note, running + waiting === 0 ? "" :
-      `${running} ${running === 1 ? "runs" : "run"}, ${waiting} ${waiting === 1 ? "waits" : "wait"}` +
-      ` · ${percent(there, all)}`);
+    const parts = [running > 0 && `${running} ${running === 1 ? "runs" : "run"}`,
+      waiting > 0 && `${waiting} ${waiting === 1 ? "waits" : "wait"}`].filter(Boolean);
+    text(note, parts.length === 0 ? "" : `${parts.join(", ")} · ${percent(there, all)}`);
     show(total.node, running + waiting > 0);
     total.set(share(there, all));
     const known = withMount(mounts, (mount) => mount.preloading ?? []);
