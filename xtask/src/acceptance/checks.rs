@@ -76,12 +76,12 @@ pub(super) const CHECKS: [ForeignCheck; 19] = [
     ForeignCheck {
         name: "compose",
         issue: 18,
-        about: "the Compose files and the workflows are valid YAML",
+        about: "the Compose files, the alerts and the workflows are valid YAML",
         programs: &[debian("yamllint", "yamllint")],
         mounts: false,
         script: "rules='{extends: relaxed, rules: {line-length: disable}}'\n\
                  yamllint --strict -d \"$rules\" \"$ROOT\"/contrib/docker/*.yaml \
-                 \"$ROOT\"/.github/workflows/*.yml",
+                 \"$ROOT\"/contrib/prometheus/*.yml \"$ROOT\"/.github/workflows/*.yml",
     },
     ForeignCheck {
         name: "workflows",

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Files of the checkout, with their paths in the tarball.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 14] = [
     ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
     ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
@@ -26,6 +26,9 @@ const FILES: [(&str, &str); 11] = [
     ("contrib/docker/Dockerfile", "share/doc/tfs/docker/Dockerfile"),
     ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
     ("contrib/docker/compose-embedded.yaml", "share/doc/tfs/docker/compose-embedded.yaml"),
+    ("contrib/grafana/tfs.json", "share/doc/tfs/grafana/tfs.json"),
+    ("contrib/prometheus/alerts.yml", "share/doc/tfs/prometheus/alerts.yml"),
+    ("contrib/prometheus/alerts_test.yml", "share/doc/tfs/prometheus/alerts_test.yml"),
     ("README.md", "share/doc/tfs/README.md"),
     ("CHANGELOG.md", "share/doc/tfs/CHANGELOG.md"),
     ("CONTRIBUTING.md", "share/doc/tfs/CONTRIBUTING.md"),
@@ -205,6 +208,9 @@ mod tests {
             -rw-r--r-- share/doc/tfs/docker/compose.yaml
             -rw-r--r-- share/doc/tfs/docs/a.md
             -rw-r--r-- share/doc/tfs/docs/dev/adr/b.md
+            -rw-r--r-- share/doc/tfs/grafana/tfs.json
+            -rw-r--r-- share/doc/tfs/prometheus/alerts.yml
+            -rw-r--r-- share/doc/tfs/prometheus/alerts_test.yml
             -rw-r--r-- share/fish/vendor_completions.d/tfs.fish
             -rw-r--r-- share/man/man1/tfs.1
             -rw-r--r-- share/zsh/site-functions/_tfs
