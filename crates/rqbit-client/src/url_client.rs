@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use url::{Position, Url};
 
 use crate::config::Timeouts;
@@ -123,13 +123,17 @@ impl UrlClient {
         content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<()> {
-        let method = match method {
-            UrlMethod::Get => Method::GET,
-            UrlMethod::Post => Method::POST,
-            UrlMethod::Put => Method::PUT,
+        let (method, method_has_body) = match method {
+            UrlMethod::Get => (Method::GET, false),
+            UrlMethod::Post => (Method::POST, true),
+            UrlMethod::Put => (Method::PUT, true),
         };
         let mut call = HttpRequest::new(Endpoint::Url, method, self.target.clone());
         call.header(ACCEPT, HeaderValue::from_static("*/*"));
+        if body.is_empty() && method_has_body {
+            // Some servers refuse a POST without a length; hyper leaves out that of an empty body.
+            call.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(content_type) = content_type {
             call.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }

@@ -122,6 +122,12 @@ impl EventInbox {
         lock(&self.shared.batch).is_empty()
     }
 
+    /// Returns the number of events to be taken.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        lock(&self.shared.batch).count()
+    }
+
     /// Takes all events.
     #[must_use]
     pub fn take(&self) -> EventBatch {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +19,16 @@ const QUIET_TIME: Duration = Duration::from_millis(350);
 
 /// A call starts at the latest this long after its first event.
 const GATHER_TIME_MAX: Duration = Duration::from_millis(1500);
+
+/// From this number of events on, more are expected: somebody adds many torrents, which takes
+/// seconds, and several polls find them.
+const BURST_EVENTS: u64 = 10;
+
+/// The quiet time of a burst: more than the usual poll interval of five seconds.
+const BURST_QUIET_TIME: Duration = Duration::from_secs(6);
+
+/// A call with a burst starts at the latest this long after the burst was noticed.
+const BURST_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// How long calls may take at the end of the process.
 const END_TIME_MAX: Duration = Duration::from_secs(3);
@@ -130,10 +140,17 @@ impl HookTask {
 
     /// Waits for further events.
     async fn gather(&self) {
-        let deadline = Instant::now() + GATHER_TIME_MAX;
-        let quiet = async { while timeout(QUIET_TIME, self.inbox.grown()).await.is_ok() {} };
-        // The deadline is one of its two ends.
-        drop(timeout_at(deadline, quiet).await);
+        self.gather_until_quiet(QUIET_TIME, GATHER_TIME_MAX).await;
+        if self.inbox.count() >= BURST_EVENTS {
+            self.gather_until_quiet(BURST_QUIET_TIME, BURST_TIME_MAX).await;
+        }
+    }
+
+    /// Waits until no event came for some time, for `time_max` at most.
+    async fn gather_until_quiet(&self, quiet_time: Duration, time_max: Duration) {
+        let quiet = async { while timeout(quiet_time, self.inbox.grown()).await.is_ok() {} };
+        // The limit is one of its two ends.
+        drop(timeout(time_max, quiet).await);
     }
 
     async fn call(&self, events: &EventBatch) {
