@@ -17,6 +17,7 @@ mod doctor;
 #[cfg(test)]
 mod documentation;
 mod drop_lines;
+mod events;
 mod exit;
 mod failed;
 mod figures;
@@ -137,6 +138,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
         Command::Status(args) => status::run(args, &loaded),
+        Command::Events(args) => events::run(args),
         Command::Healthy(args) => healthy::run(args),
         Command::Search(args) => search::run(args, &loaded),
         Command::Cache(args) => cache::run(args),

@@ -11,8 +11,8 @@ use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
 use tfs_service::{
-    ArrServer, ArrSettings, MountServer, MountSettings, PageServer, PageSettings, RootContents,
-    RunningMount, WatchFolders, WatchSettings,
+    ArrServer, ArrSettings, HookSettings, Hooks, MountServer, MountSettings, PageServer,
+    PageSettings, RootContents, RunningMount, WatchFolders, WatchSettings, hook_settings,
 };
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
@@ -43,6 +43,7 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
                 watches: WatchSettings::of_mount(loaded, &settings.servers),
                 arr: ArrSettings::of_mount(loaded, &settings.servers),
                 page: PageSettings::of(loaded),
+                hooks: hook_settings(loaded),
             };
             run_service(serve(settings, intake, role, level))
         }
@@ -57,6 +58,7 @@ pub(crate) struct MountIntake {
     watches: Vec<WatchSettings>,
     arr: Option<ArrSettings>,
     page: Option<PageSettings>,
+    hooks: Vec<HookSettings>,
 }
 
 /// Parses the arguments. Paths become absolute, since the process changes its directory later.
@@ -219,19 +221,23 @@ async fn feed_watchdog(mount: &RunningMount) {
 }
 
 /// The optional parts of the process: control socket, monitoring endpoint, watch folders, the page,
-/// and the listener for Sonarr and Radarr. A mount can run without them.
+/// hooks, and the listener for Sonarr and Radarr. A mount can run without them.
 pub(crate) struct Listeners {
     control: ControlServer,
     monitoring: Option<MonitoringServer>,
     arr: Option<ArrServer>,
     page: Option<PageServer>,
     watch_folders: WatchFolders,
+    hooks: Hooks,
+    mounts: MountRegistry,
 }
 
 impl Listeners {
     /// Opens the listeners, and begins to watch folders. Failures are logged.
     pub(crate) async fn open(mounts: MountRegistry, intake: MountIntake) -> Self {
-        let MountIntake { listen, watches, arr, page } = intake;
+        let MountIntake { listen, watches, arr, page, hooks: wanted_hooks } = intake;
+        let mut hooks = Hooks::default();
+        mounts.set_hooks(&mut hooks, wanted_hooks);
         let mut watch_folders = WatchFolders::default();
         watch_folders.set(watches, &mounts).await;
         let arr = match arr {
@@ -250,7 +256,7 @@ impl Listeners {
         });
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
-            Some(address) => MonitoringServer::start(address, mounts, None).await.map(Some),
+            Some(address) => MonitoringServer::start(address, mounts.clone(), None).await.map(Some),
             None => Ok(None),
         };
         let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {
@@ -258,11 +264,12 @@ impl Listeners {
         });
         let (monitoring, arr) = (monitoring.ok().flatten(), arr.ok().flatten());
         let page = page.ok().flatten();
-        Self { control, monitoring, arr, page, watch_folders }
+        Self { control, monitoring, arr, page, watch_folders, hooks, mounts }
     }
 
-    /// Closes them, after pending requests are answered.
+    /// Closes them, after pending requests are answered and hooks have made their last calls.
     pub(crate) async fn close(self) {
+        self.mounts.end_hooks(self.hooks).await;
         if let Some(arr) = self.arr {
             arr.end().await;
         }

@@ -1,7 +1,8 @@
 //! Lines of `tfs status`: the stream budget, and what a process takes in.
 
 use tfs_api::status::{
-    ArrStatus, BudgetHolder, IntakeStatus, StatusReport, WatchFolderStatus, WatchedFile, WebStatus,
+    ArrStatus, BudgetHolder, HookStatus, IntakeStatus, StatusReport, WatchFolderStatus,
+    WatchedFile, WebStatus,
 };
 
 use crate::figures::counted;
@@ -33,8 +34,8 @@ pub(crate) fn streams_text(status: &StatusReport) -> String {
     visible(&parts.join("; "))
 }
 
-/// Returns the lines about watch folders, the listener for Sonarr and Radarr, and the page. Each
-/// has its name, and whether it is about a failure.
+/// Returns the lines about watch folders, the listener for Sonarr and Radarr, the page and hooks,
+/// with the name of each line, and whether it is about a failure.
 pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, bool)> {
     let arr = intake.arr.as_ref().map(|arr| {
         let ArrStatus { address, server, trouble } = arr;
@@ -48,7 +49,20 @@ pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, 
         ("arr", visible(&format!("{address} for {server} ({state})")), is_failed)
     });
     let page = intake.web.as_ref().map(page_line);
-    intake.watch_folders.iter().flat_map(folder_lines).chain(arr).chain(page).collect()
+    let hooks = intake.hooks.iter().map(hook_line);
+    intake.watch_folders.iter().flat_map(folder_lines).chain(arr).chain(page).chain(hooks).collect()
+}
+
+fn hook_line(hook: &HookStatus) -> (&'static str, String, bool) {
+    let HookStatus { name, target, calls, failures, failing, running, last_failure, .. } = hook;
+    let running = if *running { ", one is running" } else { "" };
+    let why = last_failure.as_ref().filter(|_| *failing).map(|it| format!(": {}", it.why));
+    let text = format!(
+        "{name} for {target}; {}{running}, {failures} failed{}",
+        counted(*calls, "call"),
+        why.unwrap_or_default()
+    );
+    ("hook", visible(&text), *failing)
 }
 
 fn page_line(web: &WebStatus) -> (&'static str, String, bool) {
@@ -86,6 +100,8 @@ fn folder_lines(folder: &WatchFolderStatus) -> Vec<(&'static str, String, bool)>
 mod tests {
     use expect_test::expect;
 
+    use tfs_api::status::HookFailure;
+
     use super::*;
 
     #[test]
@@ -121,22 +137,35 @@ mod tests {
             http://127.0.0.1:9132/; it asks for the token of TFS_WEB_TOKEN; it has controls
             no address (it is in use)"]]
         .assert_eq(&pages.join("\n"));
+        let why = "it is not executable".to_owned();
+        let failing = HookStatus {
+            name: "mail".to_owned(),
+            target: "/usr/local/bin/mail".to_owned(),
+            calls: 2,
+            failures: 1,
+            failing: true,
+            last_failure: Some(HookFailure { at: 1, why }),
+            ..HookStatus::default()
+        };
+        let hooks = vec![HookStatus { failing: false, running: true, ..failing.clone() }, failing];
         let intake = IntakeStatus {
             watch_folders: vec![folder, well],
             arr: Some(arr),
             web: Some(web),
-            ..IntakeStatus::default()
+            hooks,
         };
         let lines = intake_lines(&intake);
         let lines = lines.iter().map(|(name, text, failed)| format!("{failed} {name} {text}\n"));
-        expect![[r"
+        expect![[r#"
             true watch /w for home (cannot reach rqbit); 2 added, 3 rejected, 1 file waiting
             true retried a.torrent: no peers
             true rejected b\u{1b}.torrent: it is damaged
             false watch /v for  (all is well); 0 added, 0 rejected, 0 files waiting
             true arr no address for home (it does not listen)
             false page http://127.0.0.1:9132/; its token is in /s/web-token; it has controls
-        "]]
+            false hook mail for /usr/local/bin/mail; 2 calls, one is running, 1 failed
+            true hook mail for /usr/local/bin/mail; 2 calls, 1 failed: it is not executable
+        "#]]
         .assert_eq(&lines.collect::<String>());
     }
 }

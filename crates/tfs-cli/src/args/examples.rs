@@ -31,6 +31,13 @@ Examples:
   tfs status --watch /mnt/t                who reads what, each second
   tfs status --json | jq '.[0].reads'";
 
+pub(super) const EVENTS: &str = "\
+Hooks get the same events: see [[hook]] in the configuration.
+
+Examples:
+  tfs events --follow
+  tfs events --follow --json | jq -r 'select(.event == \"torrent_added\") | .path'";
+
 pub(super) const HEALTHY: &str = "\
 Prints a line for each mount: \"ok\" or the problem. Exit codes: 0 for healthy, 62
 for a problem, 43 for a process that does not answer, 40 without a mount.

@@ -22,8 +22,8 @@ use tfs_config::{Flag, ServerArg};
 pub(crate) use self::config::{ConfigArgs, ConfigCommand};
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
-    CacheArgs, CacheCommand, ClearArgs, HealthyArgs, MountedArgs, PreloadArgs, RefreshArgs,
-    SearchArgs, StatusArgs,
+    CacheArgs, CacheCommand, ClearArgs, EventsArgs, HealthyArgs, MountedArgs, PreloadArgs,
+    RefreshArgs, SearchArgs, StatusArgs,
 };
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// Show mounts, their servers and caches, and open files.
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Print events: torrents added or finished, servers down.
+    #[command(arg_required_else_help = true, after_help = examples::EVENTS)]
+    Events(EventsArgs),
     /// Check mounts: the exit code is 0 if all is well.
     #[command(after_help = examples::HEALTHY)]
     Healthy(HealthyArgs),
@@ -356,6 +359,7 @@ impl Cli {
             Command::Daemon
             | Command::Unmount(_)
             | Command::Status(_)
+            | Command::Events(_)
             | Command::Healthy(_)
             | Command::Cache(_)
             | Command::Refresh(_)

@@ -42,6 +42,16 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Print the events of all mounts of this user as they happen, until Ctrl-C.
+    #[arg(long, required = true)]
+    pub(crate) follow: bool,
+    /// Print a line of JSON for each event.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct HealthyArgs {
     /// The mount point [default: all mounts of this user].
     pub(crate) mountpoint: Option<PathBuf>,

@@ -29,6 +29,7 @@ mod embedded;
 mod errors;
 mod faults;
 mod halves;
+mod hooks;
 mod inode32;
 mod lifecycle;
 mod list;
