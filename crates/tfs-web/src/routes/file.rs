@@ -39,8 +39,8 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 /// A browser must not run what is in a file. The origin stays that of the page: otherwise the
 /// player of a film in a tab of its own would send no cookie, and get no answer.
 const FILE_POLICY: &str = "sandbox allow-same-origin; default-src 'none'; \
-                                      media-src 'self'; img-src 'self' data:; \
-                                      style-src 'unsafe-inline'; frame-ancestors 'none'";
+                           media-src 'self'; img-src 'self' data:; style-src 'unsafe-inline'; \
+                           frame-ancestors 'none'";
 
 /// A file that is sent.
 struct Sending {
