@@ -45,6 +45,7 @@ impl Plan {
         let is_skip = read.need.start() > stream.pos;
         let has_all = read.need.end() <= stream.pos;
         read.stream = Some((stream_id, now));
+        read.missing.on_stream(now);
         stream.reads.insert(id);
         stream.has_grown = true;
         if stream.last_error.is_some() {

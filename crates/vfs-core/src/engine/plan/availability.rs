@@ -165,31 +165,27 @@ impl PieceAvailability {
     }
 
     /// Returns whether the last bitfield lacks a piece of `range` of which no byte has arrived
-    /// since; `None` if there is no bitfield, or if it was requested before `oldest`.
+    /// since, and when that bitfield was requested; `None` if there is none.
     pub(crate) fn is_lacking(
         &self,
         file: FileId,
         facts: &FileFacts,
         range: ByteRange,
-        oldest: Timestamp,
-    ) -> Option<bool> {
+    ) -> Option<(bool, Timestamp)> {
         if facts.is_complete() {
-            return Some(false);
+            return Some((false, Timestamp::MAX));
         }
         let (geometry, pieces) = (facts.geometry?, self.torrents.get(&file.torrent)?);
         let have = pieces.have.as_ref()?;
-        if pieces.have_at < oldest {
-            return None;
-        }
         let mut at = range.start();
         while at < range.end() {
             let piece = geometry.piece_at(at)?;
             if !have.has(piece) && !pieces.received.contains(&piece) {
-                return Some(true);
+                return Some((true, pieces.have_at));
             }
             at = geometry.piece_end(at);
         }
-        Some(false)
+        Some((false, pieces.have_at))
     }
 
     /// Returns the last bitfield of the torrent, of any age.

@@ -119,7 +119,8 @@ impl Plan {
         }
         self.leave_stream(id, now);
         self.is_dirty = true;
-        self.forget_read(id).map_or(Duration::ZERO, |read| read.missing_time(now))
+        let read = self.forget_read(id);
+        read.map_or(Duration::ZERO, |read| self.missing_time(&read, now))
     }
 
     /// Records that a handle was opened. Reads of a handle that is not open are answered, but not
@@ -397,7 +398,7 @@ impl Plan {
         self.tally.count(read.request.file, |count| {
             count.bytes_given = count.bytes_given.saturating_add(len);
         });
-        read.missing_time(now)
+        self.missing_time(&read, now)
     }
 
     /// Records a read of a handle.

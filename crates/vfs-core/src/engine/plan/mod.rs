@@ -403,7 +403,7 @@ impl Plan {
     fn fail(&mut self, id: ReadId, now: Timestamp, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
-        let missing = read.missing_time(now);
+        let missing = self.missing_time(&read, now);
         // A split read is no failure: the kernel requests its pages again.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
             let is_last = read.wait_policy == WaitPolicy::UntilDeadline;

@@ -68,6 +68,8 @@ pub(super) struct Expected {
     pub(super) is_calm: bool,
     /// Whether it must not wait for missing data, since a wait of its reader failed.
     pub(super) fails_fast: bool,
+    /// When the last bitfield of its torrent was requested, if there was one.
+    pub(super) haves_at: Option<Timestamp>,
 }
 
 impl SimReader {

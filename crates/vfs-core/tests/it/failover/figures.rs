@@ -172,3 +172,23 @@ async fn a_reader_that_waits_tells_the_number_of_peers() {
     reading.await.unwrap().unwrap();
     assert_eq!(stage.vfs.readers()[0].wait, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_short_wait_counts_although_the_last_bitfield_is_old() {
+    let stage = film(|piece| piece == 0);
+    let film = stage.open();
+    stage.read(film, 5, 9).await.unwrap();
+    pass(seconds(5)).await;
+    // Piece 3 comes now, and the last bitfield does not show it. Piece 9 comes during the read.
+    stage.servers[0].get(3..4);
+    stage.read(film, 3 * PIECE, 9).await.unwrap();
+    assert_eq!(missing(&stage), (0, 0));
+    let (vfs, offset) = (Arc::clone(&stage.vfs), 9 * PIECE);
+    let reading = tokio::spawn(async move { read(&vfs, film, offset, 9).await });
+    pass(millis(800)).await;
+    stage.servers[0].get(9..10);
+    reading.await.unwrap().unwrap();
+    let waits = stage.vfs.read_summary().missing_waits;
+    assert!((millis(750)..millis(900)).contains(&waits.sum), "{waits:?}");
+    assert_eq!(stage.vfs.longest_waits().len(), 1);
+}

@@ -76,6 +76,8 @@ pub(super) struct Run {
     /// Whether pieces may have been lost.
     has_crashed: bool,
     bitfield_requests: BTreeMap<InfoHash, Timestamp>,
+    /// When the last bitfield of each torrent was requested that arrived.
+    haves_at: BTreeMap<InfoHash, Timestamp>,
     /// When a torrent or the server last changed.
     trouble_at: Timestamp,
     downloads: Downloads,
@@ -133,6 +135,7 @@ impl Run {
             calm_at,
             has_crashed: false,
             bitfield_requests: BTreeMap::new(),
+            haves_at: BTreeMap::new(),
             trouble_at: Timestamp::ZERO,
             downloads: Downloads::default(),
             fetch_bytes: 1 << (10 * random.range(0, 2)),
@@ -219,6 +222,9 @@ impl Run {
             Event::Direct(place) => self.direct_end(place),
             Event::Haves(torrent) => {
                 let answer = self.server.haves(torrent);
+                if answer.is_ok() {
+                    self.haves_at.insert(torrent, self.bitfield_requests[&torrent]);
+                }
                 self.core.plan.on_haves(self.now, torrent, answer);
             }
             Event::Progress(torrent) => {
@@ -408,6 +414,7 @@ impl Run {
                     deadline,
                     is_calm,
                     fails_fast,
+                    haves_at: self.haves_at.get(&id.torrent).copied(),
                 };
                 self.expected.insert(read, expected);
             }
