@@ -39,34 +39,35 @@ struct Threads {
     opened_at: Instant,
     /// Bytes that were requested.
     bytes: AtomicU64,
-    /// The process of the first read: it may have exited when the file is released.
-    first: OnceLock<Caller>,
+    /// The process of the opener: it may have exited when the file is released.
+    identified: OnceLock<Caller>,
 }
 
 impl Callers {
     pub(crate) fn on_open(&self, handle: HandleId, opener: Tid) {
         let last = AtomicU32::new(opener.0);
-        let (opened_at, bytes, first) = (Instant::now(), AtomicU64::new(0), OnceLock::new());
-        let threads = Threads { opener, last, opened_at, bytes, first };
+        let (opened_at, bytes) = (Instant::now(), AtomicU64::new(0));
+        let identified = OnceLock::new();
+        let threads = Threads { opener, last, opened_at, bytes, identified };
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, threads);
     }
 
-    /// Records a read. Returns whether it is the first of its handle: then
-    /// [`identify`](Self::identify) should follow once the read no longer waits for this thread.
-    pub(crate) fn on_read(&self, handle: HandleId, tid: Tid, len: u32) -> bool {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.get(&handle).is_some_and(|threads| {
-            threads.last.store(tid.0, Ordering::Relaxed);
-            threads.bytes.fetch_add(len.into(), Ordering::Relaxed) == 0
-        })
-    }
-
-    /// Finds the process of a handle's first read, for [`scans`](Self::scans). Reads `/proc`.
-    pub(crate) fn identify(&self, handle: HandleId, tid: Tid) {
-        let Some(caller) = caller(tid) else { return };
+    /// Records a read of `len` bytes.
+    pub(crate) fn on_read(&self, handle: HandleId, tid: Tid, len: u32) {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(threads) = open.get(&handle) {
-            threads.first.get_or_init(|| caller);
+            threads.last.store(tid.0, Ordering::Relaxed);
+            threads.bytes.fetch_add(len.into(), Ordering::Relaxed);
+        }
+    }
+
+    /// Finds the process that opened a handle, for [`scans`](Self::scans). Reads `/proc`, which
+    /// takes some tens of microseconds: the open should be answered before.
+    pub(crate) fn identify(&self, handle: HandleId, opener: Tid) {
+        let Some(caller) = caller(opener) else { return };
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(threads) = open.get(&handle) {
+            threads.identified.get_or_init(|| caller);
         }
     }
 
@@ -76,8 +77,8 @@ impl Callers {
         let (Some(threads), Some(ino)) = (threads, ino) else { return };
         let now = Instant::now();
         let last = Tid(threads.last.into_inner());
-        let first = threads.first.into_inner();
-        let Some(Caller { pid, command }) = first.or_else(|| caller(last)) else { return };
+        let known = threads.identified.into_inner();
+        let Some(Caller { pid, command }) = known.or_else(|| caller(last)) else { return };
         let open_time = now.saturating_duration_since(threads.opened_at);
         let bytes = threads.bytes.into_inner();
         self.scans.on_closed(now, ClosedFile { ino, pid, command, bytes, open_time });
@@ -124,13 +125,13 @@ mod tests {
         callers.on_open(handle, Tid(1));
         assert_eq!(callers.all()[&handle].pid, 1);
         let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
-        assert!(callers.on_read(handle, us, 1));
-        assert!(!callers.on_read(other, us, 1));
+        callers.on_read(handle, us, 1);
+        callers.on_read(other, us, 1);
         let all = callers.all();
         assert_eq!((all.len(), all[&handle].pid), (1, std::process::id()));
         assert!(!all[&handle].command.is_empty());
         // A thread that has exited, and one of another container.
-        assert!(!callers.on_read(handle, Tid(u32::MAX), 1));
+        callers.on_read(handle, Tid(u32::MAX), 1);
         assert_eq!(callers.all()[&handle].pid, 1);
         callers.on_open(other, Tid::UNKNOWN);
         assert!(!callers.all().contains_key(&other));
@@ -139,15 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn files_count_for_the_process_of_their_first_read() {
+    fn files_count_for_the_process_that_opened_them() {
         let callers = Callers::default();
         let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
         for file in 1..=4 {
             let handle = HandleId(file);
-            callers.on_open(handle, Tid::UNKNOWN);
-            assert!(callers.on_read(handle, us, 4096));
+            callers.on_open(handle, us);
             callers.identify(handle, us);
-            // The thread exits before the file is released.
+            // The thread exits before the file is released, as far as anybody can tell.
             callers.on_read(handle, Tid(u32::MAX), 4096);
             // The last one is no file of a torrent.
             callers.on_release(handle, (file < 4).then_some(file));

@@ -42,7 +42,8 @@ impl<S: TorrentSource> TorrentFs<S> {
                 && vfs.whole_local_file(handle).is_none()
                 && vfs.is_local_known(handle);
             if !is_asleep {
-                return open(&vfs, &passthrough, ino.0, handle, guard);
+                open(&vfs, &passthrough, ino.0, handle, guard);
+                return self.callers.identify(handle, tid);
             }
             self.reads.spawn_short(async move {
                 if timeout(REOPEN_TIME_MAX, vfs.find_local(handle)).await.is_err() {
@@ -50,6 +51,7 @@ impl<S: TorrentSource> TorrentFs<S> {
                 }
                 open(&vfs, &passthrough, ino.0, handle, guard);
             });
+            self.callers.identify(handle, tid);
         });
     }
 }

@@ -23,7 +23,7 @@ impl<S: TorrentSource> TorrentFs<S> {
     pub(super) fn answer_read(&self, request: KernelRead, guard: ReplyGuard<ReplyData>) {
         let KernelRead { tid, ino, handle, offset, len, .. } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
-        let is_first = self.callers.on_read(handle, tid, len);
+        self.callers.on_read(handle, tid, len);
         self.reads.abandon_readahead(&request, |read| {
             self.vfs.is_missing(read.handle, read.offset, read.len)
         });
@@ -43,10 +43,6 @@ impl<S: TorrentSource> TorrentFs<S> {
                 self.spawn_read(read);
             }
         });
-        if is_first {
-            // The reader has its answer, or waits for another thread.
-            self.callers.identify(handle, tid);
-        }
     }
 
     /// Answers a read on this thread if that takes almost no time; otherwise spawns a task.
