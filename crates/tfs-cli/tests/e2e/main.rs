@@ -28,6 +28,7 @@ mod elsewhere;
 mod embedded;
 mod errors;
 mod faults;
+mod figures;
 mod halves;
 mod hooks;
 mod inode32;
