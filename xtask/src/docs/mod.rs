@@ -19,6 +19,10 @@ use crate::{Result, tidy, workspace};
 const PAGES: &str = "site-pages";
 const SITE: &str = "site";
 
+/// The directory whose files mdbook reads, and that of the pictures in it.
+const DOCS: &str = "docs";
+const PICTURES: &str = "docs/pictures";
+
 /// Builds the site and checks its links. Returns whether all lead somewhere.
 ///
 /// # Errors
@@ -35,11 +39,17 @@ pub(crate) fn run() -> Result<bool> {
             fs::remove_dir_all(dir)?;
         }
     }
-    let files = tidy::read_all(&root)?;
+    let mut files = tidy::read_all(&root)?;
+    let pictures = pictures_without_text(&root, &files)?;
+    // Links to them lead to the site: their text does not matter.
+    files.extend(pictures.iter().map(|path| (path.clone(), String::new())));
     let manifest = files.get("Cargo.toml").map_or("", String::as_str);
     let repository = pages::repository(manifest).ok_or("Cargo.toml names no repository")?;
     for (path, text) in pages::of_site(&files, repository) {
         write(&copy.join(path), text.as_bytes())?;
+    }
+    for path in &pictures {
+        write(&copy.join(Path::new(path).strip_prefix(DOCS)?), &fs::read(root.join(path))?)?;
     }
     let mut mdbook = Command::new("mdbook");
     let status = mdbook.arg("build").arg(&copy).arg("--dest-dir").arg(&site).status()?;
@@ -68,6 +78,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Returns the paths of pictures such as WebP, which are not among the texts of the checkout.
+fn pictures_without_text(root: &Path, texts: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let mut pictures = Vec::new();
+    for entry in fs::read_dir(root.join(PICTURES))? {
+        let path = format!("{PICTURES}/{}", entry?.file_name().display());
+        if !texts.contains_key(&path) {
+            pictures.push(path);
+        }
+    }
+    Ok(pictures)
+}
+
 /// Returns the files of the site by their paths in it. The text of a file that is not HTML is
 /// empty.
 fn read_site(site: &Path) -> Result<BTreeMap<String, String>> {
@@ -87,4 +109,22 @@ fn read_site(site: &Path) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use crate::workspace;
+
+    use super::{PICTURES, pictures_without_text};
+
+    #[test]
+    fn pictures_are_those_that_are_not_texts() {
+        let root = workspace::root();
+        let texts = BTreeMap::from([(format!("{PICTURES}/terminal.svg"), String::new())]);
+        let found = pictures_without_text(&root, &texts).unwrap();
+        assert_eq!(found.len() + 1, fs::read_dir(root.join(PICTURES)).unwrap().count());
+        assert!(!found.iter().any(|path| path.ends_with(".svg")), "{found:?}");
+    }
 }

@@ -48,9 +48,9 @@ async function views() {
     const page = await openPage(browser, base, { colorScheme });
     await logIn(page);
     const { torrents } = await (await page.request.get(`${base}api/torrents`)).json();
-    const show = torrents.find((torrent) => torrent.name?.startsWith("Show.S01")) ?? torrents[0];
+    const show = torrents.find((torrent) => /^Show.S01/.test(torrent.name ?? "")) ?? torrents[0];
     const hashes = { now: "#/", torrents: "#/torrents",
-      torrent: `#/torrent/${show.info_hash}?file=0` };
+      torrent: `#/torrent/${show.info_hash}?file=1` };
     for (const [width, height] of SIZES) {
       await page.setViewportSize({ width, height });
       for (const [name, hash] of Object.entries(hashes)) {
