@@ -16,9 +16,9 @@ use crate::{
 impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are on the local disk and in the page cache. Never
     /// blocks.
-    pub(in crate::engine) fn try_local(&self, target: ReadTarget) -> Option<Bytes> {
+    pub(in crate::engine) fn try_local(&self, now: Timestamp, target: ReadTarget) -> Option<Bytes> {
         let ReadTarget { file, range, .. } = target;
-        let here = self.locals.here(self.shared.now(), file.id)?;
+        let here = self.locals.here(now, file.id)?;
         if !here.covers(file.geometry, range) {
             return None;
         }

@@ -134,10 +134,12 @@ impl<S: TorrentSource> MultiEngine<S> {
         if let [engine] = self.engines.as_slice() {
             return engine.try_read(target);
         }
-        let local = self.engines.iter().find_map(|engine| engine.try_local(target));
+        let local =
+            self.engines.iter().find_map(|engine| engine.try_local(engine.shared.now(), target));
         local.map(Ok).or_else(|| {
             let home = self.selector().home(target.handle)?;
-            self.engine(home)?.try_memory(target)
+            let engine = self.engine(home)?;
+            engine.try_memory(engine.shared.now(), target)
         })
     }
 
