@@ -59,7 +59,7 @@ impl RecordedRun {
         self.record.rates(&id(mount), at).map(|rates| rates.given)
     }
 
-    fn failures(&mut self, mount: &str, counters: CounterReading, hours: u64) -> String {
+    fn failures(&mut self, mount: &str, counters: &CounterReading, hours: u64) -> String {
         self.at += Duration::from_secs(hours * 3600);
         let found = self.record.failures(&id(mount), &counters.failures, self.at);
         let found = found.iter().map(|failure| format!("{} {}", failure.count, failure.reason));
@@ -173,23 +173,23 @@ fn without_a_page_there_is_no_plot() {
 #[test]
 fn failures_are_those_of_a_day() {
     let mut it = RecordedRun::default();
-    assert_eq!(it.failures("/a", failed(&[("gone", 0), ("timed_out", 0)]), 0), "");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 0), ("timed_out", 0)]), 0), "");
     assert_eq!(
-        it.failures("/a", failed(&[("gone", 1), ("timed_out", 3)]), 0),
+        it.failures("/a", &failed(&[("gone", 1), ("timed_out", 3)]), 0),
         "3 timed_out, 1 gone"
     );
     it.after(1000, &[("/a", failed(&[("gone", 2), ("timed_out", 3)]))]);
     let now = || failed(&[("gone", 2), ("timed_out", 3)]);
-    assert_eq!(it.failures("/a", now(), 20), "3 timed_out, 2 gone");
+    assert_eq!(it.failures("/a", &now(), 20), "3 timed_out, 2 gone");
     assert_eq!(
-        it.failures("/a", failed(&[("gone", 2), ("timed_out", 4)]), 1),
+        it.failures("/a", &failed(&[("gone", 2), ("timed_out", 4)]), 1),
         "4 timed_out, 2 gone"
     );
-    assert_eq!(it.failures("/a", failed(&[("gone", 2), ("timed_out", 4)]), 4), "1 timed_out");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 2), ("timed_out", 4)]), 4), "1 timed_out");
     // Another mount at the same place.
-    assert_eq!(it.failures("/a", failed(&[("gone", 1)]), 0), "1 gone, 1 timed_out");
-    assert_eq!(it.failures("/b", failed(&[("gone", 7)]), 0), "7 gone");
-    assert_eq!(it.failures("/a", failed(&[("gone", 1)]), 24), "");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 1)]), 0), "1 gone, 1 timed_out");
+    assert_eq!(it.failures("/b", &failed(&[("gone", 7)]), 0), "7 gone");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 1)]), 24), "");
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn a_second_has_its_failures_once() {
     let mut it = RecordedRun::default();
     it.after(1000, &[("/a", failed(&[("gone", 5)]))]);
     // A status in between changes nothing.
-    assert_eq!(it.failures("/a", failed(&[("gone", 6)]), 0), "6 gone");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 6)]), 0), "6 gone");
     it.after(1000, &[("/a", failed(&[("gone", 7)]))]);
     it.after(1000, &[("/a", failed(&[("gone", 7), ("other", 1)]))]);
     assert_eq!(it.record.history().failures, [2, 1]);
-    assert_eq!(it.failures("/a", failed(&[("gone", 7), ("other", 1)]), 0), "7 gone, 1 other");
+    assert_eq!(it.failures("/a", &failed(&[("gone", 7), ("other", 1)]), 0), "7 gone, 1 other");
 }

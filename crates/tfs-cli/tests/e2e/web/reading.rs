@@ -29,7 +29,10 @@ fn rqbits() -> (Rqbits, SwarmTorrent, SwarmTorrent) {
     let [season, half] = rqbits.swarm.torrents() else { unreachable!("two were added") };
     let (season, half) = (season.clone(), half.clone());
     rqbits.wait_finished(&season);
-    let half = rqbits.runtime.block_on(rqbits.swarm.keep_only(&half, &[0..4 * MIB])).unwrap();
+    let half = rqbits
+        .runtime
+        .block_on(rqbits.swarm.keep_only(&half, std::slice::from_ref(&(0..4 * MIB))))
+        .unwrap();
     rqbits.unpause(&half);
     (rqbits, season, half)
 }
