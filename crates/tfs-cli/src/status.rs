@@ -587,6 +587,7 @@ mod tests {
             given_bytes: 5000,
             bytes_per_second: 2 << 20,
             way: WayStatus::Local,
+            server: None,
             waits: Some(WaitStatus {
                 offset: 7,
                 piece: Some(12),
@@ -606,6 +607,7 @@ mod tests {
             command: None,
             file_bytes: 0,
             bytes_per_second: 0,
+            server: None,
             waits: None,
             ..reader.clone()
         };

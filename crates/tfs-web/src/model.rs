@@ -210,6 +210,9 @@ pub struct AddRequest {
     pub server: Option<String>,
     /// Whether it is paused as soon as it is added.
     pub paused: bool,
+    /// Whether files that exist on the server's disk are used: matching parts are kept, the rest is
+    /// overwritten.
+    pub overwrite: bool,
     /// The `.torrent` file or magnet link, at most 10 MiB.
     pub content: bytes::Bytes,
 }

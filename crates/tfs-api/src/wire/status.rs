@@ -74,6 +74,10 @@ pub struct ReaderStatus {
     /// The current access method.
     #[serde(default)]
     pub way: WayStatus,
+    /// The name of the server that answers its reads; null if none has yet and several have the
+    /// torrent. Older processes do not send it.
+    #[serde(default)]
+    pub server: Option<String>,
     /// The reason for waiting, if it waits.
     pub waits: Option<WaitStatus>,
 }

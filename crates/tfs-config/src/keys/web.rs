@@ -27,7 +27,7 @@ pub(super) const WEB: [Key; 4] = [
         Is("false"),
         None,
         "Whether the page can change torrents: add, pause, start, select files, preload, forget \
-         and delete. This needs a token at any address; without one, tfs makes it, in the file \
+         and delete. This needs a token; at an address of this machine tfs makes it, in the file \
          `web-token` of its state directory.",
     ),
     key(

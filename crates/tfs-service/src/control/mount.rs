@@ -124,7 +124,9 @@ impl<S: TorrentSource> MountControl<S> {
             let caller = callers.remove(&reader.handle);
             let is_passed = passed.contains(&reader.handle);
             let is_of_page = self.page_handles.contains(reader.handle);
-            let mut status = reader_status(reader, caller);
+            let server = reader.server.and_then(|id| self.about.servers.get(usize::from(id.0)));
+            let server = server.map(|server| server.name.clone());
+            let mut status = ReaderStatus { server, ..reader_status(reader, caller) };
             if is_passed {
                 status.way = WayStatus::Passthrough;
             }
@@ -424,6 +426,7 @@ fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
         given_bytes: reader.bytes_given,
         bytes_per_second: reader.bytes_per_second,
         way: way_status(reader.way),
+        server: None,
         waits: reader.wait.map(|wait| WaitStatus {
             offset: wait.offset,
             piece: wait.piece_idx,

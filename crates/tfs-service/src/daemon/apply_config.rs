@@ -163,32 +163,46 @@ impl Daemon {
     }
 
     /// Serves the page as configured. Returns whether that changes anything. A failure is logged,
-    /// and returned as a text for users; the next call tries again.
+    /// and returned as a text for users; the next call tries again. A page at another port that
+    /// cannot be served leaves the present one.
     pub(super) async fn serve_page(&mut self) -> Result<bool, String> {
         let loaded = Arc::clone(&self.loaded);
         let wanted = blocking(move || PageSettings::of(&loaded)).await;
         if wanted == self.page_settings && wanted.is_some() == self.page.is_some() {
             return Ok(false);
         }
-        if let Some(before) = self.page.take() {
-            before.end().await;
+        let port = |settings: &Option<PageSettings>| settings.as_ref().map(|it| it.listen.port());
+        if port(&wanted) == port(&self.page_settings) || wanted.is_none() {
+            self.end_page().await;
         }
-        self.page_settings.clone_from(&wanted);
         let Some(settings) = wanted else {
             // Also after a failed start.
             self.mounts.intake().set_web(None);
+            self.page_settings = None;
             return Ok(true);
         };
-        match PageServer::start_of_daemon(settings, &self.mounts, self.reloader()).await {
+        match PageServer::start_of_daemon(settings.clone(), &self.mounts, self.reloader()).await {
             Ok(server) => {
+                self.end_page().await;
                 self.page = Some(server);
+                self.page_settings = Some(settings);
                 Ok(true)
             }
             Err(error) => {
                 let why = chain(&error);
+                match &self.page {
+                    Some(kept) => self.mounts.intake().set_web(Some(kept.status())),
+                    None => self.page_settings = Some(settings),
+                }
                 tracing::warn!("no page: failed to {why}");
                 Err(format!("failed to {why}"))
             }
+        }
+    }
+
+    async fn end_page(&mut self) {
+        if let Some(page) = self.page.take() {
+            page.end().await;
         }
     }
 

@@ -25,7 +25,8 @@ pub(super) async fn add(
 ) -> Result<WebAdded, FailureBody> {
     let NamedServer { name, server } = chosen(mount.servers(), request.server.as_deref())?;
     let torrent = prepared(request).map_err(|error| add_failure(&name, &error))?;
-    let added = add_to_server(&server, &torrent, Existing::Refuse, RESOLVE_TIME_MAX).await;
+    let existing = if request.overwrite { Existing::Use } else { Existing::Refuse };
+    let added = add_to_server(&server, &torrent, existing, RESOLVE_TIME_MAX).await;
     let row = added.map_err(|error| add_failure(&name, &error))?;
     tracing::debug!(
         server = name,
@@ -52,9 +53,7 @@ fn prepared(request: &AddRequest) -> Result<PreparedTorrent, crate::AddError> {
             PreparedTorrent::of_link(link)
         }
         // An address would make the server fetch what the user of a browser wants.
-        Ok(_) | Err(_) => {
-            PreparedTorrent::of_bytes("the torrent of the request".to_owned(), &request.content)
-        }
+        Ok(_) | Err(_) => PreparedTorrent::of_bytes("the torrent".to_owned(), &request.content),
     }
 }
 

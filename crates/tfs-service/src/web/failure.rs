@@ -66,5 +66,9 @@ pub(super) fn add_failure(name: &str, error: &AddError) -> FailureBody {
         | AddFault::FetchTimedOut { .. }
         | AddFault::Refused { .. } => FailureKind::BadRequest,
     };
-    FailureBody::new(kind, chain(error))
+    let hint = match &error.fault {
+        AddFault::FilesExist => "; add it with the files that are already there (overwrite=true)",
+        _ => "",
+    };
+    FailureBody::new(kind, format!("{}{hint}", chain(error)))
 }

@@ -41,7 +41,6 @@ pub use self::settings::PageSettings;
 use self::token_file::{OwnToken, own_token, path_in};
 use crate::control::{MountRegistry, ReloadTarget};
 use crate::history::CloseWatch;
-use crate::intake::Intake;
 
 /// Why the page is not served. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +49,7 @@ pub enum PageError {
     #[error("serve the page: {0}")]
     Token(String),
     /// The configured token is unsuitable.
-    #[error("serve the page: the token {0}")]
+    #[error("serve the page")]
     Unsuitable(#[from] TokenError),
     /// tfs cannot make a token.
     #[error("serve the page: cannot use the token in {}", path.display())]
@@ -64,7 +63,7 @@ pub enum PageError {
     #[error("serve the page: there is no state directory for its token; set web.token_file")]
     NoStateDir,
     /// The settings are refused.
-    #[error("serve the page: {0}")]
+    #[error("serve the page")]
     Settings(#[from] WebSettingsError),
     /// The address cannot be used.
     #[error(transparent)]
@@ -75,7 +74,7 @@ pub enum PageError {
 #[derive(Debug)]
 pub struct PageServer {
     server: WebServer,
-    intake: Intake,
+    status: WebStatus,
     /// The plot needs a sample every second.
     _watch: CloseWatch,
 }
@@ -114,8 +113,8 @@ impl PageServer {
         let url = local_url(server.address());
         tracing::info!(url, token_file = status.token_file, "serving the page");
         status.url = Some(url);
-        intake.set_web(Some(status));
-        Ok(Self { server, intake, _watch: mounts.history().watch_closely() })
+        intake.set_web(Some(status.clone()));
+        Ok(Self { server, status, _watch: mounts.history().watch_closely() })
     }
 
     /// Returns the listening address with the actual port.
@@ -124,9 +123,14 @@ impl PageServer {
         self.server.address()
     }
 
-    /// Ends it. Pending responses are completed if that is quick.
+    /// Returns what the status of the process says about it.
+    pub(crate) fn status(&self) -> WebStatus {
+        self.status.clone()
+    }
+
+    /// Ends it. Pending responses are completed if that is quick. The status of the process still
+    /// shows it.
     pub async fn end(self) {
-        self.intake.set_web(None);
         self.server.end().await;
     }
 }

@@ -152,6 +152,7 @@ fn readers(second: u64) -> Vec<ReaderStatus> {
         given_bytes: at / 2,
         bytes_per_second: rate,
         way,
+        server: Some("home".to_owned()),
         waits: None,
     };
     let rate = |base: u64, seed: u64| base * MIB / 10 + mix(second * 8 + seed) % MIB;

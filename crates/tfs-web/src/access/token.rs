@@ -14,17 +14,17 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 1024;
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(String);
 
-/// Why a text is not a token. The message fits after "the token".
+/// Why a text is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// It is too short.
-    #[error("is too short: it needs at least {TOKEN_CHARS_MIN} characters")]
+    #[error("the token is too short: it needs at least {TOKEN_CHARS_MIN} characters")]
     Short,
     /// It is too long.
-    #[error("is too long: it may have at most {TOKEN_BYTES_MAX} bytes")]
+    #[error("the token is too long: it may have at most {TOKEN_BYTES_MAX} bytes")]
     Long,
     /// It has a line break or another control character.
-    #[error("has a line break or another control character inside of it")]
+    #[error("the token has a line break or another control character inside of it")]
     Control,
 }
 

@@ -51,9 +51,10 @@ pub(super) async fn add(call: &PageCall, body: Incoming) -> Answered {
         ));
     }
     let paused = call.query.value("paused", false)?;
+    let overwrite = call.query.value("overwrite", false)?;
     let content = read_body(call, body, TORRENT_BYTES_MAX).await?;
     let server = call.query.get("server").map(str::to_owned);
-    let request = AddRequest { mount: call.query.mount(), server, paused, content };
+    let request = AddRequest { mount: call.query.mount(), server, paused, overwrite, content };
     let added = call.site.backend.add(request).await?;
     tracing::info!(info_hash = added.info_hash, is_new = added.added, "added by the page");
     Ok(json(&Ok(added)))

@@ -70,6 +70,9 @@ pub struct OpenReader {
     pub bytes_per_second: u64,
     /// How the file is currently read.
     pub way: ReadWay,
+    /// The server that answers its reads: the one of its last read, or the only one that has the
+    /// torrent. `None` if neither is known.
+    pub server: Option<ServerId>,
     /// Reason of its current wait; with several reads, that of the one that has waited longest.
     pub wait: Option<ReaderWait>,
 }
@@ -423,6 +426,7 @@ impl<S: TorrentSource> Vfs<S> {
                 bytes_given: activity.bytes_given,
                 bytes_per_second: activity.bytes_per_second,
                 way: self.engine.way(file.id),
+                server: self.engine.server_of(handle, &tree.file_states(file.id)),
                 wait: activity.wait,
             }
         });

@@ -266,6 +266,18 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
+    /// Returns the server of a handle's last read, or the only one of `states`.
+    pub(crate) fn server_of(
+        &self,
+        handle: HandleId,
+        states: &[(ServerId, FileState)],
+    ) -> Option<ServerId> {
+        match states {
+            [(only, _)] => Some(*only),
+            _ => self.selector().home(handle),
+        }
+    }
+
     /// Returns how a file is read at present.
     pub(crate) fn way(&self, file: FileId) -> ReadWay {
         let ways = self.engines.iter().map(|engine| engine.way(file));
