@@ -22,12 +22,24 @@ use crate::{FileId, Timestamp, VfsError};
 
 /// Upper bounds of read durations in microseconds. Memory answers in a few microseconds, a local
 /// server in less than a millisecond, a disk or another machine in some, and a missing piece takes
-/// seconds.
-const READ_BOUNDS: &[u64] =
-    &[100, 500, 1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000, 60_000_000];
+/// seconds. The last bounds are a little more than the default time-outs, one minute without progress
+/// and ten minutes, so that a read that timed out is below its bound.
+const READ_BOUNDS: &[u64] = &[
+    100,
+    500,
+    1_000,
+    5_000,
+    25_000,
+    100_000,
+    500_000,
+    2_500_000,
+    10_000_000,
+    65_000_000,
+    660_000_000,
+];
 
-/// Upper bounds of waits for missing pieces in microseconds. The default time-out of a read is a
-/// minute, and the longest ten.
+/// Upper bounds of waits for missing pieces in microseconds. The last ones are a little more than the
+/// default time-outs, as those of durations. The alert `TfsReadsWaitLong` uses the one of 20 s.
 const MISSING_BOUNDS: &[u64] = &[
     100_000,
     250_000,
@@ -36,9 +48,11 @@ const MISSING_BOUNDS: &[u64] = &[
     2_500_000,
     5_000_000,
     10_000_000,
-    30_000_000,
-    60_000_000,
+    20_000_000,
+    65_000_000,
+    120_000_000,
     300_000_000,
+    660_000_000,
 ];
 
 /// Upper bounds of the times to the first byte of a stream in microseconds.
