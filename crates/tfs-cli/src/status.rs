@@ -132,6 +132,12 @@ impl StatusView<'_> {
                     lines.mark_last(is_failed);
                 }
             }
+            if !mount.readers.is_empty() {
+                lines.append(readers_table(&mount.readers).into());
+            }
+            if !mount.preloading.is_empty() {
+                lines.append(preloads_table(&mount.preloading).into());
+            }
             screen.append(lines);
         }
         for missing in missing {
@@ -163,7 +169,7 @@ impl StatusView<'_> {
     }
 
     fn mount(&self, mount: &MountStatus) -> Screen {
-        let MountStatus { status, recent, readers, also_mounted, preloading, .. } = mount;
+        let MountStatus { status, recent, also_mounted, .. } = mount;
         let mut screen = self.summary(status);
         if let Some(rates) = rates_text(recent) {
             add(&mut screen, "now", &rates, false);
@@ -180,12 +186,6 @@ impl StatusView<'_> {
                 )
             });
             screen.push(&format!("{:<8} {}", "also at", visible(&(mountpoint.clone() + &of))));
-        }
-        if !readers.is_empty() {
-            screen.append(readers_table(readers).into());
-        }
-        if !preloading.is_empty() {
-            screen.append(preloads_table(preloading).into());
         }
         screen
     }
@@ -485,7 +485,10 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
         table.add_row([
             right(reader.pid.map_or_else(unknown, |pid| pid.to_string())),
             Cell::new(reader.command.as_deref().map_or_else(unknown, visible)),
-            right(percent(reader.offset, reader.file_bytes)),
+            right(percent(
+                reader.waits.map_or(reader.offset, |wait| wait.offset),
+                reader.file_bytes,
+            )),
             right(speed(reader.bytes_per_second)),
             Cell::new(match reader.way {
                 WayStatus::Http => "http",
@@ -612,10 +615,10 @@ mod tests {
             ..reader.clone()
         };
         expect![[r#"
-             PID  PROCESS   AT      SPEED  WAY    WAITS                                                          FILE
-            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
-            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
-               ?  ?          -          -  local  -                                                              (removed)"#]]
+             PID  PROCESS  AT      SPEED  WAY    WAITS                                                          FILE
+            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
+            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
+               ?  ?         -          -  local  -                                                              (removed)"#]]
         .assert_eq(&readers_table(&[reader, early, gone]));
     }
 }

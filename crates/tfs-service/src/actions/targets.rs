@@ -65,13 +65,27 @@ pub async fn examined_servers(
     loaded: &Loaded,
     mountpoint: Option<&Path>,
 ) -> Result<Vec<ChosenServer>, Problem> {
-    let chosen = target_servers(loaded).await?;
-    let is_default = loaded.named_servers()?.is_empty()
-        && !loaded.has_configured_servers()
-        && !loaded.names_credentials()
-        && chosen.iter().all(|server| !server.is_embedded);
-    let mounted = if is_default { mounted_servers(mountpoint).await } else { Vec::new() };
-    if mounted.is_empty() { Ok(chosen) } else { loaded.choose_of(&mounted) }
+    let mut chosen = target_servers(loaded).await?;
+    let is_named = !loaded.named_servers()?.is_empty()
+        || loaded.has_configured_servers()
+        || loaded.names_credentials();
+    if is_named {
+        return Ok(chosen);
+    }
+    let found = embedded_servers().await;
+    let is_embedded =
+        mountpoint.is_some_and(|path| found.iter().any(|it| Path::new(&it.mountpoint) == path));
+    let mounted = mounted_servers(mountpoint).await;
+    match (is_embedded, mountpoint) {
+        (true, Some(path)) => return servers_of_mount(loaded, &path.to_string_lossy()).await,
+        _ if mounted.is_empty() => {}
+        (_, Some(_)) => chosen = loaded.choose_of(&mounted)?,
+        (_, None) => {
+            chosen.retain(|server| server.is_embedded);
+            chosen.extend(loaded.choose_of(&mounted)?);
+        }
+    }
+    Ok(chosen)
 }
 
 /// Returns the servers of the running mount at `mountpoint`, which is absolute, without links.

@@ -88,6 +88,11 @@ fn assess(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
             findings.push(finding.fix(format!("tfs refresh {shown}   # asks for them now")));
         }
     }
+    if findings.is_empty() && !status.tree.known {
+        let why = status.trouble.as_deref().unwrap_or("the list of torrents is not known yet");
+        let finding = CheckResult::warning(CHECK, format!("{mountpoint} shows no torrents: {why}"));
+        findings.push(finding.fix(format!("tfs status {shown}")));
+    }
     if findings.is_empty() {
         findings.push(CheckResult::ok(CHECK, format!("{mountpoint} shows all torrents")));
     }

@@ -66,9 +66,10 @@ pub(super) fn add_failure(name: &str, error: &AddError) -> FailureBody {
         | AddFault::FetchTimedOut { .. }
         | AddFault::Refused { .. } => FailureKind::BadRequest,
     };
-    let hint = match &error.fault {
-        AddFault::FilesExist => "; add it with the files that are already there (overwrite=true)",
-        _ => "",
+    let hint = if matches!(error.fault, AddFault::FilesExist) {
+        "; add it with the files that are already there (overwrite=true)"
+    } else {
+        ""
     };
     FailureBody::new(kind, format!("{}{hint}", chain(error)))
 }

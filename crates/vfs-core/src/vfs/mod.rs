@@ -27,7 +27,7 @@ use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
     Ino, InodeNumbers, InvalidationSink, KnownNode, ReadPolicy, ReadWay, ReaderWait, RootLayout,
-    SeekTo, TorrentSource, TorrentTime, Validity, VfsError, xattr,
+    SeekTo, ServerId, TorrentSource, TorrentTime, Validity, VfsError, xattr,
 };
 
 /// Facts about a node, and the names of its servers.

@@ -6,7 +6,9 @@ use super::metric::{Metric, MetricValue, counter, failures, gauge, histogram};
 
 /// Metrics of a mount.
 pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
-    gauge("tfs_healthy", "Whether nothing is wrong.", |it| it.trouble.is_none().into()),
+    gauge("tfs_healthy", "Whether the mount has no trouble, as in .tfs/healthy.", |it| {
+        it.trouble.is_none().into()
+    }),
     gauge("tfs_start_time_seconds", "When the mount was started, since 1970.", |it| {
         u64::try_from(it.started_at).unwrap_or(0).into()
     }),
@@ -14,9 +16,11 @@ pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
     gauge("tfs_torrents", "Torrents that are shown.", |it| it.tree.torrents.into()),
     gauge("tfs_files", "Files that are shown.", |it| it.tree.files.into()),
     gauge("tfs_total_bytes", "The lengths of all files together.", |it| it.tree.total_bytes.into()),
-    gauge("tfs_have_bytes", "Downloaded bytes of them.", |it| it.tree.have_bytes.into()),
+    gauge("tfs_have_bytes", "Downloaded bytes of all files.", |it| it.tree.have_bytes.into()),
     gauge("tfs_open_files", "Files that are open.", |it| it.reads.open_files.into()),
-    gauge("tfs_reads_waiting", "Reads that wait.", |it| it.reads.waiting.into()),
+    gauge("tfs_reads_waiting", "Reads that wait, for a piece or a stream.", |it| {
+        it.reads.waiting.into()
+    }),
     gauge("tfs_streams_open", "Streams that are open.", |it| it.reads.streams_open.into()),
     gauge("tfs_streams_max", "Maximum number of open streams.", |it| it.reads.streams_max.into()),
     gauge("tfs_buffered_bytes", "Bytes in the buffers of streams.", |it| {
@@ -34,7 +38,7 @@ pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
         it.preloads.waiting.into()
     }),
     gauge("tfs_preload_bytes", "Bytes wanted by preloads.", |it| it.preloads.total_bytes.into()),
-    gauge("tfs_preload_there_bytes", "Those that the server has.", |it| {
+    gauge("tfs_preload_there_bytes", "Bytes wanted by preloads that the server has.", |it| {
         it.preloads.there_bytes.into()
     }),
     histogram("tfs_read_duration_seconds", "Time from a read to its answer.", |it| {
@@ -65,9 +69,11 @@ pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
     counter("tfs_direct_reads_total", "Reads without a change of threads.", |it| {
         it.reads.direct_reads.into()
     }),
-    counter("tfs_direct_misses_total", "Failed attempts of that.", |it| {
-        it.reads.direct_misses.into()
-    }),
+    counter(
+        "tfs_direct_misses_total",
+        "Failed attempts at a read without a change of threads.",
+        |it| it.reads.direct_misses.into(),
+    ),
     counter("tfs_local_reads_total", "Reads that this machine's disk answered.", |it| {
         it.reads.local_reads.into()
     }),
@@ -77,9 +83,11 @@ pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
     counter("tfs_unused_bytes_total", "Bytes received that no read had requested.", |it| {
         it.reads.bytes_unused.into()
     }),
-    counter("tfs_reads_split_total", "Reads of present and missing pages together.", |it| {
-        it.reads.reads_split.into()
-    }),
+    counter(
+        "tfs_reads_split_total",
+        "Reads of present and missing pages, which the kernel repeats by page.",
+        |it| it.reads.reads_split.into(),
+    ),
 ];
 
 /// Metrics of a drop folder.
