@@ -22,8 +22,8 @@ use crate::{FileId, Timestamp, VfsError};
 
 /// Upper bounds of read durations in microseconds. Memory answers in a few microseconds, a local
 /// server in less than a millisecond, a disk or another machine in some, and a missing piece takes
-/// seconds. The last bounds are a little more than the default time-outs, one minute without progress
-/// and ten minutes, so that a read that timed out is below its bound.
+/// seconds. The last bounds are a little more than the default time-outs, a minute and ten minutes:
+/// a read that timed out is below its bound.
 const READ_BOUNDS: &[u64] = &[
     100,
     500,
@@ -38,8 +38,8 @@ const READ_BOUNDS: &[u64] = &[
     660_000_000,
 ];
 
-/// Upper bounds of waits for missing pieces in microseconds. The last ones are a little more than the
-/// default time-outs, as those of durations. The alert `TfsReadsWaitLong` uses the one of 20 s.
+/// Upper bounds of waits for missing pieces in microseconds. The last ones are a little more than
+/// the default time-outs. The alert `TfsReadsWaitLong` uses the one of 20 s.
 const MISSING_BOUNDS: &[u64] = &[
     100_000,
     250_000,
