@@ -22,7 +22,7 @@ macro_rules! texts {
 }
 
 /// The names and texts of the files. A test tells which are missing here.
-const TEXTS: [(&str, &str); 26] = texts![
+const TEXTS: [(&str, &str); 30] = texts![
     "addition.js",
     "app.css",
     "app.js",
@@ -35,6 +35,7 @@ const TEXTS: [(&str, &str); 26] = texts![
     "header.js",
     "index.html",
     "live.js",
+    "login.js",
     "map.js",
     "memory.js",
     "net.js",
@@ -45,6 +46,9 @@ const TEXTS: [(&str, &str); 26] = texts![
     "problems.js",
     "readers.js",
     "search.js",
+    "servers.js",
+    "session.js",
+    "states.js",
     "store.js",
     "theme.js",
     "torrents.js",

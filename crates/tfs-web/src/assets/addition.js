@@ -14,6 +14,9 @@ const FILES_MAX = 100;
 /** Returns the magnet links of a text. */
 const magnetsIn = (value) => value.split(/\s+/).filter((word) => /^magnet:\?/i.test(word));
 
+/** The label of what lets the server use files on its disk. */
+const USE_FILES = "Use files that are already there";
+
 async function addAll(query, contents) {
   let added = 0;
   const known = [];
@@ -23,7 +26,9 @@ async function addAll(query, contents) {
       if (answer.added) added += 1;
       else known.push(answer.name);
     } catch (error) {
-      failed(`Adding ${label} failed: ${error.message}`);
+      const advice = /already exist/.test(error.message) && query.overwrite === null
+        ? `; to use them, add it again and tick "${USE_FILES}"` : "";
+      failed(`Adding ${label} failed: ${error.message}${advice}`);
     }
   }
   if (added > 0) done(`${counted(added, "torrent")} added.`);
@@ -56,6 +61,7 @@ export function openAddition(files = [], links = "") {
       placeholder: "magnet:?xt=urn:btih:…" });
     area.value = links;
     const paused = h("input", { type: "checkbox" });
+    const overwrite = h("input", { type: "checkbox" });
     const why = h("p", { class: "bad", role: "alert" });
     const send = (event) => {
       event.preventDefault();
@@ -72,6 +78,7 @@ export function openAddition(files = [], links = "") {
           ...magnets.map((link) => ({ label: `${link.slice(0, 60)}…`, content: link })),
         ];
         const query = { mountpoint: mount.value || null, paused: paused.checked ? "true" : null,
+          overwrite: overwrite.checked ? "true" : null,
           server: server.options.length > 1 ? server.value : null };
         close(true);
         addAll(query, contents);
@@ -82,7 +89,9 @@ export function openAddition(files = [], links = "") {
       h("label", {}, "Server", server),
       h("label", {}, "Torrent files", input), picked,
       h("label", {}, "Magnet links", area),
-      h("label", { class: "check" }, paused, "Paused"), why,
+      h("label", { class: "check" }, paused, "Paused"),
+      h("label", { class: "check", title: "Parts of them that do not match are overwritten" },
+        overwrite, USE_FILES), why,
       h("p", { class: "buttons" }, button("Cancel", () => close(null)),
         h("button", { class: "main" }, "Add")));
     mount.addEventListener("change", listServers);

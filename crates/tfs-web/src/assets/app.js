@@ -2,6 +2,7 @@
 
 import { takeDrops } from "./addition.js";
 import { detailView } from "./detail.js";
+import { h } from "./dom.js";
 import { fillHeader } from "./header.js";
 import { start } from "./live.js";
 import { patterns } from "./map.js";
@@ -26,7 +27,15 @@ function create(hash) {
     const place = { mountpoint, info_hash: infoHash };
     return detailView(place, file === null ? null : Number(file));
   }
-  return nowView();
+  return path === "" || path === "now" ? nowView() : unknownView();
+}
+
+/** Says that an address names no view. */
+function unknownView() {
+  const node = h("div", {}, h("h1", { tabindex: "-1" }, "No such view"),
+    h("p", {}, "The address names no view of this page. ", h("a", { href: "#/" }, "Now"), " · ",
+      h("a", { href: "#/torrents" }, "Torrents")));
+  return { node, title: "No such view", update() {} };
 }
 
 /** Shows the view of the address. */

@@ -1,12 +1,13 @@
 // The view of one torrent: its figures, its files, and what can be done with it.
 
 import { bar, button, h, name, set, show, text } from "./dom.js";
-import { confirm, typeName } from "./dialogs.js";
+import { confirm, isMedia, typeName } from "./dialogs.js";
 import { counted, percent, rough, share, size, sizeOf, speed } from "./format.js";
 import { act, get, listUrl } from "./net.js";
 import { attempt } from "./notices.js";
 import { store } from "./store.js";
-import { STATE_SIGNS, selectedText, toggle, toggleLabel } from "./torrents.js";
+import { signOf, stateOf } from "./states.js";
+import { selectedText, toggle, toggleLabel } from "./torrents.js";
 import { tree } from "./tree.js";
 
 /** Time between two looks, and what each file adds: a large torrent is a large answer. */
@@ -57,6 +58,8 @@ export function detailView(place, pointed) {
   const chosenText = h("span");
   const save = button("Save the selection", async () => {
     const indexes = [...selection].filter(([, on]) => on).map(([index]) => index);
+    if (indexes.length === 0 && !await confirm("Select no file?", h("p", {},
+      "Nothing of the torrent is downloaded then. What is there stays."), "Select none")) return;
     if (await attempt("Selecting files", () => act(place, { action: "select", files: indexes }),
       `${counted(indexes.length, "file")} selected.`)) {
       selection = null;
@@ -73,10 +76,12 @@ export function detailView(place, pointed) {
     button("Select all", () => files?.selectAll(true)),
     button("Select none", () => files?.selectAll(false)));
   const filesPlace = h("div");
+  const list = h("a", { class: "button", href: listUrl(place), download: "", hidden: true,
+    title: "Playlist of the videos and the music for a player" }, "m3u of videos and music");
   const node = h("div", { class: "detail" },
     h("p", { class: "back" }, h("a", { href: "#/torrents" }, "← Torrents")),
     h("div", { class: "view-head" }, heading, h("div", { class: "tools" }, controls,
-      h("a", { class: "button", href: listUrl(place), download: "" }, "m3u of all files"))),
+      list)),
     why, progress.node, facts, hash,
     h("div", { class: "view-head" }, h("h2", {}, "Files"), choices), pending, filesPlace);
 
@@ -95,8 +100,11 @@ export function detailView(place, pointed) {
     show(why, Boolean(torrent.error));
     text(why, torrent.error ?? "");
     progress.set(share(torrent.there_bytes, torrent.size_bytes ?? torrent.total_bytes));
-    text(state, `${STATE_SIGNS[torrent.state] ?? "?"} ${torrent.state}`);
-    set(state, "class", `state ${torrent.state}`);
+    const word = stateOf(torrent);
+    text(state, `${signOf(word)} ${word}`);
+    set(state, "class", `state ${word}`);
+    // tfs puts the selected files of these kinds into the playlist.
+    show(list, torrent.files.some((file) => isMedia(file.path) && file.selected !== false));
     const whole = torrent.size_bytes ?? torrent.total_bytes;
     text(there, `${sizeOf(torrent.there_bytes, whole)} (${percent(torrent.there_bytes, whole)})`);
     text(rate, `↓ ${speed(torrent.download_bps)} ↑ ${speed(torrent.upload_bps)}`);

@@ -5,8 +5,11 @@ import { fileUrl, get, listUrl, login, request, sendToken } from "./net.js";
 import { done, failed } from "./notices.js";
 import { chosen } from "./store.js";
 
-/** Opens a modal dialog; resolves to what `close` is called with, or null for Escape. */
-export function open(title, build) {
+/**
+ * Opens a modal dialog; resolves to what `close` is called with, or null for Escape and when the
+ * page shows another view. One that `stays` is about no view.
+ */
+export function open(title, build, { stays = false } = {}) {
   return new Promise((resolve) => {
     const heading = h("h2", { id: "dialog-title" }, title);
     const dialog = h("dialog", { "aria-labelledby": "dialog-title" });
@@ -16,7 +19,10 @@ export function open(title, build) {
       dialog.close();
     };
     dialog.append(heading, build(close, dialog));
+    const leave = () => !stays && close(null);
+    addEventListener("hashchange", leave);
     dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
       dialog.remove();
       resolve(result);
     });
@@ -68,7 +74,7 @@ login.ask = () => {
     return h("form", { submit: send },
       h("p", {}, "This needs the token of the page, the value of web.token_file."),
       h("label", {}, "Token", field), why, buttons(close, "Log in"));
-  }).then((right) => {
+  }, { stays: true }).then((right) => {
     asking = null;
     return right === true;
   });
@@ -104,6 +110,12 @@ export async function copyLink(place) {
 
 const VIDEO = /\.(mp4|m4v|mkv|webm|mov|avi|ts|m2ts|mpe?g|ogv|wmv|flv)$/i;
 const AUDIO = /\.(mp3|m4a|m4b|flac|ogg|oga|opus|wav|aac)$/i;
+
+/** The other videos and music that playlists have: players know more than browsers. */
+const FOR_PLAYERS = /\.(aiff|ape|mka|ogm|vob|wma|wv)$/i;
+
+/** Returns whether a playlist has a file of this name, as tfs decides it. */
+export const isMedia = (path) => isPlayable(path) || FOR_PLAYERS.test(path);
 
 /** Returns whether a browser may play a file of this name. */
 export const isPlayable = (path) => VIDEO.test(path) || AUDIO.test(path);

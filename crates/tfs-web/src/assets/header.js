@@ -2,12 +2,14 @@
 
 import { openAddition } from "./addition.js";
 import { button, h, keyed, set, show, text } from "./dom.js";
-import { count, counted, duration, sizeOf } from "./format.js";
+import { counted, duration, sizeOf, splitPath } from "./format.js";
 import { retryNow } from "./live.js";
 import { remember, remembered } from "./memory.js";
 import { uptime } from "./panels.js";
 import { problems } from "./problems.js";
 import { searchBox } from "./search.js";
+import { distinctMounts, serversOf } from "./servers.js";
+import { logoutButton } from "./session.js";
 import { choose, chosen, shownMounts, store } from "./store.js";
 
 const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
@@ -70,6 +72,25 @@ function lostLine() {
   return { node, update };
 }
 
+/** Returns the figures of some mounts as text. */
+function figures(mounts) {
+  const total = (of) => mounts.reduce((sum, mount) => sum + of(mount.tree), 0);
+  return [counted(total((tree) => tree.torrents), "torrent"),
+    counted(total((tree) => tree.files), "file"),
+    `${sizeOf(total((tree) => tree.have_bytes), total((tree) => tree.total_bytes))} there`]
+    .join(" · ");
+}
+
+/** Returns the totals. Where mounts show parts of one server, a sum would count twice. */
+function totals(mounts) {
+  const distinct = distinctMounts(mounts);
+  const called = (mount) => splitPath(mount.mountpoint)[1];
+  const parts = distinct === null
+    ? mounts.map((mount) => `${called(mount)}: ${counted(mount.tree.torrents, "torrent")}`)
+    : [figures(distinct)];
+  return [counted(serversOf(mounts).length, "server"), ...parts].join(" · ");
+}
+
 /** Fills the header, and returns its update. */
 export function fillHeader(header) {
   const sign = h("span", { class: "sign", "aria-hidden": "true" });
@@ -87,7 +108,7 @@ export function fillHeader(header) {
     h("div", { class: "top" },
       h("a", { class: "brand", href: "#/" }, "tfs"), status, sums,
       h("nav", { "aria-label": "Views" }, ...links),
-      searchBox(), mounts.node, plus, up, themeButton()),
+      searchBox(), mounts.node, plus, up, logoutButton(), themeButton()),
     lost.node, list);
   // Heads of tables stay below the header.
   const height = () => document.documentElement.style
@@ -107,12 +128,9 @@ export function fillHeader(header) {
       found.length === 0 ? "all well" : counted(found.length, "problem"));
     keyed(list, found.slice(0, 6), (problem) => problem, line);
     show(list, found.length > 0);
-    const total = (of) => shown.reduce((sum, mount) => sum + of(mount), 0);
-    const names = new Set(shown.flatMap((mount) => mount.servers.map((server) => server.url)));
-    text(sums, [counted(names.size, "server"), counted(total((one) => one.tree.torrents), "torrent"),
-      `${count(total((one) => one.tree.files))} files`,
-      `${sizeOf(total((one) => one.tree.have_bytes), total((one) => one.tree.total_bytes))} there`,
-    ].join(" · "));
+    text(sums, totals(shown));
+    set(sums, "title", shown.length > 1 ? shown.map((mount) =>
+      `${mount.mountpoint}: ${figures([mount])}`).join("\n") : null);
     text(up, uptime(shown));
     set(up, "title", `tfs ${store.overview.tfs_version}`);
     mounts.update();

@@ -95,3 +95,16 @@ export async function sendToken(token) {
     return error.message;
   }
 }
+
+/** Returns whether the page has a token: without one, tfs leads from the form to the page. */
+export async function needsToken() {
+  try {
+    const answer = await fetch("/login", { cache: "no-store", redirect: "manual" });
+    return answer.type !== "opaqueredirect" && answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends the session. */
+export const logOut = () => send("/logout", { method: "POST" });

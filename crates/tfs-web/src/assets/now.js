@@ -1,6 +1,6 @@
 // The first view: what happens now.
 
-import { h, text } from "./dom.js";
+import { h, show, text } from "./dom.js";
 import { speed } from "./format.js";
 import { legend } from "./map.js";
 import { leftOut, memory, panel, preloads, scans, servers, waits } from "./panels.js";
@@ -13,7 +13,8 @@ export function nowView() {
   const table = readers();
   const scanned = scans();
   const chart = plot();
-  const reading = panel("reading", "Now reading", table.node, scanned.node, legend());
+  const signs = legend();
+  const reading = panel("reading", "Now reading", table.node, scanned.node, signs);
   const drawn = panel("minutes", "Last ten minutes", chart.node);
   const others = [servers(), memory(), preloads(), waits()];
   const left = leftOut();
@@ -27,7 +28,7 @@ export function nowView() {
     const count = mounts.reduce((sum, mount) => sum + mount.readers.length, 0);
     text(reading.heading, count > 0 ? `Now reading (${count})` : "Now reading");
     text(reading.note, `given ${speed(total("given_bps"))} · fetched ${speed(total("fetched_bps"))}`);
-    table.update(mounts, store.overview.maps);
+    show(signs, table.update(mounts, store.overview.maps));
     scanned.update(mounts);
     text(drawn.note, store.overview.mounts.length > 1 ? "all mounts" : "");
     chart.update(store.history);

@@ -5,7 +5,7 @@ import { clock, count, counted, duration, millis, percent, share, size, speed, s
   from "./format.js";
 import { serverProblems } from "./problems.js";
 import { torrentHash } from "./readers.js";
-import { serverSpeed } from "./store.js";
+import { serversOf } from "./servers.js";
 
 /** Rows of a list in a panel on a small screen and on a tall one; a button shows the rest. */
 const ROWS_FEW = 3;
@@ -80,14 +80,13 @@ function serverRow() {
     text(state, breaker ?? (server.reachable ? "" : "down"));
     text(title, server.name);
     set(title, "title", server.url);
-    const bps = serverSpeed(server.mountpoint, server.name);
-    text(rate, bps > 0 ? `↓ ${speed(bps)}` : "");
+    text(rate, server.speed > 0 ? `↓ ${speed(server.speed)}` : "");
     const errors = sum(server.errors ?? [], (error) => error.count);
     const first = median(server.first_byte);
     const parts = [`${server.streams_open} of ${counted(server.streams_max, "stream")}`,
       size(server.bytes_fetched)];
     if (errors > 0) parts.push(counted(errors, "error"));
-    if (server.shownMount) parts.unshift(server.shownMount);
+    if (server.shownMounts) parts.unshift(server.shownMounts);
     text(facts, parts.join(" · "));
     const reasons = (server.errors ?? []).filter((error) => error.count > 0)
       .map((error) => `${count(error.count)} ${words(error.reason)}`);
@@ -106,8 +105,9 @@ export function servers() {
   const rows = list("No server.", serverRow);
   const { node } = panel("servers", "Servers", rows.node);
   const update = (mounts) => {
-    const all = withMount(mounts, (mount) => mount.servers);
-    rows.update(all, (server) => `${server.mountpoint}\n${server.name}`, all.length, 8);
+    const all = serversOf(mounts).map((server) => ({ ...server,
+      shownMounts: mounts.length > 1 ? server.mountpoints.join(", ") : "" }));
+    rows.update(all, (server) => server.key, all.length, 8);
   };
   return { node, update };
 }

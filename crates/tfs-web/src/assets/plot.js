@@ -3,6 +3,7 @@
 
 import { h, s, set, show, text } from "./dom.js";
 import { counted, size, speed } from "./format.js";
+import { SERIES } from "./store.js";
 
 const SAMPLES = 600;
 const HEIGHT = 100;
@@ -70,6 +71,8 @@ export function plot() {
     h("p", { class: "keys" }, key("given", "given to readers"), key("fetched", "fetched"), localKey,
       key("waiting", "waits"), key("failures", "failures")),
     readout, summary);
+  const idle = h("p", { class: "none", hidden: true }, "Nothing was read in the last ten minutes.");
+  const frame = h("div", {}, idle, node);
   let latest = null;
   let pointed = null;
   const point = () => {
@@ -100,6 +103,9 @@ export function plot() {
   });
   const update = (history) => {
     latest = history;
+    const isIdle = SERIES.every((series) => history[series].every((value) => value === 0));
+    show(idle, isIdle);
+    show(node, !isIdle);
     const max = top([...history.given_bps, ...history.fetched_bps]);
     set(fetched, "d", area(history.fetched_bps, max));
     set(given, "d", line(history.given_bps, max));
@@ -115,5 +121,5 @@ export function plot() {
       `fetched ${most(history.fetched_bps)}.`);
     point();
   };
-  return { node, update };
+  return { node: frame, update };
 }

@@ -3,6 +3,7 @@
 import { h, keyed, name, set, show, text } from "./dom.js";
 import { duration, percent, speed, splitPath } from "./format.js";
 import { pieceMap } from "./map.js";
+import { serversOf } from "./servers.js";
 
 /** Readers that are shown; those that wait first. */
 const READERS_MAX = 40;
@@ -125,7 +126,7 @@ function fileGroup() {
   return { node, update };
 }
 
-/** Returns the table of readers, and its update. */
+/** Returns the table of readers, and its update, which returns whether it shows a piece map. */
 export function readers() {
   const head = ["File", "Program", "Speed", "At", "Way", "Server"].map((label) =>
     h("th", { role: "columnheader", scope: "col", class: label.toLowerCase() }, label));
@@ -152,12 +153,12 @@ export function readers() {
       const place = table.children[index + 1] ?? null;
       if (place !== group.node) table.insertBefore(group.node, place);
     });
-    const isNamed = files.some((file) => file.readers.some((reader) => reader.server !== null));
-    table.classList.toggle("no-server", !isNamed);
+    table.classList.toggle("no-server", serversOf(mounts).length < 2);
     show(table, files.length > 0);
     show(none, files.length === 0);
     show(rest, more > 0);
     text(rest, `and ${more} more`);
+    return files.some((file) => file.map !== null);
   };
   return { node, update };
 }

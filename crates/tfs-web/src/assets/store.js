@@ -5,7 +5,8 @@ import { remember, remembered } from "./memory.js";
 /** Samples of the plot: ten minutes. */
 const SAMPLES_MAX = 600;
 
-const SERIES = ["given_bps", "fetched_bps", "local_bps", "waiting", "failures"];
+/** The names of its series. */
+export const SERIES = ["given_bps", "fetched_bps", "local_bps", "waiting", "failures"];
 
 export const store = {
   /** The newest overview, or null. */

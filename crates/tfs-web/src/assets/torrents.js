@@ -1,11 +1,11 @@
 // The view of all torrents: a table that is sorted and filtered here.
 
 import { bar, button, h, keyed, name, set, show, text } from "./dom.js";
-import { openAddition } from "./addition.js";
-import { count, counted, percent, rough, share, size, speed } from "./format.js";
+import { count, counted, percent, rough, share, size, speed, splitPath } from "./format.js";
 import { act, get } from "./net.js";
 import { attempt } from "./notices.js";
 import { torrentHash } from "./readers.js";
+import { STATE_CHOICES, hasState, signOf, stateOf } from "./states.js";
 import { shownMounts, store } from "./store.js";
 
 /** Rows that are drawn at first, and at each step when the end comes into view. */
@@ -15,7 +15,7 @@ const INTERVAL_MS = 4000;
 
 const COLUMNS = [
   { id: "name", label: "Name", of: (torrent) => (torrent.name ?? torrent.info_hash).toLowerCase() },
-  { id: "state", label: "State", of: (torrent) => torrent.state },
+  { id: "state", label: "State", of: stateOf },
   { id: "size", label: "Size", of: (torrent) => torrent.size_bytes ?? 0, descends: true },
   { id: "there", label: "There", of: (torrent) => share(torrent.have_bytes, torrent.total_bytes),
     descends: true },
@@ -26,25 +26,16 @@ const COLUMNS = [
     descends: true },
   { id: "tags", label: "Tags", of: (torrent) => torrent.tags.join(" ") },
   { id: "servers", label: "Server", of: (torrent) => torrent.servers.join(" ") },
+  { id: "mount", label: "Mount", of: (torrent) => torrent.mountpoint },
 ];
-
-const STATES = [["", "all states"], ["live", "live"], ["paused", "paused"], ["error", "error"],
-  ["resolving", "resolving"], ["initializing", "initializing"], ["unfinished", "not finished"]];
 
 /** Order, filter and scroll stay while other views are shown. */
 const wanted = { column: "name", descends: false, words: "", state: "" };
 
 /** Returns whether a torrent is shown: each word is in its name, tags, servers or hash. */
 function matches(torrent, words, state) {
-  if (state === "unfinished" ? torrent.finished : state !== "" && torrent.state !== state) {
-    return false;
-  }
-  return words.every((word) => torrent.haystack.includes(word));
+  return hasState(torrent, state) && words.every((word) => torrent.haystack.includes(word));
 }
-
-/** Says the state with a sign, so that it does not depend on colour. */
-export const STATE_SIGNS = { live: "▶", paused: "❚❚", error: "✕", resolving: "…",
-  initializing: "…", unknown: "?" };
 
 /** Returns what is there of the selected files as text. */
 export const selectedText = (torrent) => (torrent.selected_bytes === null ? "unknown" :
@@ -90,9 +81,10 @@ function torrentRow(reload) {
     set(link, "href", torrentHash({ ...torrent, file_index: undefined }));
     text(error, torrent.error ?? "");
     show(error, Boolean(torrent.error));
-    text(sign, torrent.finished && torrent.state === "live" ? "✓" : STATE_SIGNS[torrent.state] ?? "?");
-    text(state, torrent.state);
-    set(cells.state, "class", `state ${torrent.state}`);
+    const word = stateOf(torrent);
+    text(sign, signOf(word));
+    text(state, word);
+    set(cells.state, "class", `state ${word}`);
     text(cells.size, torrent.size_bytes === null ? "–" : size(torrent.size_bytes));
     text(part, percent(torrent.have_bytes, torrent.total_bytes));
     progress.set(share(torrent.have_bytes, torrent.total_bytes));
@@ -104,6 +96,8 @@ function torrentRow(reload) {
     text(cells.selected, selectedText(torrent));
     text(cells.tags, torrent.tags.join(", "));
     text(cells.servers, torrent.servers.join(", "));
+    text(cells.mount, splitPath(torrent.mountpoint ?? "")[1]);
+    set(cells.mount, "title", torrent.mountpoint);
     show(control, store.overview.control);
     text(act, toggleLabel(torrent));
     set(act, "aria-label", `${toggleLabel(torrent)} ${label}`);
@@ -134,16 +128,17 @@ export function torrentsView() {
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads, controlHead)), body);
   const total = h("p", { class: "dim", role: "status" });
   const failures = h("ul", { class: "bad", hidden: true });
+  const stale = h("p", { class: "stale-list", hidden: true });
   const filter = h("input", { type: "search", placeholder: "Filter by name, tag or server",
     "aria-label": "Filter torrents", spellcheck: "false" });
   filter.value = wanted.words;
   const states = h("select", { "aria-label": "State" },
-    ...STATES.map(([value, label]) => h("option", { value }, label)));
+    ...STATE_CHOICES.map(([value, label]) => h("option", { value }, label)));
   states.value = wanted.state;
   const orders = h("select", { "aria-label": "Order", class: "order" },
-    ...COLUMNS.map(({ id, label }) => h("option", { value: id }, `by ${label.toLowerCase()}`)));
+    ...COLUMNS.map(({ id, label }) => h("option", { value: id, class: id },
+      `by ${label.toLowerCase()}`)));
   const more = h("p", { class: "dim more", "aria-hidden": "true" }, "…");
-  const plus = button("Add torrents", () => openAddition());
 
   function draw() {
     const words = wanted.words.toLowerCase().split(/\s+/).filter(Boolean);
@@ -184,16 +179,32 @@ export function torrentsView() {
       draw();
     } catch (error) {
       if (ended) return;
-      sayFailed([{ server: "", error: error.message }]);
+      // The header says that the connection is lost.
+      sayFailed(store.link === "lost" ? [] : [{ server: "", error: error.message }]);
     }
     const pause = Math.max(INTERVAL_MS, 10 * (performance.now() - start));
     timer = setTimeout(() => (document.hidden ? null : load()), pause);
   }
 
+  /** Says what failed: each reason once, and not if the header has it already. */
   function sayFailed(failed) {
-    failures.replaceChildren(...failed.map(({ server, error }) =>
-      h("li", {}, name(server), `${server === "" ? "" : ": "}${error}`)));
-    show(failures, failed.length > 0);
+    const mounts = shownMounts();
+    const isDown = (called) => mounts.some((mount) => mount.servers.some((server) =>
+      server.name === called && !server.reachable && store.link !== "lost"));
+    const reasons = new Map();
+    for (const { server, error } of failed) {
+      if (!isDown(server)) reasons.set(error, (reasons.get(error) ?? new Set()).add(server));
+    }
+    failures.replaceChildren(...[...reasons].map(([error, servers]) => {
+      const called = [...servers].filter((server) => server !== "").join(", ");
+      return h("li", {}, name(called), `${called === "" ? "" : ": "}${error}`);
+    }));
+    show(failures, reasons.size > 0);
+    const known = mounts.reduce((sum, mount) => sum + mount.tree.torrents, 0);
+    const verb = mounts.length === 1 ? "the mount still shows" : "the mounts still show";
+    show(stale, failed.some(({ server }) => server !== ""));
+    text(stale, `The list comes from the servers; ${verb} ${counted(known, "torrent")} ` +
+      "as last known.");
   }
 
   filter.addEventListener("input", () => {
@@ -226,11 +237,11 @@ export function torrentsView() {
 
   const node = h("div", { class: "list-view" },
     h("div", { class: "view-head" }, h("h1", { tabindex: "-1" }, "Torrents"), total,
-      h("div", { class: "tools" }, filter, states, orders, plus)),
-    failures, table, more);
+      h("div", { class: "tools" }, filter, states, orders)),
+    failures, stale, table, more);
   const update = () => {
-    show(plus, store.overview.control);
     show(controlHead, store.overview.control);
+    node.classList.toggle("one-mount", shownMounts().length < 2);
     // Another mount was chosen, or one came or went.
     if (shownMounts().map((mount) => mount.mountpoint).join("\n") !== lists) load();
   };

@@ -31,10 +31,10 @@ fn write_mount(html: &mut Html, mount: &MountStatus) {
     let StatusReport { mountpoint, trouble, servers, tree, memory, .. } = &mount.status;
     html.raw("<h1>").name(mountpoint).raw("</h1>\n<p>");
     html.text(trouble.as_deref().unwrap_or("all well")).raw(" · ").text(&format!(
-        "{} servers · {} torrents · {} files · {} of {} there · up {}",
-        servers.len(),
-        tree.torrents,
-        tree.files,
+        "{} · {} · {} · {} of {} there · up {}",
+        counted(servers.len(), "server"),
+        counted(tree.torrents, "torrent"),
+        counted(tree.files, "file"),
         bytes(tree.have_bytes),
         bytes(tree.total_bytes),
         span(mount.status.uptime_seconds),
@@ -57,7 +57,7 @@ fn write_mount(html: &mut Html, mount: &MountStatus) {
 
 fn write_readers(html: &mut Html, readers: &[ReaderStatus]) {
     if readers.is_empty() {
-        html.raw("<p>Nothing is read.</p>\n");
+        html.raw("<p>Nothing is being read.</p>\n");
         return;
     }
     html.table("Now reading", ["File", "Program", "Speed", "At", "Way", "Waits"]);
@@ -71,12 +71,12 @@ fn write_readers(html: &mut Html, readers: &[ReaderStatus]) {
                 (None, _) => String::new(),
             },
             &format!("{}/s", bytes(reader.bytes_per_second)),
-            &format!("{} %", percent.unwrap_or(100)),
+            &format!("{}%", percent.unwrap_or(100)),
             match reader.way {
                 WayStatus::Http => "http",
-                WayStatus::Local => "local",
+                WayStatus::Local => "local disk",
                 WayStatus::Passthrough => "passthrough",
-                WayStatus::Unknown => "",
+                WayStatus::Unknown => "unknown",
             },
             &reader.waits.as_ref().map(wait_text).unwrap_or_default(),
         ]);
@@ -126,7 +126,7 @@ fn write_recent(html: &mut Html, mount: &MountStatus) {
         write_rest(html, mount.preloading.len());
     }
     if !recent.longest_waits.is_empty() {
-        html.table("Longest waits of 24 hours", ["File", "Waited", "Failure"]);
+        html.table("Longest waits (24 h)", ["File", "Waited", "Failure"]);
         for wait in &recent.longest_waits {
             let path = wait.path.as_deref().unwrap_or("(removed)");
             let seconds = format!("{} s", wait.for_millis / 1000);
@@ -135,7 +135,7 @@ fn write_recent(html: &mut Html, mount: &MountStatus) {
         html.raw("</tbody></table>\n");
     }
     if !recent.failures.is_empty() {
-        html.table("Failed reads of 24 hours", ["Reason", "Count"]);
+        html.table("Failures (24 h)", ["Reason", "Count"]);
         for failure in &recent.failures {
             html.row([&failure.reason.replace('_', " "), &failure.count.to_string()]);
         }
@@ -159,6 +159,11 @@ fn write_rest(html: &mut Html, count: usize) {
     if count > ROWS_MAX {
         html.raw("<p>").text(&format!("and {} more", count - ROWS_MAX)).raw("</p>\n");
     }
+}
+
+/// Returns a number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn bytes(count: u64) -> String {

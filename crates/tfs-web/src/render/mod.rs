@@ -11,7 +11,8 @@ pub(crate) const HTML_TYPE: &str = "text/html; charset=utf-8";
 
 /// Returns the form for the token, with what went wrong before.
 pub(crate) fn login_form(problem: Option<&str>) -> String {
-    let mut html = begin("tfs: log in", "");
+    let script = "<script src=\"/login.js\" defer></script>\n";
+    let mut html = begin("tfs: log in", script);
     html.raw("<h1>tfs</h1>\n");
     if let Some(problem) = problem {
         html.raw("<p role=\"alert\"><strong>").text(problem).raw("</strong></p>\n");

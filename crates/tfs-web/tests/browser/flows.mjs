@@ -94,10 +94,11 @@ async function addTorrents(page, base, proxy) {
   check(await page.locator("dialog textarea").inputValue() === magnet, "a pasted magnet is taken");
   await audit(page, "dialog for adding");
   await page.locator("dialog").getByLabel("Paused").check();
+  await page.locator("dialog").getByLabel("Use files that are already there").check();
   await page.locator("dialog button.main").click();
   await page.waitForSelector(".notice");
   const post = lastPost(proxy, "/api/add");
-  check(post?.body === magnet && /paused=true/.test(post.url), `a magnet is added: ${post?.url}`);
+  check(post?.body === magnet && /paused=true&overwrite=true/.test(post.url), `a magnet is added: ${post?.url}`);
   await page.evaluate(() => {
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File(["d4:infoe"], "x.torrent"));
@@ -151,7 +152,9 @@ async function player(page, base) {
   await page.getByRole("button", { name: /^Play/ }).first().click();
   await page.waitForSelector("dialog.player video");
   await audit(page, "player");
-  await page.keyboard.press("Escape");
+  await page.evaluate(() => { location.hash = "#/torrents"; });
+  await page.waitForSelector("dialog", { state: "detached" });
+  check(true, "another view closes the player");
   page.expected.pop();
 }
 
@@ -211,6 +214,45 @@ async function newLogin(page, base, proxy) {
   const { action } = JSON.parse(lastPost(proxy, "/api/torrents/").body);
   check(label.toLowerCase().startsWith(action), `after the login it is made: ${label}, ${action}`);
   page.expected.pop();
+}
+
+/** Logging out, and the address that stays when a user logs in again. */
+async function logOut(page, base) {
+  page.expected.push(/401/);
+  await page.goto(`${base}#/torrents`);
+  await page.waitForSelector(".torrents tbody tr");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.waitForSelector("body.plain input[type=password]");
+  await page.locator("input[type=password]").fill("not the token");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=alert]");
+  await page.locator("input[type=password]").fill(process.env.TFS_PAGE_TOKEN);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".torrents tbody tr");
+  const found = await page.evaluate(() => location.pathname + location.hash);
+  check(found === "/#/torrents", `the address stays after a login: ${found}`);
+  page.expected.pop();
+}
+
+/** An address without a view. */
+async function unknownAddress(page, base) {
+  await page.goto(`${base}#/nothing`);
+  await page.waitForSelector("h1:has-text('No such view')");
+  await audit(page, "unknown address");
+}
+
+/** A server that does not list its torrents: each reason once. */
+async function failedList(page, base, proxy) {
+  const failed = [{ server: "one", error: "it says no" }, { server: "two", error: "it says no" }];
+  proxy.answers.set("/api/torrents", JSON.stringify({ torrents: [], failed }));
+  await page.goto(`${base}#/`);
+  await page.goto(`${base}#/torrents`);
+  await page.waitForSelector(".stale-list:visible");
+  const lines = await page.locator(".list-view ul.bad li").allTextContents();
+  check(lines.length === 1 && lines[0] === "one, two: it says no", `said once: ${lines}`);
+  const stale = await page.locator(".stale-list").textContent();
+  check(/still shows \d+ torrents? as last known/.test(stale), stale);
+  proxy.answers.delete("/api/torrents");
 }
 
 /** The colour scheme is remembered. */
@@ -299,4 +341,4 @@ async function manyTorrents(page, base, proxy) {
 
 /** All of them in order; deleting is the last. */
 export const FLOWS = [firstView, markup, keyboard, theme, searchAndPreload, player, addTorrents,
-  manyTorrents, connection, newLogin, changeTorrent];
+  manyTorrents, failedList, unknownAddress, connection, newLogin, logOut, changeTorrent];

@@ -90,6 +90,8 @@ async fn odd_requests_harm_nothing() {
     }
     let bytes = request(page.address, "POST", "/login", &[], b"token=%3Cscript%3E");
     let text = exchange(page.address, &bytes).await.text();
-    assert!(!text.contains("script"), "{text}");
+    // The form has one script of its own.
+    let others = text.replacen("<script src=\"/login.js\" defer></script>", "", 1);
+    assert!(others != text && !others.contains("script"), "{text}");
     assert_eq!(page.send("GET", "/", &[&bearer()]).await.status, 200);
 }
