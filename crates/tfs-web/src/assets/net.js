@@ -100,6 +100,8 @@ export async function sendToken(token) {
 export async function needsToken() {
   try {
     const answer = await fetch("/login", { cache: "no-store", redirect: "manual" });
+    // The connection is free for others after the whole answer.
+    await answer.text();
     return answer.type !== "opaqueredirect" && answer.ok;
   } catch {
     return false;
