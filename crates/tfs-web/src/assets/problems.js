@@ -40,8 +40,15 @@ function mountProblems(mount) {
 /** Returns all problems of a process. */
 export function problems(overview) {
   const several = overview.mounts.length + overview.missing.length > 1;
-  const found = overview.mounts.flatMap((mount) =>
-    mountProblems(mount).map((text) => (several ? `${mount.mountpoint}: ${text}` : text)));
+  // Mounts may show the same server: each problem is told once.
+  const places = new Map();
+  for (const mount of overview.mounts) {
+    for (const text of mountProblems(mount)) {
+      places.set(text, [...places.get(text) ?? [], mount.mountpoint]);
+    }
+  }
+  const found = [...places].map(([text, mounts]) =>
+    (several ? `${mounts.join(", ")}: ${text}` : text));
   for (const { mountpoint, why } of overview.missing) {
     found.push(`${mountpoint} is not mounted: ${why}`);
   }

@@ -153,7 +153,8 @@ export function readers() {
       const place = table.children[index + 1] ?? null;
       if (place !== group.node) table.insertBefore(group.node, place);
     });
-    table.classList.toggle("no-server", serversOf(mounts).length < 2);
+    const isNamed = files.some((file) => file.readers.some((reader) => reader.server !== null));
+    table.classList.toggle("no-server", !isNamed || serversOf(mounts).length < 2);
     show(table, files.length > 0);
     show(none, files.length === 0);
     show(rest, more > 0);
