@@ -33,8 +33,9 @@ function create(hash) {
 /** Says that an address names no view. */
 function unknownView() {
   const node = h("div", {}, h("h1", { tabindex: "-1" }, "No such view"),
-    h("p", {}, "The address names no view of this page. ", h("a", { href: "#/" }, "Now"), " · ",
-      h("a", { href: "#/torrents" }, "Torrents")));
+    h("p", {}, "The address names no view of this page."),
+    h("p", { class: "controls" }, h("a", { class: "button", href: "#/" }, "Now"),
+      h("a", { class: "button", href: "#/torrents" }, "Torrents")));
   return { node, title: "No such view", update() {} };
 }
 

@@ -247,7 +247,7 @@ async function failedList(page, base, proxy) {
   proxy.answers.set("/api/torrents", JSON.stringify({ torrents: [], failed }));
   await page.goto(`${base}#/`);
   await page.goto(`${base}#/torrents`);
-  await page.waitForSelector(".stale-list:visible");
+  await page.waitForSelector(".list-view ul.bad li");
   const lines = await page.locator(".list-view ul.bad li").allTextContents();
   check(lines.length === 1 && lines[0] === "one, two: it says no", `said once: ${lines}`);
   const stale = await page.locator(".stale-list").textContent();
