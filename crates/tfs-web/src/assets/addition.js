@@ -26,9 +26,9 @@ async function addAll(query, contents) {
       if (answer.added) added += 1;
       else known.push(answer.name);
     } catch (error) {
-      const advice = /already exist/.test(error.message) && query.overwrite === null
-        ? `; to use them, add it again and tick "${USE_FILES}"` : "";
-      failed(`Adding ${label} failed: ${error.message}${advice}`);
+      // tfs names the parameter of the request; here it is a check box.
+      const message = error.message.replace(" (overwrite=true)", `: tick "${USE_FILES}"`);
+      failed(`Adding ${label} failed: ${message}`);
     }
   }
   if (added > 0) done(`${counted(added, "torrent")} added.`);
