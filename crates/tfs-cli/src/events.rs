@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
 use tfs_api::wire::{EventLine, FailureKind, ServiceEvent};
-use tfs_api::{ControlClient, ControlError, all_clients};
+use tfs_api::{ControlClient, ControlError, clients};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -48,7 +48,7 @@ async fn follow(is_json: bool) -> eyre::Result<()> {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                for client in all_clients().await? {
+                for client in clients().await? {
                     let socket = client.socket().to_owned();
                     if followed.insert(socket) {
                         tasks.spawn(follow_one(client, is_json, Arc::clone(&notes)));

@@ -102,6 +102,8 @@ fn hooks_get_what_changes_and_nothing_of_restarts() {
         );
         let film = TorrentSpec::file("Film.mkv", Content::new(1, 200_000));
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(film).remembering());
+        // Otherwise its end is an event.
+        rqbits.swarm.torrents().iter().for_each(|torrent| rqbits.wait_finished(torrent));
         let url = rqbits.swarm.api_url();
         let follower = Follower::start(dir, "events", "no process of tfs runs");
         let mount = Mounted::new(dir, &url);
