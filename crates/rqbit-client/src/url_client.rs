@@ -160,14 +160,14 @@ mod tests {
             "ftp://h/",
         ];
         let rows = cases.map(|text| match text.parse::<RequestUrl>() {
-            Ok(url) => format!("{text} -> {url:?} {}\n", url.target),
+            Ok(url) => format!("{text} -> {url:?} /{}\n", url.target),
             Err(error) => format!("{text} -> failed to {error}\n"),
         });
         expect_test::expect![[r#"
-            http://h -> RequestUrl(http://h) 
-            https://h:8443/a/b?token=secret&x=1 -> RequestUrl(https://h:8443) a/b?token=secret&x=1
-            http://h/a b/?q=a b -> RequestUrl(http://h) a%20b/?q=a%20b
-            http://[::1]:80/x/../y -> RequestUrl(http://[::1]) y
+            http://h -> RequestUrl(http://h) /
+            https://h:8443/a/b?token=secret&x=1 -> RequestUrl(https://h:8443) /a/b?token=secret&x=1
+            http://h/a b/?q=a b -> RequestUrl(http://h) /a%20b/?q=a%20b
+            http://[::1]:80/x/../y -> RequestUrl(http://[::1]) /y
             http://u:p@h/ -> failed to use the server address: user name or password in it
             http://h/#f -> failed to use the server address: fragment in it
             http://h/?a#f -> failed to use the server address: fragment in it
