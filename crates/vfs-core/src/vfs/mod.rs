@@ -117,7 +117,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Like [`new`](Self::new), for several servers, at least one: the position of each is its
-    /// [`ServerId`](crate::ServerId). In a layout by server, the later of two servers with one name
+    /// [`ServerId`]. In a layout by server, the later of two servers with one name
     /// has a directory with a mark.
     #[must_use]
     pub fn of_servers(sources: &[Arc<S>], config: VfsConfig) -> Self {
