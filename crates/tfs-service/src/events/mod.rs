@@ -13,7 +13,7 @@
 //! | a torrent is missing from the list for a time, also by a restart of rqbit | none |
 //! | a removal that is believed ([`absence`](crate::discovery)) | `torrent_removed` |
 //! | a torrent has all selected files for the first time | `torrent_finished`, once |
-//! | a server fails for [`DOWN_TIME_MIN`](outage::DOWN_TIME_MIN) | `server_down`, and then `server_up` |
+//! | a server fails for [15 s](outage::DOWN_TIME_MIN) | `server_down`, and then `server_up` |
 //!
 //! The state directory remembers which torrents have finished. So one that is freed and downloaded
 //! again, or removed and added again, finishes once.
