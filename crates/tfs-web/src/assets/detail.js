@@ -118,6 +118,12 @@ export function detailView(place, pointed) {
     remove.disabled = torrent.name === null;
   }
 
+  function showControls() {
+    const can = store.overview.control && torrent !== null;
+    show(controls, can);
+    show(choices, can);
+  }
+
   async function load() {
     clearTimeout(timer);
     try {
@@ -127,6 +133,7 @@ export function detailView(place, pointed) {
       const isSame = torrent !== null && torrent.files.length === next.files.length;
       torrent = { ...next, mountpoint };
       showFacts();
+      showControls();
       if (isSame) files.update(next, selection !== null);
       else {
         files?.end();
@@ -155,10 +162,7 @@ export function detailView(place, pointed) {
   return {
     node,
     title: "Torrent",
-    update() {
-      show(controls, store.overview.control && torrent !== null);
-      show(choices, store.overview.control && torrent !== null);
-    },
+    update: showControls,
     end() {
       ended = true;
       clearTimeout(timer);
