@@ -190,7 +190,8 @@ impl SoakRun<'_> {
             let known = files.iter().find(|file| file.path.starts_with(&mount.path)).unwrap();
             let held = File::open(&known.path).unwrap();
             let left = HeldResources::of(mount).leftovers(&before);
-            assert_eq!(left, ["open files: 1, not 0 at most"]);
+            // A file of the state may be open for a moment.
+            assert!(left.iter().any(|it| it == "open files: 1, not 0 at most"), "{left:?}");
             drop(held);
         }
     }
