@@ -1,7 +1,7 @@
 //! Programs that open many files for a moment, such as the scan of a media server.
 //!
 //! A file counts for its program when it is closed, if little of it was read meanwhile. Programs
-//! are told apart by name: a scanner may start a process for each file.
+//! are distinguished by name: a scanner may start a process for each file.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

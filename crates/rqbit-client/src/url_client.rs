@@ -1,6 +1,6 @@
 //! Requests to one URL that is not of rqbit, over the same connections, TLS and limits.
 //!
-//! For programs beside rqbit that are told of something: webhooks. The answer is its status.
+//! For webhooks of other programs than rqbit. The answer is its status.
 
 use std::fmt;
 use std::str::FromStr;

@@ -43,6 +43,7 @@ mod signals;
 mod status;
 mod status_lines;
 mod status_recent;
+mod status_tables;
 mod tag;
 mod tips;
 mod torrents;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use comfy_table::Cell;
 use nix::unistd::{Uid, User};
 use tfs_api::status::{
     BreakerStatus, DetailsStatus, DiscoveryStatus, PreloadTotals, ServerStatus, StatusReport,
     TreeStatus,
 };
-use tfs_api::wire::{MissingMount, MountStatus, PlaceInfo, PreloadStatus, ReaderStatus, WayStatus};
+use tfs_api::wire::{MissingMount, MountStatus, PlaceInfo};
 use tfs_api::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
 use tfs_config::Loaded;
 use tfs_sys::clock::now;
@@ -17,20 +16,18 @@ use tfs_sys::shell::quoted;
 use crate::args::StatusArgs;
 use crate::drop_lines::drop_lines;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
-use crate::figures::{age as age_text, counted, percent, size, speed};
-use crate::output::{self, right, visible};
-use crate::preload::reason;
+use crate::figures::{age as age_text, counted, percent, size};
+use crate::output::{self, visible};
 use crate::report::UserError;
 use crate::screen::Screen;
 use crate::status_lines::{intake_lines, streams_text};
 use crate::status_recent::{bytes_text, failures_text, rates_text, reads_text, recent_lines};
+use crate::status_tables::{preloads_table, readers_table};
 use crate::watch::{ScreenUpdate, watch};
 use crate::{exit, runtime};
 
 /// The text if there are no mounts.
 const NOTHING: &str = "this user has no mounts";
-
-const MIB: u32 = 1 << 20;
 
 /// Runs the command.
 pub(crate) fn run(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<u8> {
@@ -445,25 +442,6 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
     lines
 }
 
-fn preloads_table(preloading: &[PreloadStatus]) -> String {
-    let mut table = output::table();
-    let [there, of] = ["THERE", "OF"].map(|heading| right(heading.to_owned()));
-    table.set_header([there, of, Cell::new("PRELOADED FILE")]);
-    for PreloadStatus { path, total_bytes, there_bytes, waits_for } in preloading {
-        let file = visible(path);
-        let file = match waits_for {
-            Some(waits_for) => format!("{file} ({})", reason(*waits_for)),
-            None => file,
-        };
-        table.add_row([
-            right(percent(*there_bytes, *total_bytes)),
-            right(size(*total_bytes)),
-            Cell::new(file),
-        ]);
-    }
-    output::table_text(table)
-}
-
 /// Returns the line about preloads, if there are any.
 fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
@@ -475,72 +453,12 @@ fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     (running + waiting > 0).then_some(("preload", line))
 }
 
-fn readers_table(readers: &[ReaderStatus]) -> String {
-    let mut table = output::table();
-    let [pid, at, speed_heading] = ["PID", "AT", "SPEED"].map(|heading| right(heading.to_owned()));
-    let [process, way, waits_heading, file] = ["PROCESS", "WAY", "WAITS", "FILE"].map(Cell::new);
-    table.set_header([pid, process, at, speed_heading, way, waits_heading, file]);
-    for reader in readers {
-        let unknown = || "?".to_owned();
-        table.add_row([
-            right(reader.pid.map_or_else(unknown, |pid| pid.to_string())),
-            Cell::new(reader.command.as_deref().map_or_else(unknown, visible)),
-            right(percent(
-                reader.waits.map_or(reader.offset, |wait| wait.offset),
-                reader.file_bytes,
-            )),
-            right(speed(reader.bytes_per_second)),
-            Cell::new(match reader.way {
-                WayStatus::Http => "http",
-                WayStatus::Local => "local",
-                WayStatus::Passthrough => "passthrough",
-                WayStatus::Unknown => "?",
-            }),
-            Cell::new(waits(reader)),
-            Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
-        ]);
-    }
-    output::table_text(table)
-}
-
-/// Returns how long and for which piece a reader waits, and the time that is left.
-fn waits(reader: &ReaderStatus) -> String {
-    let Some(wait) = reader.waits else { return "-".to_owned() };
-    let seconds = Duration::from_millis(wait.for_millis).as_secs_f64();
-    let piece = wait.piece.map(|piece| format!(" for piece {piece}")).unwrap_or_default();
-    // The length of a piece is a power of two.
-    let len = wait.piece_bytes.map(|bytes| match bytes {
-        0..MIB => format!(" ({} KiB piece", bytes / 1024),
-        MIB.. => format!(" ({} MiB piece", bytes / MIB),
-    });
-    let left = wait.left_millis.map(|millis| format!(", about {} s left", millis.div_ceil(1000)));
-    let len = len.map(|len| format!("{len}{})", left.unwrap_or_default())).unwrap_or_default();
-    let peers = wait.peers.map(|peers| format!(", {}", counted(peers, "peer")));
-    format!("{seconds:.1} s{piece}{len}{}", peers.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
     use tfs_api::status::FailureCount;
-    use tfs_api::wire::{PreloadReason, WaitStatus};
 
     use super::*;
-
-    #[test]
-    fn preloads_are_shown_with_how_far_they_are() {
-        let file = |path: &str, there_bytes| PreloadStatus {
-            path: path.to_owned(),
-            total_bytes: 9 << 20,
-            there_bytes,
-            waits_for: (there_bytes == 0).then_some(PreloadReason::Peers),
-        };
-        expect![[r#"
-            THERE       OF  PRELOADED FILE
-               0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
-              55%  9.0 MiB  t/b"#]]
-        .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
-    }
 
     #[test]
     fn a_server_is_shown_with_its_requests_and_why_they_failed() {
@@ -575,50 +493,5 @@ mod tests {
         assert_eq!(lines_of(value, Some(80)), [value]);
         let narrow = ["0 B in buffers, 0 B cached, of 128.0 MiB; process", "54.3 MiB"];
         assert_eq!(lines_of(value, Some(60)), narrow);
-    }
-
-    #[test]
-    fn readers_are_shown_with_what_they_wait_for() {
-        let reader = ReaderStatus {
-            path: Some("t/film\u{1b}[31m.mkv".to_owned()),
-            info_hash: "00".repeat(20),
-            file_index: 0,
-            pid: Some(4711),
-            command: Some("mpv".to_owned()),
-            offset: 999,
-            file_bytes: 1000,
-            given_bytes: 5000,
-            bytes_per_second: 2 << 20,
-            way: WayStatus::Local,
-            server: None,
-            waits: Some(WaitStatus {
-                offset: 7,
-                piece: Some(12),
-                piece_bytes: Some(16 << 20),
-                for_millis: 58_210,
-                left_millis: Some(109_400),
-                peers: Some(2),
-            }),
-        };
-        let early = ReaderStatus {
-            waits: reader.waits.map(|wait| WaitStatus { left_millis: None, peers: None, ..wait }),
-            ..reader.clone()
-        };
-        let gone = ReaderStatus {
-            path: None,
-            pid: None,
-            command: None,
-            file_bytes: 0,
-            bytes_per_second: 0,
-            server: None,
-            waits: None,
-            ..reader.clone()
-        };
-        expect![[r#"
-             PID  PROCESS  AT      SPEED  WAY    WAITS                                                          FILE
-            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
-            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
-               ?  ?         -          -  local  -                                                              (removed)"#]]
-        .assert_eq(&readers_table(&[reader, early, gone]));
     }
 }

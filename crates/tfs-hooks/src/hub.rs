@@ -143,7 +143,7 @@ impl Drop for EventInbox {
     }
 }
 
-/// Returns the bit of a kind. Nobody receives unknown ones.
+/// Returns the bit of a kind. No receiver gets unknown ones.
 fn bit(kind: EventKind) -> u8 {
     match kind {
         EventKind::TorrentAdded => 1,

@@ -20,7 +20,7 @@ const QUIET_TIME: Duration = Duration::from_millis(350);
 /// A call starts at the latest this long after its first event.
 const GATHER_TIME_MAX: Duration = Duration::from_millis(1500);
 
-/// From this number of events on, more are expected: somebody adds many torrents, which takes
+/// From this number of events on, more are expected: many torrents are being added, which takes
 /// seconds, and several polls find them.
 const BURST_EVENTS: u64 = 10;
 

@@ -13,7 +13,7 @@ use crate::model::{
 
 /// What a page shows and does. Dropping a future ends its request.
 pub trait WebBackend: fmt::Debug + Send + Sync + 'static {
-    /// Returns the first view. Called once a second while somebody looks, for all pages together.
+    /// Returns the first view. Called once a second while a page is open, for all pages together.
     fn overview(&self) -> BoxFuture<'_, Overview>;
 
     /// Returns the counters of the last ten minutes, from memory.

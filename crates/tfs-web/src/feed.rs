@@ -1,4 +1,4 @@
-//! The overview, computed once a second for all that look, and never if nobody does.
+//! The overview, computed once a second for all open pages, and never without one.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Feed {
         Viewer { newest, is_new: true }
     }
 
-    /// Computes overviews while somebody looks, until it is dropped.
+    /// Computes overviews while a page is open, until it is dropped.
     pub(crate) async fn run(&self, backend: &dyn WebBackend, control: bool) {
         let mut next_at = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! A server that records requests and answers as it is told.
+//! A server that records requests and gives the answers of the test.
 
 use std::sync::{Arc, Mutex};
 

@@ -43,7 +43,7 @@ impl ServerEvents {
         Self { mount, server, ..Self::default() }
     }
 
-    /// Records that the mount has started: what changes from now on is told.
+    /// Records that the mount has started: later changes are events.
     pub(crate) fn begin(&mut self) {
         self.has_begun = true;
     }

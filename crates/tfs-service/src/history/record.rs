@@ -1,6 +1,6 @@
 //! The history of all mounts of a process, as a function of its input and the time.
 //!
-//! The time is one that goes on while the machine sleeps, and that nobody sets. So a plot has no
+//! The clock goes on while the machine sleeps, and cannot be set. So a plot has no
 //! gap after a sleep, and a changed clock moves nothing.
 
 use std::collections::{HashMap, VecDeque};

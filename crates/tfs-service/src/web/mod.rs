@@ -7,7 +7,7 @@
 //! ```
 //!
 //! # Invariants
-//! - Nothing is computed while nobody looks, except for one sample of counters a second.
+//! - Nothing is computed while no page is open, except for one sample of counters a second.
 //! - A change concerns the servers of one mount, as far as they have the torrent.
 //! - An address on another machine has a token, and so has a page with controls.
 

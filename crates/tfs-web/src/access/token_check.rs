@@ -20,7 +20,7 @@ pub(crate) const GUESSES_MAX: usize = 10;
 const GUESS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A token of this many characters is too long to be guessed, at any rate of a network: it works
-/// while guesses are refused, so that nobody can lock its owner out. 16 random bytes in base64 are
+/// while guesses are refused, so that its owner cannot be locked out. 16 random bytes in base64 are
 /// as long.
 const LONG_CHARS_MIN: usize = 24;
 

@@ -27,6 +27,10 @@ pub(super) struct Owned {
     pub(super) reason: &'static str,
 }
 
+/// What is behind a mount: filesystem, kernel, servers, settings.
+const BEHIND_A_MOUNT: &[&str] =
+    &["vfs-core", "fuser", "fuse-adapter", "rqbit-client", "librqbit", "tfs-config", "tfs-service"];
+
 /// The forbidden dependencies of each crate.
 pub(super) const ABSENCES: &[Absence] = &[
     Absence {
@@ -182,43 +186,19 @@ pub(super) const ABSENCES: &[Absence] = &[
     Absence {
         package: "tfs-api",
         reach: Reach::Anywhere,
-        banned: &[
-            "vfs-core",
-            "fuser",
-            "fuse-adapter",
-            "rqbit-client",
-            "librqbit",
-            "tfs-config",
-            "tfs-service",
-        ],
+        banned: BEHIND_A_MOUNT,
         reason: "a client of the control API needs no filesystem and no server",
     },
     Absence {
         package: "tfs-http",
         reach: Reach::Anywhere,
-        banned: &[
-            "vfs-core",
-            "fuser",
-            "fuse-adapter",
-            "rqbit-client",
-            "librqbit",
-            "tfs-config",
-            "tfs-service",
-        ],
+        banned: BEHIND_A_MOUNT,
         reason: "a listener knows limits, and not what it serves",
     },
     Absence {
         package: "tfs-web",
         reach: Reach::Anywhere,
-        banned: &[
-            "vfs-core",
-            "fuser",
-            "fuse-adapter",
-            "rqbit-client",
-            "librqbit",
-            "tfs-config",
-            "tfs-service",
-        ],
+        banned: BEHIND_A_MOUNT,
         reason: "the page is tested over a backend of the tests, without mounts and servers",
     },
     Absence {

@@ -80,7 +80,7 @@ fn the_page_shows_who_waits_for_which_piece() {
         let event = events.next();
         assert_eq!(readers(&event)[0]["path"], "half.mkv");
         assert!(events.next()["now"].as_i64() >= event["now"].as_i64());
-        // The plot fills while nobody looks.
+        // The plot fills without an open page.
         let history = until("there are samples", || {
             let history = page.get("/api/history").json();
             (history["given_bps"].as_array().unwrap().len() >= 2).then_some(history)

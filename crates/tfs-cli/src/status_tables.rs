@@ -1,0 +1,143 @@
+//! The tables of `tfs status`: preloads, and readers with what they wait for.
+
+use std::time::Duration;
+
+use comfy_table::Cell;
+use tfs_api::wire::{PreloadStatus, ReaderStatus, WayStatus};
+
+use crate::figures::{counted, percent, size, speed};
+use crate::output::{self, right, visible};
+use crate::preload::reason;
+
+const MIB: u32 = 1 << 20;
+
+pub(crate) fn preloads_table(preloading: &[PreloadStatus]) -> String {
+    let mut table = output::table();
+    let [there, of] = ["THERE", "OF"].map(|heading| right(heading.to_owned()));
+    table.set_header([there, of, Cell::new("PRELOADED FILE")]);
+    for PreloadStatus { path, total_bytes, there_bytes, waits_for } in preloading {
+        let file = visible(path);
+        let file = match waits_for {
+            Some(waits_for) => format!("{file} ({})", reason(*waits_for)),
+            None => file,
+        };
+        table.add_row([
+            right(percent(*there_bytes, *total_bytes)),
+            right(size(*total_bytes)),
+            Cell::new(file),
+        ]);
+    }
+    output::table_text(table)
+}
+
+pub(crate) fn readers_table(readers: &[ReaderStatus]) -> String {
+    let mut table = output::table();
+    let [pid, at, speed_heading] = ["PID", "AT", "SPEED"].map(|heading| right(heading.to_owned()));
+    let [process, way, waits_heading, file] = ["PROCESS", "WAY", "WAITS", "FILE"].map(Cell::new);
+    table.set_header([pid, process, at, speed_heading, way, waits_heading, file]);
+    for reader in readers {
+        let unknown = || "?".to_owned();
+        table.add_row([
+            right(reader.pid.map_or_else(unknown, |pid| pid.to_string())),
+            Cell::new(reader.command.as_deref().map_or_else(unknown, visible)),
+            right(percent(
+                reader.waits.map_or(reader.offset, |wait| wait.offset),
+                reader.file_bytes,
+            )),
+            right(speed(reader.bytes_per_second)),
+            Cell::new(match reader.way {
+                WayStatus::Http => "http",
+                WayStatus::Local => "local",
+                WayStatus::Passthrough => "passthrough",
+                WayStatus::Unknown => "?",
+            }),
+            Cell::new(waits(reader)),
+            Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
+        ]);
+    }
+    output::table_text(table)
+}
+
+/// Returns how long and for which piece a reader waits, and the time that is left.
+fn waits(reader: &ReaderStatus) -> String {
+    let Some(wait) = reader.waits else { return "-".to_owned() };
+    let seconds = Duration::from_millis(wait.for_millis).as_secs_f64();
+    let piece = wait.piece.map(|piece| format!(" for piece {piece}")).unwrap_or_default();
+    // The length of a piece is a power of two.
+    let len = wait.piece_bytes.map(|bytes| match bytes {
+        0..MIB => format!(" ({} KiB piece", bytes / 1024),
+        MIB.. => format!(" ({} MiB piece", bytes / MIB),
+    });
+    let left = wait.left_millis.map(|millis| format!(", about {} s left", millis.div_ceil(1000)));
+    let len = len.map(|len| format!("{len}{})", left.unwrap_or_default())).unwrap_or_default();
+    let peers = wait.peers.map(|peers| format!(", {}", counted(peers, "peer")));
+    format!("{seconds:.1} s{piece}{len}{}", peers.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use tfs_api::wire::{PreloadReason, WaitStatus};
+
+    use super::*;
+
+    #[test]
+    fn preloads_are_shown_with_how_far_they_are() {
+        let file = |path: &str, there_bytes| PreloadStatus {
+            path: path.to_owned(),
+            total_bytes: 9 << 20,
+            there_bytes,
+            waits_for: (there_bytes == 0).then_some(PreloadReason::Peers),
+        };
+        expect![[r#"
+            THERE       OF  PRELOADED FILE
+               0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
+              55%  9.0 MiB  t/b"#]]
+        .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
+    }
+
+    #[test]
+    fn readers_are_shown_with_what_they_wait_for() {
+        let reader = ReaderStatus {
+            path: Some("t/film\u{1b}[31m.mkv".to_owned()),
+            info_hash: "00".repeat(20),
+            file_index: 0,
+            pid: Some(4711),
+            command: Some("mpv".to_owned()),
+            offset: 999,
+            file_bytes: 1000,
+            given_bytes: 5000,
+            bytes_per_second: 2 << 20,
+            way: WayStatus::Local,
+            server: None,
+            waits: Some(WaitStatus {
+                offset: 7,
+                piece: Some(12),
+                piece_bytes: Some(16 << 20),
+                for_millis: 58_210,
+                left_millis: Some(109_400),
+                peers: Some(2),
+            }),
+        };
+        let early = ReaderStatus {
+            waits: reader.waits.map(|wait| WaitStatus { left_millis: None, peers: None, ..wait }),
+            ..reader.clone()
+        };
+        let gone = ReaderStatus {
+            path: None,
+            pid: None,
+            command: None,
+            file_bytes: 0,
+            bytes_per_second: 0,
+            server: None,
+            waits: None,
+            ..reader.clone()
+        };
+        expect![[r#"
+             PID  PROCESS  AT      SPEED  WAY    WAITS                                                          FILE
+            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
+            4711  mpv      0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
+               ?  ?         -          -  local  -                                                              (removed)"#]]
+        .assert_eq(&readers_table(&[reader, early, gone]));
+    }
+}
