@@ -12,14 +12,18 @@
 
 mod accept;
 mod activity;
+mod content;
 mod host;
 mod http;
 mod listening;
+mod range;
 mod serve;
 mod stall;
 
 pub use accept::{Accept, Peer, bind};
+pub use content::{disposition, encoded, is_media, type_of};
 pub use host::is_this_machine;
 pub use http::{ResponseBody, json, lines, read_bytes, read_json, status, text};
 pub use listening::{CONNECTIONS_MAX, Listening};
+pub use range::{FileSelection, is_known, select};
 pub use stall::StallLimit;

@@ -8,12 +8,10 @@
 
 mod access;
 mod backend;
-mod content;
 mod feed;
 mod files;
 pub mod model;
 mod query;
-mod range;
 mod refusal;
 mod render;
 mod routes;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
 use crate::tree::FileRef;
-use crate::{Geometry, HandleId, VfsError};
+use crate::{Geometry, HandleId, ReaderOrigin, VfsError};
 
 /// The file of a handle.
 #[derive(Debug, Clone)]
@@ -19,30 +19,43 @@ pub(crate) enum OpenFile {
     Text(Bytes),
 }
 
+/// An open file and its reader.
+#[derive(Debug)]
+struct OpenHandle {
+    file: OpenFile,
+    origin: Option<Arc<ReaderOrigin>>,
+}
+
 /// All open files.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     last: AtomicU64,
     /// Protects the table; held for one access.
-    open: RwLock<HashMap<HandleId, OpenFile>>,
+    open: RwLock<HashMap<HandleId, OpenHandle>>,
 }
 
 impl Handles {
     pub(crate) fn open(&self, file: OpenFile) -> HandleId {
+        self.open_by(file, None)
+    }
+
+    /// Opens a file for a client of a network.
+    pub(crate) fn open_by(&self, file: OpenFile, origin: Option<Arc<ReaderOrigin>>) -> HandleId {
         let handle = HandleId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        let file = OpenHandle { file, origin };
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, file);
         handle
     }
 
     pub(crate) fn get(&self, handle: HandleId) -> Result<OpenFile, VfsError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.get(&handle).cloned().ok_or(VfsError::BadHandle)
+        open.get(&handle).map(|open| open.file.clone()).ok_or(VfsError::BadHandle)
     }
 
     /// Sets the position of an open file among the pieces of its torrent.
     pub(crate) fn set_geometry(&self, handle: HandleId, geometry: Option<Geometry>) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(OpenFile::Torrent(file)) = open.get_mut(&handle) {
+        if let Some(OpenHandle { file: OpenFile::Torrent(file), .. }) = open.get_mut(&handle) {
             file.geometry = geometry;
         }
     }
@@ -52,20 +65,20 @@ impl Handles {
     }
 
     /// Returns all open files of torrents, in the order of their opens.
-    pub(crate) fn all(&self) -> Vec<(HandleId, FileRef)> {
+    pub(crate) fn all(&self) -> Vec<(HandleId, FileRef, Option<Arc<ReaderOrigin>>)> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let files = open.iter().filter_map(|(handle, file)| match file {
-            OpenFile::Torrent(file) => Some((*handle, *file)),
+        let files = open.iter().filter_map(|(handle, open)| match open.file {
+            OpenFile::Torrent(file) => Some((*handle, file, open.origin.clone())),
             OpenFile::Text(_) => None,
         });
         let mut all: Vec<_> = files.collect();
-        all.sort_unstable_by_key(|(handle, _)| *handle);
+        all.sort_unstable_by_key(|(handle, ..)| *handle);
         all
     }
 
     /// Returns the number of open files of torrents.
     pub(crate) fn count(&self) -> usize {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.values().filter(|file| matches!(file, OpenFile::Torrent(_))).count()
+        open.values().filter(|open| matches!(open.file, OpenFile::Torrent(_))).count()
     }
 }

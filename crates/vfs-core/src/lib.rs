@@ -22,6 +22,7 @@ mod budget;
 mod control_dir;
 mod engine;
 mod error;
+mod export;
 mod extents;
 mod figures;
 mod geometry;
@@ -33,6 +34,7 @@ mod looks;
 mod name;
 mod piece_shares;
 mod range;
+mod reader_origin;
 mod search;
 mod source;
 mod timestamp;
@@ -58,6 +60,7 @@ pub use engine::{
     PreloadWait, ReadCounters, ReadPolicy, ReadWay, ReaderWait, ServerCounters,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
+pub use export::{Export, ExportEntry, ExportFile, ExportPage, FilePool};
 pub use extents::SeekTo;
 pub use figures::{DurationCounts, FailureReason, LoggedWait, ReadSummary};
 pub use geometry::Geometry;
@@ -68,6 +71,7 @@ pub use looks::LookWatcher;
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use piece_shares::PieceShares;
 pub use range::ByteRange;
+pub use reader_origin::ReaderOrigin;
 pub use search::{
     GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };

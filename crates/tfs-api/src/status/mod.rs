@@ -3,6 +3,7 @@
 mod budget;
 mod discovery;
 mod drop;
+mod front;
 mod histogram;
 mod intake;
 mod report;
@@ -13,6 +14,7 @@ pub use discovery::{
     TORRENTS_NAMED_MAX,
 };
 pub use drop::{DropFileState, DropFileStatus, DropStatus};
+pub use front::FrontStatus;
 pub use histogram::{FailureCount, Histogram, ReadFigures};
 pub use intake::{
     ArrStatus, HookFailure, HookStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::BudgetStatus;
 use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::drop::DropStatus;
+use super::front::FrontStatus;
 use super::histogram::{FailureCount, Histogram, ReadFigures};
 use super::intake::IntakeStatus;
 
@@ -60,6 +61,9 @@ pub struct StatusReport {
     /// The drop folder; `null` without one. Older processes do not send it.
     #[serde(default)]
     pub drop: Option<DropStatus>,
+    /// Its front ends on the network; older processes do not send it.
+    #[serde(default)]
+    pub fronts: Vec<FrontStatus>,
     /// What the process takes in from other programs; older processes do not send it.
     #[serde(default)]
     pub intake: IntakeStatus,

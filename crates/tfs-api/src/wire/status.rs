@@ -63,6 +63,16 @@ pub struct ReaderStatus {
     pub pid: Option<u32>,
     /// Its name.
     pub command: Option<String>,
+    /// The front end that a client on the network uses, such as `webdav` or `nfs`; null for a
+    /// process of this machine. Older processes do not send it.
+    #[serde(default)]
+    pub front: Option<String>,
+    /// The address of that client.
+    #[serde(default)]
+    pub peer: Option<String>,
+    /// What that client calls itself, such as its `User-Agent`.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// The offset at which its last read ended.
     pub offset: u64,
     /// The length of the file.

@@ -415,12 +415,16 @@ pub(crate) fn search<S: TorrentSource>(
 
 fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
     let (pid, command) = caller.map(|Caller { pid, command }| (pid, command)).unzip();
+    let origin = reader.origin.as_deref();
     ReaderStatus {
         path: reader.path,
         info_hash: reader.file.torrent.to_string(),
         file_index: reader.file.index.0,
         pid,
         command,
+        front: origin.map(|origin| origin.front.to_owned()),
+        peer: origin.map(|origin| origin.peer.clone()),
+        agent: origin.and_then(|origin| origin.agent.clone()),
         offset: reader.offset,
         file_bytes: reader.file_len,
         given_bytes: reader.bytes_given,

@@ -84,6 +84,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         preloads: about.preloads.totals(),
         intake: about.intake.status(),
         drop: about.drop.status(),
+        fronts: Vec::new(),
     };
     status.trouble = status.find_trouble();
     status

@@ -56,6 +56,7 @@ pub(crate) fn mount(mountpoint: &str, now: i64, second: u64) -> MountStatus {
             there_bytes: 24 * GIB + second * 9 * MIB,
         },
         drop: None,
+        fronts: Vec::new(),
         intake: IntakeStatus::default(),
     };
     status.trouble = status.find_trouble();

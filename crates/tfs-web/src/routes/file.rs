@@ -21,11 +21,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Answered, PageCall};
 use crate::access::Visitor;
 use crate::backend::WebFile;
-use crate::content::{disposition, type_of};
 use crate::model::FilePlace;
-use crate::range::{FileSelection, select};
 use crate::refusal::{Refusal, TEXT_TYPE};
 use crate::site::PageSite;
+use tfs_http::{FileSelection, disposition, select, type_of};
 
 /// Bytes of the first read. Its failure is the status of the answer, and a player waits for it.
 const FIRST_BYTES: u64 = 64 << 10;

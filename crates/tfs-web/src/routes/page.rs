@@ -9,9 +9,9 @@ use tfs_http::{ResponseBody, text};
 use super::{Answered, PageCall, login};
 use crate::access::{Denied, check_read};
 use crate::files::{FIRST_VIEW_MARK, INDEX, PageFile};
-use crate::range::is_known;
 use crate::refusal::{Refusal, TEXT_TYPE};
 use crate::render::{HTML_TYPE, bare_page, first_view, reload};
+use tfs_http::is_known;
 
 /// Sent by browsers: the relation of the page with the link to this address.
 const FETCH_SITE: &str = "sec-fetch-site";

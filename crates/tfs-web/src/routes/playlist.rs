@@ -8,9 +8,9 @@ use tfs_api::wire::{FailureBody, FailureKind};
 use tfs_http::text;
 
 use super::{Answered, PageCall};
-use crate::content::{disposition, encoded, is_media};
 use crate::model::{FileItem, FilePlace, MountQuery, TorrentDetail};
 use crate::refusal::Refusal;
+use tfs_http::{disposition, encoded, is_media};
 
 const PLAYLIST_TYPE: &str = "audio/x-mpegurl; charset=utf-8";
 

@@ -79,7 +79,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
         let hashes: HashSet<_> = replaced.iter().map(|tree| tree.info_hash()).collect();
         notices.extend(self.arrange(hashes.iter().copied().collect(), None));
-        for (handle, file) in self.handles.all() {
+        for (handle, file, _) in self.handles.all() {
             if hashes.contains(&file.id.torrent)
                 && let Some(geometry) = self.tree().geometry(file.id)
             {

@@ -1,6 +1,7 @@
 //! The filesystem interface for front ends.
 
 mod by_id;
+mod export;
 mod late;
 mod local;
 mod names;
@@ -26,8 +27,8 @@ use crate::search::IndexCounts;
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, InfoHash,
-    Ino, InodeNumbers, InvalidationSink, KnownNode, ReadPolicy, ReadWay, ReaderWait, RootLayout,
-    SeekTo, ServerId, TorrentSource, TorrentTime, Validity, VfsError, xattr,
+    Ino, InodeNumbers, InvalidationSink, KnownNode, ReadPolicy, ReadWay, ReaderOrigin, ReaderWait,
+    RootLayout, SeekTo, ServerId, TorrentSource, TorrentTime, Validity, VfsError, xattr,
 };
 
 /// Facts about a node, and the names of its servers.
@@ -56,6 +57,8 @@ pub struct VfsConfig {
 pub struct OpenReader {
     /// The handle.
     pub handle: HandleId,
+    /// The client that opened it; `None` for a process of this machine.
+    pub origin: Option<Arc<ReaderOrigin>>,
     /// Identity of the file.
     pub file: FileId,
     /// Path from the root, without a leading slash; `None` if the torrent was removed.
@@ -415,10 +418,11 @@ impl<S: TorrentSource> Vfs<S> {
         let mut activities = self.engine.activities();
         let open = self.handles.all();
         let tree = self.tree();
-        let readers = open.into_iter().map(|(handle, file)| {
+        let readers = open.into_iter().map(|(handle, file, origin)| {
             let activity = activities.remove(&handle).unwrap_or_default();
             OpenReader {
                 handle,
+                origin,
                 file: file.id,
                 path: tree.path_of_open(file),
                 file_len: file.len,
@@ -454,7 +458,7 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn torrents_in_use(&self) -> Vec<InfoHash> {
         let mut torrents: Vec<_> =
-            self.handles.all().into_iter().map(|(_, file)| file.id.torrent).collect();
+            self.handles.all().into_iter().map(|(_, file, _)| file.id.torrent).collect();
         torrents.sort_unstable();
         torrents.dedup();
         torrents

@@ -31,6 +31,17 @@ pub(super) struct Owned {
 const BEHIND_A_MOUNT: &[&str] =
     &["vfs-core", "fuser", "fuse-adapter", "rqbit-client", "librqbit", "tfs-config", "tfs-service"];
 
+/// What a front end on a network does not see: the kernel, servers and settings.
+const SERVED_FILES: &[&str] = &[
+    "fuser",
+    "fuse-adapter",
+    "rqbit-client",
+    "rqbit-source",
+    "librqbit",
+    "tfs-config",
+    "tfs-service",
+];
+
 /// The forbidden dependencies of each crate.
 pub(super) const ABSENCES: &[Absence] = &[
     Absence {
@@ -176,6 +187,30 @@ pub(super) const ABSENCES: &[Absence] = &[
             "tfs-service",
         ],
         reason: "the adapter serves any source and never sees HTTP",
+    },
+    Absence {
+        package: "webdav-adapter",
+        reach: Reach::Anywhere,
+        banned: SERVED_FILES,
+        reason: "the adapter serves any source, with or without a mount",
+    },
+    Absence {
+        package: "nfs-adapter",
+        reach: Reach::Anywhere,
+        banned: SERVED_FILES,
+        reason: "the adapter serves any source, with or without a mount",
+    },
+    Absence {
+        package: "nfs-adapter",
+        reach: Reach::Anywhere,
+        banned: &["hyper", "http"],
+        reason: "NFS is not HTTP",
+    },
+    Absence {
+        package: "tfs-library",
+        reach: Reach::Anywhere,
+        banned: &["fuser", "fuse-adapter", "librqbit", "clap", "tfs-config", "tfs-service"],
+        reason: "a program that embeds tfs needs neither a kernel nor settings",
     },
     Absence {
         package: "rqbit-embedded",

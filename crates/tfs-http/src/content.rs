@@ -57,20 +57,23 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// Returns the content type of a file by its name.
-pub(crate) fn type_of(name: &str) -> &'static str {
+#[must_use]
+pub fn type_of(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_stem, extension)| extension);
     let found = TYPES.iter().find(|(known, _kind)| known.eq_ignore_ascii_case(extension));
     found.map_or("application/octet-stream", |(_extension, kind)| kind)
 }
 
 /// Returns whether players play a file of this name.
-pub(crate) fn is_media(name: &str) -> bool {
+#[must_use]
+pub fn is_media(name: &str) -> bool {
     let kind = type_of(name);
     kind.starts_with("video/") || kind.starts_with("audio/")
 }
 
 /// Returns the value of `Content-Disposition` (RFC 6266). It is ASCII, without control characters.
-pub(crate) fn disposition(kind: &str, name: &str) -> String {
+#[must_use]
+pub fn disposition(kind: &str, name: &str) -> String {
     let name = shortened(name);
     let plain = |character: char| match character {
         '"' | '\\' | '%' | '/' => '_',
@@ -87,7 +90,8 @@ pub(crate) fn disposition(kind: &str, name: &str) -> String {
 }
 
 /// Returns a name as a part of an address.
-pub(crate) fn encoded(name: &str) -> String {
+#[must_use]
+pub fn encoded(name: &str) -> String {
     utf8_percent_encode(name, NAME_BYTES).to_string()
 }
 

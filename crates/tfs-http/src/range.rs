@@ -6,7 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RA
 
 /// What of a file a request gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FileSelection {
+pub enum FileSelection {
     /// All of it: 200.
     Whole,
     /// A part of it, not empty: 206.
@@ -24,7 +24,8 @@ pub(crate) enum FileSelection {
 ///
 /// Several ranges get the whole file, as the standard allows; and so does a range that cannot be
 /// parsed.
-pub(crate) fn select(headers: &HeaderMap, etag: &str, len: u64) -> FileSelection {
+#[must_use]
+pub fn select(headers: &HeaderMap, etag: &str, len: u64) -> FileSelection {
     if headers.contains_key(IF_MATCH) && !matches(headers, &IF_MATCH, |tag| tag == etag) {
         return FileSelection::Changed;
     }
@@ -41,7 +42,8 @@ pub(crate) fn select(headers: &HeaderMap, etag: &str, len: u64) -> FileSelection
 }
 
 /// Returns whether the client has the content with this validator.
-pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+#[must_use]
+pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     matches(headers, &IF_NONE_MATCH, |tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
