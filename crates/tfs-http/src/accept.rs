@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
 /// Size of the send buffer of each connection in bytes. The system's own grow to megabytes: a slow
 /// client would get events that are minutes old, and a third of its buffer, which it has to take
@@ -21,21 +21,45 @@ const BACKLOG: u32 = 1024;
 /// # Errors
 /// If the system refuses the address: it is in use, for example.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_with(address, SEND_BUFFER_BYTES)
+}
+
+/// As [`bind`], with another limit for the send buffers of its connections, in bytes. A client that
+/// pauses leaves about as much in the kernel.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_with(address: SocketAddr, send_buffer_bytes: u32) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     socket.set_reuseaddr(true)?;
     // Connections inherit it.
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.set_send_buffer_size(send_buffer_bytes)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 /// A connected client.
-pub trait Peer: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Peer: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Returns its address; `None` if it has none, as on a Unix socket.
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Peer for T {}
+impl Peer for TcpStream {
+    fn address(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+}
+
+impl Peer for UnixStream {}
+
+/// The address of the client, an extension of each request that came from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
 
 /// A source of connections.
 pub trait Accept: fmt::Debug + Send + 'static {

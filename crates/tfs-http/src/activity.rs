@@ -17,7 +17,7 @@ use super::http::ResponseBody;
 /// The connections of a listener. At most as many as there are places.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    /// By number. Held for a few instructions, except to choose one of at most 64.
+    /// By number. Held for a few instructions, except to choose one of some hundred.
     all: Mutex<(u64, BTreeMap<u64, Arc<ConnectionActivity>>)>,
     /// Told when a connection becomes idle.
     idle: Notify,
@@ -74,6 +74,11 @@ impl Connections {
         });
         all.1.insert(activity.number, Arc::clone(&activity));
         ConnectionEntry(activity)
+    }
+
+    /// Returns the number of connections.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.all).1.len()
     }
 
     /// Asks the connection that has been idle for the longest time to close.

@@ -12,6 +12,16 @@ pub fn is_this_machine(host: &str) -> bool {
     })
 }
 
+/// Returns whether a text is a host name or an IP address, without anything else.
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(is_letter)
+    };
+    text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

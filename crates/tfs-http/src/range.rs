@@ -1,8 +1,12 @@
 //! Ranges and conditions of requests for files (RFC 9110, sections 13 and 14).
 
 use std::ops::Range;
+use std::time::UNIX_EPOCH;
 
-use hyper::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
+use hyper::header::{
+    HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, RANGE,
+};
 
 /// What of a file a request gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,15 @@ pub enum FileSelection {
     Changed,
 }
 
+/// What tells two versions of a file apart.
+#[derive(Debug, Clone, Copy)]
+pub struct FileVersion<'a> {
+    /// Its strong validator, with its quotes.
+    pub etag: &'a str,
+    /// When it was changed last, in seconds since 1970; `None` if files have no date.
+    pub modified: Option<u64>,
+}
+
 /// Returns what a request gets of a file of `len` bytes. `etag` is its strong validator, with its
 /// quotes.
 ///
@@ -26,19 +39,46 @@ pub enum FileSelection {
 /// parsed.
 #[must_use]
 pub fn select(headers: &HeaderMap, etag: &str, len: u64) -> FileSelection {
-    if headers.contains_key(IF_MATCH) && !matches(headers, &IF_MATCH, |tag| tag == etag) {
+    select_of(headers, FileVersion { etag, modified: None }, len)
+}
+
+/// As [`select`], for a file that may have a date (RFC 9110, section 13.2.2).
+#[must_use]
+pub fn select_of(headers: &HeaderMap, version: FileVersion<'_>, len: u64) -> FileSelection {
+    let FileVersion { etag, modified } = version;
+    let is_newer_than = |name: &HeaderName| {
+        let date = headers.get(name).and_then(date_of);
+        modified.zip(date).map(|(modified, date)| modified > date)
+    };
+    if headers.contains_key(IF_MATCH) {
+        if !matches(headers, &IF_MATCH, |tag| tag == etag) {
+            return FileSelection::Changed;
+        }
+    } else if is_newer_than(&IF_UNMODIFIED_SINCE) == Some(true) {
         return FileSelection::Changed;
     }
-    if is_known(headers, etag) {
+    if headers.contains_key(IF_NONE_MATCH) {
+        if is_known(headers, etag) {
+            return FileSelection::NotModified;
+        }
+    } else if is_newer_than(&IF_MODIFIED_SINCE) == Some(false) {
         return FileSelection::NotModified;
     }
-    // A date in `If-Range` matches nothing: files have no date here.
-    if headers.get(IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes()) {
+    let is_other = |value: &HeaderValue| {
+        value.as_bytes() != etag.as_bytes() && (modified.is_none() || date_of(value) != modified)
+    };
+    if headers.get(IF_RANGE).is_some_and(is_other) {
         return FileSelection::Whole;
     }
     let mut ranges = headers.get_all(RANGE).iter();
     let (Some(range), None) = (ranges.next(), ranges.next()) else { return FileSelection::Whole };
     range.to_str().ok().and_then(|range| parse(range, len)).unwrap_or(FileSelection::Whole)
+}
+
+/// Returns a date in seconds since 1970.
+fn date_of(value: &HeaderValue) -> Option<u64> {
+    let date = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
+    date.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 /// Returns whether the client has the content with this validator.
@@ -158,5 +198,34 @@ mod tests {
         check(&[range.clone(), (IF_MATCH, "W/\"abc-0\"")], 9, &Changed);
         check(&[range.clone(), (IF_MATCH, "\"x\", \"abc-0\"")], 9, &part);
         check(&[range, (IF_MATCH, "*")], 9, &part);
+    }
+
+    #[test]
+    fn dates_count_if_there_is_no_validator() {
+        use FileSelection::{Changed, NotModified, Part, Whole};
+        const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+        const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
+        #[track_caller]
+        fn check(lines: &[(HeaderName, &str)], expected: &FileSelection) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, value.parse().unwrap());
+            }
+            let version = FileVersion { etag: ETAG, modified: Some(1_000_000_000) };
+            assert_eq!(select_of(&headers, version, 9), *expected, "{lines:?}");
+        }
+        let range = (RANGE, "bytes=0-1");
+        let part = Part(0..2);
+        check(&[(IF_MODIFIED_SINCE, DATE)], &NotModified);
+        check(&[(IF_MODIFIED_SINCE, EARLIER)], &Whole);
+        check(&[(IF_MODIFIED_SINCE, "yesterday")], &Whole);
+        check(&[(IF_MODIFIED_SINCE, DATE), (IF_NONE_MATCH, "\"x\"")], &Whole);
+        check(&[(IF_UNMODIFIED_SINCE, DATE)], &Whole);
+        check(&[(IF_UNMODIFIED_SINCE, EARLIER)], &Changed);
+        check(&[(IF_UNMODIFIED_SINCE, EARLIER), (IF_MATCH, ETAG)], &Whole);
+        check(&[range.clone(), (IF_RANGE, DATE)], &part);
+        check(&[range.clone(), (IF_RANGE, EARLIER)], &Whole);
+        check(&[range.clone(), (IF_RANGE, ETAG)], &part);
+        check(&[range, (IF_RANGE, "\"x\"")], &Whole);
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use tfs_api::wire::{FailureBody, FailureKind};
-use tfs_http::{ResponseBody, json, status, text};
+use tfs_http::{ForeignHost, ResponseBody, json, status, text};
 
-use crate::access::{Denied, ForeignHost, ForeignPage};
+use crate::access::{Denied, ForeignPage};
 
 pub(crate) const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 

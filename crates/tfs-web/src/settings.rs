@@ -1,8 +1,10 @@
 //! Settings of the page. What they allow is safe: no page without a token for other machines, and
 //! no controls without a token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use tfs_http::is_host_name;
 
 use crate::access::AccessToken;
 
@@ -111,15 +113,6 @@ impl WebSettings {
     pub fn files_dir(&self) -> Option<&PathBuf> {
         self.files_dir.as_ref()
     }
-}
-
-/// Returns whether a text is a host name or an IP address, without anything else.
-fn is_host_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (1..=63).contains(&label.len()) && label.bytes().all(is_letter)
-    };
-    text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label))
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Hosts, PageGate};
+use tfs_http::Hosts;
+
+use crate::access::PageGate;
 use crate::backend::WebBackend;
 use crate::feed::{Feed, Snapshot};
 use crate::files::PageFiles;

@@ -1,8 +1,7 @@
-//! Who may use the page: tokens, sessions, keys of files, host names, origins.
+//! Who may use the page: tokens, sessions, keys of files, origins.
 
 mod file_keys;
 mod gate;
-mod hosts;
 mod origin;
 mod presented;
 mod sessions;
@@ -10,7 +9,6 @@ mod token;
 mod token_check;
 
 pub(crate) use gate::{LoginError, PageGate, Visitor};
-pub(crate) use hosts::{ForeignHost, Hosts};
 pub(crate) use origin::{ForeignPage, OriginClaim, check_change, check_read};
 pub use token::{AccessToken, TokenError};
 pub(crate) use token_check::Denied;

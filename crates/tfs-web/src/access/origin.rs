@@ -3,7 +3,7 @@
 use hyper::header::{HeaderMap, HeaderName, ORIGIN};
 use hyper::http::uri::{Authority, Scheme, Uri};
 
-use super::hosts::{Hosts, name_of};
+use tfs_http::{Hosts, host_name_of};
 
 /// Sent by browsers, for addresses that they trust: the relation of the page to the address.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -70,7 +70,7 @@ fn check_site(headers: &HeaderMap) -> Result<OriginClaim, ForeignPage> {
 fn is_same_host(scheme: &Scheme, origin: &Authority, host: &Authority) -> bool {
     let default = if *scheme == Scheme::HTTPS { 443 } else { 80 };
     let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
-    name_of(origin) == name_of(host) && port(origin) == port(host)
+    host_name_of(origin) == host_name_of(host) && port(origin) == port(host)
 }
 
 #[cfg(test)]

@@ -1,29 +1,34 @@
 //! Host names of requests. A page of another name could be made to lead to this address (DNS
-//! rebinding), and would then be the same origin as the page of tfs.
+//! rebinding), and would then be of the same origin as what is served here.
 
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
-use tfs_http::is_this_machine;
+
+use super::host::is_this_machine;
 
 /// The host names that requests may name.
 #[derive(Debug)]
-pub(crate) struct Hosts(Vec<String>);
+pub struct Hosts(Vec<String>);
 
 /// A request whose host name is not allowed, or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ForeignHost;
+pub struct ForeignHost;
 
 impl Hosts {
     /// Takes the names of the configuration. Any IP address is allowed as well, and so is
     /// `localhost`: no name server can change what they mean.
-    pub(crate) fn new(hosts: &[String]) -> Self {
+    #[must_use]
+    pub fn new(hosts: &[String]) -> Self {
         Self(hosts.to_vec())
     }
 
     /// Returns the host and port that a request names; `None` if it names none, as browsers never
     /// do.
-    pub(crate) fn check(&self, head: &Parts) -> Result<Option<Authority>, ForeignHost> {
+    ///
+    /// # Errors
+    /// [`ForeignHost`].
+    pub fn check(&self, head: &Parts) -> Result<Option<Authority>, ForeignHost> {
         let authority = match head.uri.authority() {
             Some(authority) => Some(authority.clone()),
             None => only(&head.headers)?,
@@ -35,12 +40,13 @@ impl Hosts {
     }
 
     /// Returns whether a host is one of the configuration.
-    pub(crate) fn names(&self, authority: &Authority) -> bool {
-        self.0.contains(&name_of(authority))
+    #[must_use]
+    pub fn names(&self, authority: &Authority) -> bool {
+        self.0.contains(&host_name_of(authority))
     }
 
     fn allows(&self, authority: &Authority) -> bool {
-        let name = name_of(authority);
+        let name = host_name_of(authority);
         !authority.as_str().contains('@') && (is_this_machine(&name) || self.0.contains(&name))
     }
 }
@@ -56,8 +62,9 @@ fn only(headers: &HeaderMap) -> Result<Option<Authority>, ForeignHost> {
     }
 }
 
-/// Returns the name without port, brackets and the dot at its end, in lower case.
-pub(super) fn name_of(authority: &Authority) -> String {
+/// Returns the name of a host without port, brackets and the dot at its end, in lower case.
+#[must_use]
+pub fn host_name_of(authority: &Authority) -> String {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
