@@ -1,1 +1,29 @@
 //! The tree of an [`Export`](vfs_core::Export) over WebDAV (RFC 4918) and HTTP, read-only.
+//!
+//! [`WebdavServer::start`] serves it to file managers, players and browsers.
+//!
+//! # Invariants
+//! - Every wait, size, depth and count that a client can cause is limited; a client that goes away
+//!   ends its read.
+//! - No password crosses a network in clear text.
+//! - Device tokens and passwords are in no log, and not in [`ReaderOrigin`](vfs_core::ReaderOrigin).
+//! - The first bytes of a file are read before the answer begins, so that failures have a status. A
+//!   later failure breaks the answer off.
+//! - Listings and `HEAD` never wait for a server.
+//! - Nothing of a request is kept after its answer, except idle open files for some seconds.
+
+mod access;
+mod open_files;
+mod routes;
+mod server;
+mod settings;
+mod site;
+mod tls;
+mod tokens;
+
+pub use server::{WebdavCounts, WebdavError, WebdavServer};
+pub use settings::{
+    FIRST_BYTE_MAX, WEBDAV_HOSTS_MAX, WebdavAuth, WebdavSettings, WebdavSettingsError,
+};
+pub use tls::{WebdavTls, WebdavTlsError};
+pub use tokens::{DeviceTokens, NoDevices};

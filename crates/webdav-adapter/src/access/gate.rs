@@ -1,0 +1,114 @@
+//! The decision who may read.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::HeaderMap;
+
+use super::credentials::{CredentialCheck, Presented};
+use super::guesses::Guesses;
+use crate::settings::{WebdavSettings, is_loopback};
+use crate::tokens::{DeviceTokens, is_token};
+
+/// Decides who may read.
+pub(crate) struct WebdavGate {
+    login: Option<CredentialCheck>,
+    /// Whether paths without a device token are served without a login.
+    is_open: bool,
+    is_https: bool,
+    tokens: Arc<dyn DeviceTokens>,
+    guesses: Guesses,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Visitor {
+    /// Any client of this machine: no login is asked for.
+    Anyone,
+    /// A client with the login.
+    User,
+    /// The device of this name.
+    Device(String),
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// It has no login, or a wrong one: 401.
+    Login,
+    /// No login could help: only paths with a device token are served, and this has none, or one
+    /// that no device has: 404.
+    Unknown,
+    /// Too many guesses of this client were wrong. They are taken again after this time: 429.
+    TooMany(Duration),
+    /// The login came in clear text over a network: 403.
+    ClearText,
+}
+
+impl WebdavGate {
+    /// Takes a random key from the system.
+    pub(crate) fn new(
+        settings: &WebdavSettings,
+        tokens: Arc<dyn DeviceTokens>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            login: CredentialCheck::new(&settings.auth)?,
+            is_open: is_loopback(settings.listen),
+            is_https: settings.tls.is_some(),
+            tokens,
+            guesses: Guesses::default(),
+        })
+    }
+
+    /// Returns who sends a request whose path has a device token.
+    pub(crate) fn device(&self, token: &str, peer: SocketAddr) -> Result<Visitor, Denied> {
+        // Devices of one household share an address: the right ones are not locked out.
+        let device = if is_token(token) { self.tokens.device_of(token) } else { None };
+        match device {
+            Some(name) => Ok(Visitor::Device(name)),
+            None => Err(self.refuse_guess(peer.ip(), Denied::Unknown)),
+        }
+    }
+
+    /// Returns who sends a request whose path has no device token.
+    pub(crate) fn visitor(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Visitor, Denied> {
+        let Some(login) = &self.login else {
+            return if self.is_open { Ok(Visitor::Anyone) } else { Err(Denied::Unknown) };
+        };
+        if !self.is_https && !is_loopback(peer) {
+            return Err(Denied::ClearText);
+        }
+        let presented = Presented::of(headers).ok_or(Denied::Login)?;
+        let is_right = login.accepts(&presented);
+        if let Some(wait) = self.guesses.refused_for(peer.ip()) {
+            return if is_right && login.is_long() {
+                Ok(Visitor::User)
+            } else {
+                Err(Denied::TooMany(wait))
+            };
+        }
+        if is_right {
+            return Ok(Visitor::User);
+        }
+        Err(self.refuse_guess(peer.ip(), Denied::Login))
+    }
+
+    fn refuse_guess(&self, client: IpAddr, denied: Denied) -> Denied {
+        match self.guesses.refused_for(client) {
+            Some(wait) => Denied::TooMany(wait),
+            None => {
+                self.guesses.count_wrong(client);
+                denied
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WebdavGate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("WebdavGate").field("is_open", &self.is_open).finish_non_exhaustive()
+    }
+}
