@@ -19,6 +19,7 @@ pub mod doctor;
 mod drop;
 mod events;
 pub mod failed;
+mod fronts;
 mod history;
 mod intake;
 mod intake_server;
@@ -52,6 +53,7 @@ pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use drop::DropSettings;
 pub use events::hook_settings;
+pub use fronts::{FrontAuth, FrontKind, FrontSettings, FrontTls};
 pub use fuse_adapter::{
     AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
     READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,

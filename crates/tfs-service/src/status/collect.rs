@@ -7,7 +7,8 @@ use tfs_api::status::{
 };
 use tfs_sys::process::ProcessStatus;
 use vfs_core::{
-    BreakerState, DurationCounts, ReadCounters, ReadSummary, ServerCounters, TorrentSource, Vfs,
+    BreakerState, Counters, DurationCounts, ReadCounters, ReadSummary, ServerCounters,
+    TorrentSource, Vfs,
 };
 
 use super::info::{MountInfo, ServerDescription};
@@ -73,13 +74,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
             reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
         },
         figures: read_figures(&summary),
-        memory: MemoryStatus {
-            resident_bytes: resident_bytes(),
-            buffered_bytes: counters.buffered_bytes,
-            cached_bytes: counters.cached_bytes,
-            limit_bytes: counters.memory_bytes_max,
-            search_bytes: vfs.search_memory_bytes(),
-        },
+        memory: memory_status(vfs, &counters),
         process: process_usage(&about.runtime),
         preloads: about.preloads.totals(),
         intake: about.intake.status(),
@@ -88,6 +83,16 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
     };
     status.trouble = status.find_trouble();
     status
+}
+
+fn memory_status<S: TorrentSource>(vfs: &Vfs<S>, counters: &Counters) -> MemoryStatus {
+    MemoryStatus {
+        resident_bytes: resident_bytes(),
+        buffered_bytes: counters.buffered_bytes,
+        cached_bytes: counters.cached_bytes,
+        limit_bytes: counters.memory_bytes_max,
+        search_bytes: vfs.search_memory_bytes(),
+    }
 }
 
 fn server_status(about: &ServerDescription, counters: &ServerCounters) -> ServerStatus {
