@@ -135,13 +135,12 @@ async fn serve(
 ) -> eyre::Result<u8> {
     let mut signals = ServiceSignals::new(Hangup::of_this_process())?;
     let mounts = MountRegistry::default();
-    let status = format!("mounted on {}", settings.mountpoint.display());
-    let path = settings.mountpoint.clone();
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.end() => return Ok(exit::FAILURE),
         never = output::spinner("waiting for the torrents of the server") => match never {},
     };
+    let status = format!("mounted on {}", mount.place());
     // The listeners open before the mount is reported as ready.
     let mut doors = Listeners::open(mounts, intake).await;
     for down in mount.servers_down() {
@@ -164,7 +163,7 @@ async fn serve(
         return Ok(exit::FAILURE);
     }
     if role == ProcessRole::Foreground {
-        let path = path.display();
+        let path = mount.place();
         output::note_to_terminal(&format!("mounted on {path}; Ctrl-C unmounts it"));
     }
     notify(match role {

@@ -25,6 +25,7 @@ mod intake;
 mod intake_server;
 mod kernel_timeout;
 mod mount;
+mod mounting;
 mod page_files;
 mod preload;
 mod random;
@@ -53,16 +54,17 @@ pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use drop::DropSettings;
 pub use events::hook_settings;
-pub use fronts::{FrontAuth, FrontKind, FrontSettings, FrontTls};
-pub use fuse_adapter::{
-    AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
-    READ_AHEAD_KB_DEFAULT, SessionError, Unmount, UnmountError, check_mountpoint, unmount,
-};
+pub use fronts::{FrontAuth, FrontError, FrontKind, FrontSettings, FrontTls};
 pub use kernel_timeout::KernelTimeout;
 #[cfg(feature = "embedded")]
 pub use mount::{EmbeddedDirError, EmbeddedSettings};
 pub use mount::{
     MountServer, MountSettings, RunningMount, ServerChoice, ServerDown, ServerDownCause, StartError,
+};
+pub use mounting::{
+    AttrOptions, DiskUsage, Holder, KernelFuse, LibraryPlace, MissingErrno, MountError,
+    MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
+    check_mountpoint, unmount,
 };
 pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};

@@ -100,7 +100,8 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
 
 fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
     MountSettings {
-        mountpoint: dir.join(MOUNTPOINT),
+        mountpoint: Some(dir.join(MOUNTPOINT)),
+        fronts: Vec::new(),
         servers: vec![MountServer {
             name: "downloader".to_owned(),
             choice: ServerChoice::Remote(server),

@@ -252,6 +252,9 @@ fn start(error: &StartError) -> ErrorReport {
         StartError::EmbeddedDir(error) => embedded_dir(error),
         StartError::Add(error) => add_at_start(error),
         StartError::Mount(error) => mount(error),
+        StartError::Front(_) | StartError::NoPlace => {
+            ErrorReport { code: exit::FAILURE, prefix: "cannot ", hint: None }
+        }
     }
 }
 

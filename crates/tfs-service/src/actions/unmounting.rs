@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::{Holder, Unmount, UnmountError, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use tfs_api::wire::{
     FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted, shown,
@@ -15,6 +14,7 @@ use tfs_sys::process::is_stopped;
 
 use crate::control::place_info;
 use crate::drop::unmount_drops_of;
+use crate::mounting::{Holder, Unmount, UnmountError, unmount};
 
 /// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use fuse_adapter::{Liveness, liveness};
 use futures_util::future::join_all;
 use rqbit_client::BaseUrl;
 use rustix::process::geteuid;
@@ -12,6 +11,7 @@ use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountEntry, MountTable};
 
 use super::ServerKey;
+use crate::mounting::{Liveness, liveness};
 
 /// Maximum number of servers to compare: each name is a query to the resolver.
 const SERVERS_MAX: usize = 64;

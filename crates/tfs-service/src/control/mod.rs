@@ -21,6 +21,7 @@ mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod unmounting;
 
 pub use controlled::MountRegistry;
 pub(crate) use controlled::{ControlTarget, Registration, ReloadTarget};

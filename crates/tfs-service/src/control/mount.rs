@@ -1,28 +1,22 @@
 //! A running mount as a target of the control API.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use fuse_adapter::{
-    Caller, FuseMount, Holder, KernelCaches, KernelHandle, Unmount, UnmountError, unmount,
-};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tfs_api::status::FailureCount;
 use tfs_api::wire::{
     CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
-    HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
-    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
-    UnmountMode, Unmounted, WaitStatus, WayStatus, shown,
+    MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, RefreshRequest,
+    Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult, UnmountMode, Unmounted,
+    WaitStatus, WayStatus,
 };
 use tfs_state::TagChange;
 use tfs_sys::clock::now;
-use tfs_sys::mountinfo::{Device, MountTable};
-use tfs_sys::places::{MountPlace, places, places_left};
+use tfs_sys::mountinfo::Device;
 use tfs_sys::{blocking, memory};
 use tfs_types::chain;
-use tokio::time::timeout;
 use vfs_core::{
     InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, SourceErrorKind, TorrentSource,
     Vfs,
@@ -30,11 +24,13 @@ use vfs_core::{
 
 use super::controlled::ControlTarget;
 use super::ending::Ending;
-use super::presence::{MountPresence, place_info};
+use super::presence::MountPresence;
+use super::unmounting::{MountEnd, ended};
 use crate::discovery::with_root_cause;
 use crate::drop::DropService;
 use crate::events::MountEvents;
 use crate::history::CounterReading;
+use crate::mounting::{KernelSide, LibraryPlace, Mounting, Program};
 use crate::page_files::{FilesOfMount, MountFiles, PAGE_READER, PageHandles};
 use crate::preload::preload;
 use crate::server::NamedServer;
@@ -42,16 +38,12 @@ use crate::status::{MountInfo, recent_of, status_of};
 use crate::tags::MountTags;
 use crate::{RefreshError, Refresher};
 
-/// How long a mount namespace may have a transient copy of a mount. A container's namespace is
-/// created and cleaned up within milliseconds.
-const COPY_TIME_MAX: Duration = Duration::from_secs(1);
-
 /// The parts of a mount that the API uses. It keeps none of them alive.
 pub(crate) struct MountControl<S> {
-    path: PathBuf,
-    device: Device,
+    place: LibraryPlace,
+    device: Option<Device>,
     vfs: Weak<Vfs<S>>,
-    kernel: KernelHandle,
+    kernel: KernelSide,
     about: MountInfo,
     refresher: Refresher,
     ending: Ending,
@@ -68,7 +60,7 @@ pub(crate) struct MountControl<S> {
 
 impl<S: TorrentSource> MountControl<S> {
     pub(crate) fn new(
-        mount: &FuseMount,
+        mount: &Mounting,
         vfs: &Arc<Vfs<S>>,
         about: MountInfo,
         refresher: Refresher,
@@ -76,7 +68,7 @@ impl<S: TorrentSource> MountControl<S> {
     ) -> Self {
         let page_handles = PageHandles::default();
         Self {
-            path: mount.mountpoint().to_owned(),
+            place: about.place.clone(),
             device: mount.device(),
             vfs: Arc::downgrade(vfs),
             kernel: mount.kernel_side(),
@@ -116,17 +108,33 @@ impl<S: TorrentSource> MountControl<S> {
         self.vfs.upgrade().ok_or_else(ended)
     }
 
+    /// Returns the device number as in [`MountId`].
+    fn device_text(&self) -> String {
+        self.device.map(|device| device.to_string()).unwrap_or_default()
+    }
+
+    /// Refuses the end of a library that clients read. A mount is checked by the kernel.
+    fn check_is_unused(&self) -> Result<(), FailureBody> {
+        let readers = self.vfs()?.readers();
+        let Some(reader) = readers.first() else { return Ok(()) };
+        let peer = reader.origin.as_ref().map_or("a client", |origin| &origin.peer);
+        let file = reader.path.as_deref().unwrap_or("a file");
+        let (place, count) = (&self.place, readers.len());
+        let message = format!("failed to end {place}: {count} files are open, {file} by {peer}");
+        Err(FailureBody::new(FailureKind::Busy, message))
+    }
+
     fn readers(&self, vfs: &Vfs<S>) -> Vec<ReaderStatus> {
-        let mut callers = self.kernel.callers();
+        let mut programs = self.kernel.programs();
         let passed = self.kernel.passed_through();
         let readers = vfs.readers().into_iter();
         let readers = readers.map(|reader| {
-            let caller = callers.remove(&reader.handle);
+            let program = programs.remove(&reader.handle);
             let is_passed = passed.contains(&reader.handle);
             let is_of_page = self.page_handles.contains(reader.handle);
             let server = reader.server.and_then(|id| self.about.servers.get(usize::from(id.0)));
             let server = server.map(|server| server.name.clone());
-            let mut status = ReaderStatus { server, ..reader_status(reader, caller) };
+            let mut status = ReaderStatus { server, ..reader_status(reader, program) };
             if is_passed {
                 status.way = WayStatus::Passthrough;
             }
@@ -155,12 +163,7 @@ impl<S: TorrentSource> MountControl<S> {
             }
             blocking(move || vfs.known_nodes()).await
         };
-        let caches =
-            KernelCaches { has_data: parts.has_data(), has_metadata: parts.has_metadata() };
-        let kernel = self.kernel.clear(nodes, caches).await;
-        cleared.kernel_files = kernel.files;
-        cleared.kernel_names = kernel.names;
-        cleared.files_in_use = kernel.files_in_use;
+        self.kernel.clear(nodes, parts, &mut cleared).await;
         if parts.has_metadata() {
             // A server that does not answer does not make the clearing fail.
             let looks = self.refresher.look_now().await;
@@ -170,49 +173,11 @@ impl<S: TorrentSource> MountControl<S> {
         blocking(memory::give_back).await;
         Ok(cleared)
     }
-
-    /// Checks that the mount visible at the path is this one, and not one on top of it.
-    fn check_is_on_top(&self) -> Result<(), FailureBody> {
-        let table = MountTable::read()
-            .map_err(|error| FailureBody::new(FailureKind::Failed, error.to_string()))?;
-        let top = table.at(&self.path).map(|entry| entry.device);
-        if top == Some(self.device) { Ok(()) } else { Err(ended()) }
-    }
-
-    /// Returns the places where it is still mounted after an unmount. A new mount namespace has a
-    /// transient copy, which its creator usually unmounts. So such a place is checked twice.
-    async fn places_that_stay(&self, before: &[MountPlace]) -> Vec<MountPlace> {
-        let device = self.device;
-        let left = |before: Vec<MountPlace>| blocking(move || places_left(&before, device));
-        let places = left(before.to_vec()).await;
-        if places.iter().any(|place| place.seen_by.is_none()) || places.is_empty() {
-            return places;
-        }
-        match timeout(COPY_TIME_MAX, self.ending.over()).await {
-            Ok(()) => Vec::new(),
-            Err(_elapsed) => left(places).await,
-        }
-    }
-
-    /// Unmounts the drop folder and then the mount. If the mount stays, so does the folder.
-    async fn unmount_by_path(&self, how: Unmount) -> Result<(), FailureBody> {
-        self.check_is_on_top()?;
-        let folder = self.drop.upgrade();
-        if let Some(folder) = &folder {
-            folder.unmount(how).await.map_err(unmount_failure)?;
-        }
-        let path = self.path.clone();
-        let unmounted = blocking(move || unmount(&path, how)).await;
-        if let (Err(_), Some(folder)) = (&unmounted, &folder) {
-            folder.mount_again().await;
-        }
-        unmounted.map_err(unmount_failure)
-    }
 }
 
 impl<S: TorrentSource> ControlTarget for MountControl<S> {
     fn id(&self) -> MountId {
-        MountId { mountpoint: shown(&self.path), device: self.device.to_string() }
+        MountId { mountpoint: self.place.to_string(), device: self.device_text() }
     }
 
     fn note_command(&self) {
@@ -237,7 +202,11 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
 
     fn status(&self) -> Result<MountStatus, FailureBody> {
         let vfs = self.vfs()?;
-        let MountPresence { trouble, also_mounted } = MountPresence::of(&self.path, self.device);
+        let presence = match (self.place.path(), self.device) {
+            (Some(path), Some(device)) => MountPresence::of(path, device),
+            _ => MountPresence::default(),
+        };
+        let MountPresence { trouble, also_mounted } = presence;
         let mut status = status_of(&vfs, &self.about);
         if let Some(trouble) = trouble {
             status.trouble = Some(match status.trouble {
@@ -246,7 +215,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
             });
         }
         Ok(MountStatus {
-            device: self.device.to_string(),
+            device: self.device_text(),
             status,
             recent: recent_of(&vfs, &self.kernel, now()),
             readers: self.readers(&vfs),
@@ -257,7 +226,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
 
     fn embedded_servers(&self) -> Vec<EmbeddedServerInfo> {
         let accesses = self.about.servers.iter().filter_map(|server| server.access.clone());
-        let mountpoint = shown(&self.path);
+        let mountpoint = self.place.to_string();
         accesses
             .map(|access| EmbeddedServerInfo { mountpoint: mountpoint.clone(), access })
             .collect()
@@ -335,31 +304,17 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
     }
 
     fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>> {
+        let end = MountEnd {
+            place: &self.place,
+            device: self.device,
+            drop: self.drop.upgrade(),
+            ending: &self.ending,
+        };
         Box::pin(async move {
-            let device = self.device;
-            let before = blocking(move || places(device)).await;
-            match mode {
-                UnmountMode::Clean => {
-                    self.unmount_by_path(Unmount::Clean).await?;
-                    let places = self.places_that_stay(&before).await;
-                    // A filesystem that is mounted elsewhere does not end.
-                    if !places.is_empty() {
-                        return Ok(unmounted(places));
-                    }
-                    self.ending.over().await;
-                    Ok(Unmounted::default())
-                }
-                UnmountMode::Lazy => {
-                    self.unmount_by_path(Unmount::Lazy).await?;
-                    Ok(unmounted(self.places_that_stay(&before).await))
-                }
-                UnmountMode::Force => {
-                    // The owner of the mount then forces the end.
-                    self.ending.ask();
-                    self.ending.over().await;
-                    Ok(unmounted(blocking(move || places_left(&before, device)).await))
-                }
+            if mode == UnmountMode::Clean && self.place.path().is_none() {
+                self.check_is_unused()?;
             }
+            end.unmount(mode).await
         })
     }
 
@@ -413,8 +368,8 @@ pub(crate) fn search<S: TorrentSource>(
     Ok(SearchAnswer { hits: hits.collect(), is_cut })
 }
 
-fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
-    let (pid, command) = caller.map(|Caller { pid, command }| (pid, command)).unzip();
+fn reader_status(reader: OpenReader, program: Option<Program>) -> ReaderStatus {
+    let (pid, command) = program.map(|Program { pid, command }| (pid, command)).unzip();
     let origin = reader.origin.as_deref();
     ReaderStatus {
         path: reader.path,
@@ -464,33 +419,4 @@ fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, FailureBody> {
         text.parse().map_err(|error| bad(format!("\"removed\" has no info hash: {error}")))
     });
     parsed.collect()
-}
-
-fn unmounted(places: Vec<MountPlace>) -> Unmounted {
-    Unmounted { still_mounted: places.into_iter().map(place_info).collect() }
-}
-
-fn ended() -> FailureBody {
-    FailureBody::new(FailureKind::UnknownMount, "the mount has ended")
-}
-
-fn unmount_failure(error: UnmountError) -> FailureBody {
-    let message = format!("failed to {error}");
-    match error {
-        UnmountError::Busy { holders, .. } => FailureBody {
-            holders: holders.into_iter().map(holder_info).collect(),
-            ..FailureBody::new(FailureKind::Busy, message)
-        },
-        UnmountError::NotMounted { .. } | UnmountError::NotTfs { .. } => ended(),
-        UnmountError::NotPermitted { .. } => FailureBody::new(FailureKind::NotPermitted, message),
-        UnmountError::Path { .. }
-        | UnmountError::Table { .. }
-        | UnmountError::NoFusermount { .. }
-        | UnmountError::Fusermount { .. }
-        | UnmountError::System { .. } => FailureBody::new(FailureKind::Failed, message),
-    }
-}
-
-fn holder_info(Holder { pid, command, path }: Holder) -> HolderInfo {
-    HolderInfo { pid, command, path: shown(&path) }
 }

@@ -7,7 +7,7 @@ use tfs_sys::mountinfo::{Device, MountTable};
 use tfs_sys::places::{MountPlace, Witness, places, places_here};
 
 /// Places where a mount is visible.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct MountPresence {
     /// The problem, if it is not visible at its mount point.
     pub(super) trouble: Option<&'static str>,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tfs_api::wire::shown;
 use tfs_sys::blocking;
 use tfs_types::chain;
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +35,6 @@ pub(super) async fn run(
         Ok(settings) => settings,
         Err(problem) => return TaskExit::NotStarted(problem.to_string()),
     };
-    let path = settings.mountpoint.clone();
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount,
         () = stop.cancelled() => return TaskExit::Stopped,
@@ -45,18 +43,19 @@ pub(super) async fn run(
         Ok(mount) => mount,
         Err(error) => return TaskExit::NotStarted(why(&error)),
     };
+    let place = mount.place().clone();
     for down in mount.servers_down() {
-        let (mount, is_tree_known) = (path.display(), down.is_tree_known);
-        tracing::warn!(%mount, is_tree_known, "mounted without a server: {down}");
+        let is_tree_known = down.is_tree_known;
+        tracing::warn!(mount = %place, is_tree_known, "mounted without a server: {down}");
     }
     for warning in mount.budget_warnings() {
-        tracing::warn!(mount = %path.display(), hint = warning.hint, "{}", warning.message);
+        tracing::warn!(mount = %place, hint = warning.hint, "{}", warning.message);
     }
     if let Some(timeout) = mount.kernel_timeout() {
-        tracing::warn!(mount = %path.display(), "{timeout}");
+        tracing::warn!(mount = %place, "{timeout}");
     }
     let (pulse, mut questions) = mpsc::channel::<oneshot::Sender<bool>>(QUESTIONS_MAX);
-    on_up(pulse, shown(mount.mountpoint())).await;
+    on_up(pulse, place.to_string()).await;
     let answering = async {
         while let Some(question) = questions.recv().await {
             // The querier may have timed out.
@@ -71,7 +70,7 @@ pub(super) async fn run(
     };
     match mount.stop().await {
         Err(error) if end == TaskExit::Stopped => {
-            tracing::warn!(mount = %path.display(), error = chain(&error),
+            tracing::warn!(mount = %place, error = chain(&error),
                 "the mount ended with an error");
         }
         // Reported already.
@@ -102,6 +101,7 @@ fn why(error: &StartError) -> String {
         StartError::Mountpoint(_) | StartError::Mount(_) => format!("cannot {}", chain(error)),
         // Its message includes the cause.
         StartError::Server(error) => error.to_string(),
+        StartError::Front(_) | StartError::NoPlace => format!("cannot {}", chain(error)),
         StartError::List(_) | StartError::Add(_) | StartError::Down(_) => chain(error),
         #[cfg(feature = "embedded")]
         StartError::Embedded(_) | StartError::EmbeddedDir(_) => chain(error),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use fuse_adapter::check_mountpoint;
 use tfs_config::{Loaded, Problem, SettingsError};
 use tfs_sys::blocking;
+
+use crate::mounting::check_mountpoint;
 
 /// Unmounts dead mounts that were lost, if they are still in the tree.
 pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {

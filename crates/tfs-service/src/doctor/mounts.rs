@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
 use tfs_sys::mountinfo::{MountEntry, MountTable, locate};
 use tfs_sys::places::{MountProcess, process_of};
 use tfs_sys::shell::quoted;
 
 use super::CheckResult;
 use super::surroundings::MachineFacts;
+use crate::mounting::{Liveness, MountpointError, check_mountpoint, liveness};
 
 /// Maximum number of mounts that are probed, concurrently and with a thread each.
 const MOUNTS_ASKED_MAX: usize = 64;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fuse_adapter::DropClock;
 use rqbit_client::{ErrorKind, TorrentRef};
 use tfs_drop::{DropAnswer, DropFault, DropTicket, SharedFolder};
 use tfs_sys::blocking;
@@ -19,6 +18,7 @@ use vfs_core::InfoHash;
 
 use super::server::DropServer;
 use super::spool;
+use crate::mounting::DropClock;
 
 /// Maximum time for a forget or for metadata, which programs wait for.
 const CALL_TIME_MAX: Duration = Duration::from_secs(10);

@@ -5,10 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuse_adapter::{
-    DropClock, DropMount, DropMountOptions, FsName, MountError, Unmount, UnmountError, mount_drop,
-    unmount,
-};
 use tfs_api::status::{DropFileState, DropFileStatus, DropStatus};
 use tfs_drop::{
     DraftReport, DraftState, DropFolder, DropOptions, DropPlace, FolderReport, ListedName,
@@ -28,6 +24,10 @@ use super::server::DropServer;
 use super::session;
 use super::settings::DropSettings;
 use crate::Refresher;
+use crate::mounting::{
+    DropClock, DropMount, DropMountOptions, FsName, MountError, Unmount, UnmountError, mount_drop,
+    unmount,
+};
 
 /// Interval of looks at closed files while there are any.
 const TICK: Duration = Duration::from_secs(1);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fuse_adapter::SecurityContext;
 use tfs_config::{
     ChosenServer, DiskUsageMode, DropRemoval, Loaded, MetadataSection, MissingData, MissingError,
     MountLayout, MountRoot, MountSection, PassthroughMode, Problem, Settings, TimesMode,
@@ -14,7 +13,7 @@ use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
 use crate::{
     AttrOptions, DiskUsage, DropSettings, MissingErrno, MissingPolicy, PollIntervals,
-    PreloadSettings, ReadPolicy, RemovalPolicy,
+    PreloadSettings, ReadPolicy, RemovalPolicy, SecurityContext,
 };
 
 /// Bytes in a KiB.
@@ -41,7 +40,8 @@ impl MountSettings {
         // A size above the address space is clamped to it.
         let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         Self {
-            mountpoint: mount.path.clone(),
+            mountpoint: Some(mount.path.clone()),
+            fronts: Vec::new(),
             allow_other: mount.allow_other,
             allow_non_empty: mount.allow_non_empty,
             context: mount.context.as_deref().and_then(SecurityContext::new),
@@ -97,19 +97,23 @@ impl MountSettings {
                 head_bytes: preload.head_bytes,
                 tail_bytes: preload.tail_bytes,
             },
-            drop: mount.drop.as_ref().map(|path| DropSettings {
-                path: path.clone(),
-                is_required: false,
-                allow_non_empty: mount.allow_non_empty,
-                removal: match mount.drop_remove {
-                    DropRemoval::Off => RemovalPolicy::Off,
-                    DropRemoval::Forget => RemovalPolicy::Forget,
-                },
-                gid: mount.drop_gid,
-                may_fetch: mount.allow_urls,
-            }),
+            drop: drop_settings(mount),
         }
     }
+}
+
+fn drop_settings(mount: &MountSection) -> Option<DropSettings> {
+    mount.drop.as_ref().map(|path| DropSettings {
+        path: path.clone(),
+        is_required: false,
+        allow_non_empty: mount.allow_non_empty,
+        removal: match mount.drop_remove {
+            DropRemoval::Off => RemovalPolicy::Off,
+            DropRemoval::Forget => RemovalPolicy::Forget,
+        },
+        gid: mount.drop_gid,
+        may_fetch: mount.allow_urls,
+    })
 }
 
 /// Returns the memory of a mount without a setting, in bytes: the default of the core, or a quarter

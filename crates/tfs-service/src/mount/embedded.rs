@@ -73,17 +73,21 @@ pub(crate) struct Embedded {
 }
 
 impl EmbeddedSettings {
-    /// Checks the directory against a mount point that exists, and reads the torrents to add.
+    /// Checks the directory against the mount point, which exists, and reads the torrents to add.
     /// Creates and starts nothing.
     ///
     /// # Errors
     /// [`StartError::EmbeddedDir`] and [`StartError::Add`].
     pub(crate) async fn prepare(
         &self,
-        mountpoint: &Path,
+        mountpoint: Option<&Path>,
     ) -> Result<Vec<PreparedTorrent>, StartError> {
-        let (dir, mountpoint) = (self.dir.clone(), mountpoint.to_owned());
-        blocking(move || check_dir(&dir, &mountpoint)).await?;
+        let (dir, mountpoint) = (self.dir.clone(), mountpoint.map(Path::to_owned));
+        blocking(move || match mountpoint {
+            Some(mountpoint) => check_dir(&dir, &mountpoint),
+            None => real_path(&dir).map(drop),
+        })
+        .await?;
         let mut prepared = Vec::new();
         for input in &self.add {
             prepared.push(input.prepare().await?);

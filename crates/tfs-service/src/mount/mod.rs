@@ -3,8 +3,10 @@
 mod configured;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod error;
 mod resolving;
 mod server;
+mod settings;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -12,157 +14,45 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fuse_adapter::{
-    FsName, FuseMount, MissingErrno, MountOptions, SecurityContext, check_mountpoint,
-    wait_for_answer,
-};
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
 use tfs_api::status::{DropStatus, StatusReport};
 use tfs_api::wire::shown;
 use tfs_state::user_state_dir;
 use tfs_sys::blocking;
-use tfs_sys::mountinfo::locate;
 use tfs_sys::spawn_detached;
 use tfs_types::chain;
-use tfs_views::ViewRules;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{
-    Arrangement, Counters, InodeNumbers, ReadPolicy, RootContents, RootLayout, SourceError,
-    TorrentSource as _, TorrentTime, Vfs, VfsConfig,
+    Arrangement, Counters, InodeNumbers, RootContents, TorrentSource as _, Vfs, VfsConfig,
 };
 
 #[cfg(feature = "embedded")]
 pub use self::embedded::{EmbeddedDirError, EmbeddedSettings};
+pub use self::error::StartError;
 use self::server::{ConnectedServer, PolledServer, ServerMount, Starting};
 pub use self::server::{MountServer, ServerChoice};
+pub use self::settings::MountSettings;
 pub use self::start::{ServerDown, ServerDownCause};
-use crate::AddError;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
-use crate::drop::{DropParts, DropService, DropSettings};
+use crate::drop::{DropParts, DropService};
 use crate::events::MountEvents;
+use crate::fronts::BoundFront;
+use crate::mounting::{
+    LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedPlaces, check_places, mount,
+};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::tags::MountTags;
-use crate::{
-    AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PollIntervals,
-    PreloadSettings, Refresher, SessionError,
-};
+use crate::{KernelTimeout, MountError, Refresher, SessionError};
 
 /// Added to the deadline of a read to get the stall timeout of a stream, so that the read's own
 /// deadline expires first.
 const CHUNK_MARGIN: Duration = Duration::from_secs(5);
 
-/// Settings of a mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MountSettings {
-    /// The mount point.
-    pub mountpoint: PathBuf,
-    /// The servers, at least one.
-    pub servers: Vec<MountServer>,
-    /// How the torrents of several servers are arranged.
-    pub layout: RootLayout,
-    /// The views, if there are any.
-    pub views: Option<Arc<ViewRules>>,
-    /// What the root shows.
-    pub root: RootContents,
-    /// Whether other users may access the mount.
-    pub allow_other: bool,
-    /// Whether the mount point may be a directory that is not empty.
-    pub allow_non_empty: bool,
-    /// The SELinux label of all files. Only root can set it.
-    pub context: Option<SecurityContext>,
-    /// Deadlines and limits of reads.
-    pub read: ReadPolicy,
-    /// Whether `.tfs` is listed in the root.
-    pub show_control: bool,
-    /// Whether inode numbers are below 2^32.
-    pub inode32: bool,
-    /// Which time the files of a torrent show.
-    pub times: TorrentTime,
-    /// Intervals at which each server is polled for its torrents.
-    pub poll_intervals: PollIntervals,
-    /// How long the server's report of a torrent's folder is cached.
-    pub torrent_ttl: Duration,
-    /// How long torrents stay listed that a restarted server no longer lists.
-    pub removal_delay: Duration,
-    /// How long the start waits for the first poll of the servers. A server whose torrents are not
-    /// known by then is one of [`servers_down`](RunningMount::servers_down).
-    pub first_look_max: Duration,
-    /// Whether a server that is down prevents the start.
-    pub requires_servers: bool,
-    /// The kernel's read-ahead window in KiB. Only root can set it; otherwise the kernel's default
-    /// applies.
-    pub read_ahead_kb: u32,
-    /// Whether the kernel may read complete local files itself (passthrough).
-    pub may_pass_through: bool,
-    /// The errno of a read whose data is unavailable or must not be waited for.
-    pub missing_errno: MissingErrno,
-    /// Attributes of files.
-    pub appearance: AttrOptions,
-    /// Directory for the last known tree, an absolute path. `None` for the user's default,
-    /// `$XDG_STATE_HOME/tfs`.
-    pub state_dir: Option<PathBuf>,
-    /// Files to preload when their torrent appears.
-    pub preload: PreloadSettings,
-    /// The drop folder, if there is to be one.
-    pub drop: Option<DropSettings>,
-}
-
-/// Why a mount did not start. Everything that was started has been undone.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The mount point cannot be used.
-    #[error(transparent)]
-    Mountpoint(#[from] MountpointError),
-    /// A server cannot be used.
-    #[error(transparent)]
-    Server(#[from] ConnectError),
-    /// A server answers, but does not list its torrents.
-    #[error("cannot list the torrents")]
-    List(#[source] SourceError),
-    /// A server is down, and the mount [requires](MountSettings::requires_servers) it.
-    #[error("{0}")]
-    Down(ServerDown),
-    /// The embedded server did not start.
-    #[cfg(feature = "embedded")]
-    #[error(transparent)]
-    Embedded(#[from] rqbit_embedded::EmbeddedError),
-    /// The directory of the embedded server cannot be used.
-    #[cfg(feature = "embedded")]
-    #[error(transparent)]
-    EmbeddedDir(#[from] EmbeddedDirError),
-    /// A torrent was not added.
-    #[error(transparent)]
-    Add(#[from] AddError),
-    /// The kernel or fusermount3 refused the mount.
-    #[error(transparent)]
-    Mount(MountError),
-}
-
-impl From<ServerDown> for StartError {
-    fn from(down: ServerDown) -> Self {
-        match down.cause {
-            ServerDownCause::Server(error) => Self::Server(error),
-            ServerDownCause::List(..)
-            | ServerDownCause::Slow(..)
-            | ServerDownCause::Incomplete { .. } => Self::Down(down),
-        }
-    }
-}
-
-impl From<MountError> for StartError {
-    fn from(error: MountError) -> Self {
-        if let MountError::Mountpoint(error) = error {
-            return Self::Mountpoint(error);
-        }
-        Self::Mount(error)
-    }
-}
-
-/// A mount that answers requests.
+/// A mount that answers requests, or a library that is only served on the network.
 ///
 /// Dropping it detaches the mount from the tree without waiting; [`stop`](Self::stop) ends it
 /// cleanly.
@@ -170,7 +60,7 @@ impl From<MountError> for StartError {
 pub struct RunningMount {
     /// Before the mount, which is to be detached after it.
     drop: Option<Arc<DropService>>,
-    mount: FuseMount,
+    mount: Mounting,
     vfs: Arc<Vfs<RqbitSource>>,
     about: MountInfo,
     servers: Vec<PolledServer>,
@@ -184,6 +74,7 @@ pub struct RunningMount {
     listed: Registration,
     ending: Ending,
     over: EndingGuard,
+    fronts: Vec<BoundFront>,
     servers_down: Vec<ServerDown>,
     magnets: Vec<String>,
     budget_warnings: Vec<BudgetWarning>,
@@ -218,17 +109,18 @@ impl RunningMount {
         mut settings: MountSettings,
         mounts: &MountRegistry,
     ) -> Result<Self, StartError> {
-        let kernel_timeout = KernelTimeout::of_this_machine();
+        let kernel_timeout = settings.mountpoint.as_ref();
+        let kernel_timeout = kernel_timeout.and_then(|_path| KernelTimeout::of_this_machine());
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
-        let path = check_places(&settings).await?;
-        let mut connections = connect(&settings, mounts).await?;
+        let (place, fronts) = take_places(&settings).await?;
+        let mut connections = connect(&settings, &place, mounts).await?;
         let budget_warnings = connections.iter_mut().flat_map(ConnectedServer::take_warnings);
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
-        let about = MountInfo::starting(abouts.collect(), path, mounts.intake().clone());
+        let about = MountInfo::starting(abouts.collect(), place, mounts.intake().clone());
         let named: Vec<_> = connections.iter().map(ConnectedServer::named).collect();
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
-        let events = MountEvents::new(mounts.events().clone(), &shown(&about.mountpoint));
+        let events = MountEvents::new(mounts.events().clone(), &about.place.to_string());
         let added = Arc::new(Notify::new());
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
@@ -247,7 +139,7 @@ impl RunningMount {
         {
             return Err(down.into());
         }
-        let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
+        let mount = mount_at(Arc::clone(&vfs), &settings, &about).await?;
         // The cell is empty: this is the only mount.
         drop(about.kernel.set(mount.kernel_side()));
         let time_max = settings.first_look_max;
@@ -278,6 +170,7 @@ impl RunningMount {
             is_asked: Arc::default(),
             refresher,
             listed: mounts.add(Arc::new(control)),
+            fronts,
             ending,
             over,
             servers_down: looks.into_iter().flatten().collect(),
@@ -340,10 +233,10 @@ impl RunningMount {
         }
     }
 
-    /// Returns the mount point: an absolute path without symbolic links.
+    /// Returns where it is mounted or served.
     #[must_use]
-    pub fn mountpoint(&self) -> &Path {
-        self.mount.mountpoint()
+    pub fn place(&self) -> &LibraryPlace {
+        &self.about.place
     }
 
     /// Returns whether a mount that [has ended](Self::ended) is still in the tree without a process
@@ -358,7 +251,7 @@ impl RunningMount {
     /// pending, further ones return false.
     ///
     /// A mount that no path reaches any more, as after a lazy unmount, counts as alive: programs
-    /// that have files open are still served.
+    /// that have files open are still served. So does a library without a mount.
     ///
     /// # Cancel safety
     /// Nothing is lost. One thread that waits for the kernel may remain.
@@ -369,11 +262,11 @@ impl RunningMount {
         if self.is_asked.swap(true, Ordering::AcqRel) {
             return false;
         }
-        let path = self.mount.mountpoint().to_owned();
+        let Some(question) = self.mount.question() else { return true };
         let is_asked = Arc::clone(&self.is_asked);
         // This thread may never return.
         let asking = spawn_detached("tfs-alive", move || {
-            let is_alive = wait_for_answer(&path);
+            let is_alive = question();
             is_asked.store(false, Ordering::Release);
             is_alive
         });
@@ -390,7 +283,7 @@ impl RunningMount {
     /// If the session ended with an error.
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
-        drop((self.preloads, self.listed));
+        drop((self.preloads, self.listed, self.fronts));
         if let Some(folder) = self.drop.take() {
             folder.stop().await;
         }
@@ -430,11 +323,11 @@ impl RunningMount {
 /// Adds the torrents of embedded servers. Unmounts if that fails. Returns the result of the last
 /// poll of each server.
 async fn add_files(
-    mount: FuseMount,
+    mount: Mounting,
     servers: &mut [Starting],
     looks: Vec<Option<ServerDown>>,
     time_max: Duration,
-) -> Result<(FuseMount, Vec<Option<ServerDown>>), StartError> {
+) -> Result<(Mounting, Vec<Option<ServerDown>>), StartError> {
     let added = servers.iter_mut().zip(looks);
     let added = added.map(|(server, look)| server.add_files(look, time_max));
     match try_join_all(added).await {
@@ -447,53 +340,50 @@ async fn add_files(
     }
 }
 
-/// Checks the mount points, before anything is started. Returns that of the library, without
-/// symbolic links.
-async fn check_places(settings: &MountSettings) -> Result<PathBuf, StartError> {
-    let (mountpoint, allow_non_empty) = (settings.mountpoint.clone(), settings.allow_non_empty);
-    let folder = settings.drop.as_ref().map(|folder| (folder.path.clone(), folder.is_required));
-    let path = blocking(move || {
-        check_mountpoint(&mountpoint, allow_non_empty)?;
-        let library = locate(&mountpoint).unwrap_or(mountpoint);
-        if let Some((folder, is_required)) = folder {
-            // Otherwise `start_drop` reports it.
-            check_mountpoint(&folder, allow_non_empty).or_else(|error| match is_required {
-                true => Err(error),
-                false => Ok(()),
-            })?;
-            let path = locate(&folder).unwrap_or(folder);
-            if path.starts_with(&library) || library.starts_with(&path) {
-                return Err(MountpointError::Overlap { path, library });
-            }
-        }
-        Ok::<_, MountpointError>(library)
-    })
-    .await?;
+/// Checks the mount points and takes the addresses, before anything is started.
+async fn take_places(
+    settings: &MountSettings,
+) -> Result<(LibraryPlace, Vec<BoundFront>), StartError> {
+    let fronts = settings.fronts.iter().cloned().map(BoundFront::bind);
+    let Some(mountpoint) = &settings.mountpoint else {
+        let fronts = fronts.map(BoundFront::required).collect::<Result<Vec<_>, _>>()?;
+        let name = fronts.first().map(BoundFront::place_name).ok_or(StartError::NoPlace)?;
+        return Ok((LibraryPlace::Served(name), fronts));
+    };
     #[cfg(feature = "embedded")]
-    if settings.servers.iter().any(MountServer::is_embedded) {
-        blocking(fuse_adapter::check_fuse).await?;
-    }
-    Ok(path)
+    let checks_fuse = settings.servers.iter().any(MountServer::is_embedded);
+    #[cfg(not(feature = "embedded"))]
+    let checks_fuse = false;
+    let path = check_places(WantedPlaces {
+        mountpoint: mountpoint.clone(),
+        drop: settings.drop.as_ref().map(|folder| (folder.path.clone(), folder.is_required)),
+        allow_non_empty: settings.allow_non_empty,
+        checks_fuse,
+    });
+    let place = LibraryPlace::Mounted(path.await?);
+    Ok((place, fronts.collect()))
 }
 
 /// Mounts the drop folder of a mount, if there is to be one. If that fails and it is required, the
 /// mount is undone.
 fn start_drop(
-    mount: FuseMount,
+    mount: Mounting,
     settings: &MountSettings,
     servers: &[Starting],
     about: &MountInfo,
     refresher: &Refresher,
-) -> impl Future<Output = Result<(FuseMount, Option<Arc<DropService>>), StartError>> + Send + use<>
-{
+) -> impl Future<Output = Result<(Mounting, Option<Arc<DropService>>), StartError>> + Send + use<> {
     let state_dir = settings.state_dir.clone().or_else(user_state_dir);
     let opening = servers.iter().map(|server| server.drop_server(state_dir.as_deref()));
     let opening: Vec<_> = opening.collect();
     let (settings, watch, refresher) =
         (settings.drop.clone(), about.drop.clone(), refresher.clone());
     async move {
-        let Some(settings) = settings else { return Ok((mount, None)) };
-        let (servers, library) = (join_all(opening).await, mount.mountpoint().to_owned());
+        let library = mount.path().map(Path::to_owned);
+        let (Some(settings), Some(library)) = (settings, library) else {
+            return Ok((mount, None));
+        };
+        let servers = join_all(opening).await;
         let (is_required, path) = (settings.is_required, shown(&settings.path));
         let parts = DropParts { settings, servers, library, refresher };
         match DropService::start(parts).await {
@@ -523,11 +413,12 @@ fn start_drop(
 /// Opens all servers of a mount.
 async fn connect(
     settings: &MountSettings,
+    place: &LibraryPlace,
     mounts: &MountRegistry,
 ) -> Result<Vec<ConnectedServer>, StartError> {
     let state_dir = state_dir(settings);
     let mount = ServerMount {
-        mountpoint: &settings.mountpoint,
+        place,
         is_alone: settings.servers.len() == 1,
         chunk_time_max: settings.read.timeout + CHUNK_MARGIN,
         torrent_ttl: settings.torrent_ttl,
@@ -567,24 +458,28 @@ fn state_dir(settings: &MountSettings) -> Option<PathBuf> {
     settings.state_dir.clone().or_else(user_state_dir)
 }
 
-async fn mount(
+/// Mounts the library, if it is to be mounted.
+async fn mount_at(
     vfs: Arc<Vfs<RqbitSource>>,
     settings: &MountSettings,
     about: &MountInfo,
-) -> Result<FuseMount, MountError> {
+) -> Result<Mounting, MountError> {
+    let Some(mountpoint) = &settings.mountpoint else {
+        return Ok(Mounting::Served(ServedLibrary::new(&vfs)));
+    };
     let urls: Vec<_> = about.servers.iter().map(|server| server.url.as_str()).collect();
-    let mut options = MountOptions::new(FsName::new(&urls.join(",")));
-    options.allow_other = settings.allow_other;
-    options.allow_non_empty = settings.allow_non_empty;
-    options.context = settings.context.clone();
-    options.read_ahead_kb = settings.read_ahead_kb;
-    options.may_pass_through = settings.may_pass_through;
-    options.missing_errno = settings.missing_errno;
-    options.appearance = settings.appearance;
-    // Of servers that are polled rarely while nothing looks, each look must be known.
-    options.forwards_looks =
-        vfs.servers().any(|id| vfs.source(id).is_some_and(|source| !source.is_on_this_machine()));
-    let mountpoint = settings.mountpoint.clone();
-    let runtime = tokio::runtime::Handle::current();
-    blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await
+    let mut sources = vfs.servers().filter_map(|id| vfs.source(id));
+    let options = MountingOptions {
+        source: urls.join(","),
+        allow_other: settings.allow_other,
+        allow_non_empty: settings.allow_non_empty,
+        context: settings.context.clone(),
+        read_ahead_kb: settings.read_ahead_kb,
+        may_pass_through: settings.may_pass_through,
+        missing_errno: settings.missing_errno,
+        appearance: settings.appearance,
+        // Of servers that are polled rarely while nothing looks, each look must be known.
+        forwards_looks: sources.any(|source| !source.is_on_this_machine()),
+    };
+    mount(vfs, mountpoint, options).await
 }

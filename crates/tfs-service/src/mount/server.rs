@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_source::{LocalPaths, RqbitSource};
-use tfs_api::wire::shown;
 use tfs_config::ServerSettings;
 use tfs_state::{KnownTree, ServerIdentity, ServerState, drops_dir};
 use tfs_sys::blocking;
-use tfs_sys::mountinfo::locate;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
@@ -25,6 +23,7 @@ use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 use crate::drop::{DropServer, Spool};
 use crate::events::{MountEvents, ServerEvents};
+use crate::mounting::LibraryPlace;
 use crate::server::NamedServer;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
@@ -114,7 +113,7 @@ impl MountServer {
 /// What all servers of a mount have in common.
 #[derive(Clone, Copy)]
 pub(crate) struct ServerMount<'a> {
-    pub(crate) mountpoint: &'a Path,
+    pub(crate) place: &'a LibraryPlace,
     /// Whether the mount has one server, so that messages need no server name.
     pub(crate) is_alone: bool,
     /// The time-out of a chunk of a stream.
@@ -131,7 +130,7 @@ impl ConnectedServer {
         mount: ServerMount<'_>,
     ) -> Result<Self, StartError> {
         let ServerMount { is_alone, chunk_time_max, torrent_ttl, .. } = mount;
-        let ServerMount { state_dir, budgets, mountpoint, .. } = mount;
+        let ServerMount { state_dir, budgets, place, .. } = mount;
         let MountServer { name, choice, streams_max, local_paths } = settings;
         #[cfg(feature = "embedded")]
         let mut embedded = None;
@@ -139,7 +138,7 @@ impl ConnectedServer {
         let additions = match choice {
             ServerChoice::Remote(_) => Vec::new(),
             #[cfg(feature = "embedded")]
-            ServerChoice::Embedded(inside) => inside.prepare(mountpoint).await?,
+            ServerChoice::Embedded(inside) => inside.prepare(place.path()).await?,
         };
         let remote = match choice {
             ServerChoice::Remote(remote) => remote.clone(),
@@ -162,7 +161,7 @@ impl ConnectedServer {
             && remote.access.proxy.is_none()
             && ServerKey::of(&remote.url).await.is_this_machine();
         let source = if is_own { source.on_this_machine() } else { source };
-        let (share, warnings) = share(settings, &remote.url, budgets, mountpoint).await;
+        let (share, warnings) = share(settings, &remote.url, budgets, place).await;
         let budget = share.as_ref().map(Arc::downgrade).unwrap_or_default();
         let source = match share {
             Some(share) => source.with_budget(share),
@@ -406,7 +405,7 @@ async fn share(
     settings: &MountServer,
     url: &BaseUrl,
     budgets: &Budgets,
-    mountpoint: &Path,
+    place: &LibraryPlace,
 ) -> (Option<Arc<StreamShare>>, Vec<BudgetWarning>) {
     match settings.choice {
         ServerChoice::Remote(_) => {}
@@ -415,9 +414,7 @@ async fn share(
     }
     let streams_max = settings.streams_max;
     let key = ServerKey::of(url).await;
-    let path = mountpoint.to_owned();
-    let path = blocking(move || locate(&path).unwrap_or(path)).await;
-    let share = budgets.join(key.clone(), streams_max, shown(&path)).await;
+    let share = budgets.join(key.clone(), streams_max, place.to_string()).await;
     let status = share.status();
     let unshared = unshared_mounts(&key, &status.holders).await;
     let warnings = BudgetWarning::of_unshared(&unshared, streams_max)

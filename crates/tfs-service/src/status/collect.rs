@@ -1,6 +1,5 @@
 //! Collects the status of a mount from its parts.
 
-use fuse_adapter::KernelHandle;
 use tfs_api::status::{
     BreakerStatus, FailureCount, Histogram, MemoryStatus, ReadFigures, ReadStatus, STATUS_VERSION,
     ServerStatus, StatusReport, TreeStatus,
@@ -14,6 +13,7 @@ use vfs_core::{
 use super::info::{MountInfo, ServerDescription};
 use super::process::process_usage;
 use super::watch::{Ages, Reached};
+use crate::mounting::KernelSide;
 
 /// Collects the status of a mount. Does not block.
 pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> StatusReport {
@@ -40,7 +40,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         version: STATUS_VERSION,
         tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
-        mountpoint: about.mountpoint.to_string_lossy().into_owned(),
+        mountpoint: about.place.to_string(),
         started_at: about.started_at,
         uptime_seconds: about.started.elapsed().as_secs(),
         trouble: None,
@@ -71,7 +71,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
             local_reads,
             bytes_local,
             bytes_unused: counters.bytes_unused,
-            reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
+            reads_split: about.kernel.get().map_or(0, KernelSide::reads_split),
         },
         figures: read_figures(&summary),
         memory: memory_status(vfs, &counters),

@@ -100,7 +100,7 @@ mod tests {
                     budget: Weak::new(),
                     access: None,
                 }],
-                mountpoint: "/mnt/a \"b\"".into(),
+                place: crate::LibraryPlace::Mounted("/mnt/a \"b\"".into()),
                 started_at: 1_700_000_000,
                 started: Instant::now(),
                 runtime: runtime.handle().clone(),

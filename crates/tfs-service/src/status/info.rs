@@ -1,11 +1,9 @@
 //! The parts of a mount that its status is collected from.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-use fuse_adapter::KernelHandle;
 use tfs_api::status::DropStatus;
 use tfs_api::wire::ServerAccess;
 use tfs_sys::clock::now;
@@ -14,6 +12,7 @@ use tokio::runtime::Handle;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
 use crate::intake::Intake;
+use crate::mounting::{KernelSide, LibraryPlace};
 use crate::preload::Preloads;
 
 /// Constant properties of a mount, and handles to its running parts.
@@ -21,8 +20,8 @@ use crate::preload::Preloads;
 pub(crate) struct MountInfo {
     /// The servers, in the order of their ids.
     pub(crate) servers: Vec<ServerDescription>,
-    /// The mount point: absolute, without symbolic links.
-    pub(crate) mountpoint: PathBuf,
+    /// Where it is.
+    pub(crate) place: LibraryPlace,
     /// When it was started, in seconds since 1970.
     pub(crate) started_at: i64,
     /// The same on the monotonic clock.
@@ -33,7 +32,7 @@ pub(crate) struct MountInfo {
     /// What the process takes in from other programs.
     pub(crate) intake: Intake,
     /// Handle to the kernel's side, set once it is mounted.
-    pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
+    pub(crate) kernel: Arc<OnceLock<KernelSide>>,
     /// Source of the status of the drop folder.
     pub(crate) drop: DropWatch,
 }
@@ -81,12 +80,12 @@ impl MountInfo {
     /// Returns the description of a mount that starts now. Must be called in its runtime.
     pub(crate) fn starting(
         servers: Vec<ServerDescription>,
-        mountpoint: PathBuf,
+        place: LibraryPlace,
         intake: Intake,
     ) -> Self {
         Self {
             servers,
-            mountpoint,
+            place,
             started_at: now(),
             started: Instant::now(),
             runtime: Handle::current(),

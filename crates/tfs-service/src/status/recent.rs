@@ -1,21 +1,22 @@
 //! The long waits of the last day and the scans of the last minute of a mount.
 
-use fuse_adapter::{KernelHandle, ProgramScan};
-use tfs_api::wire::{LongWait, RecentStatus, ScanStatus};
+use tfs_api::wire::{LongWait, RecentStatus};
 use vfs_core::{LoggedWait, TorrentSource, Vfs};
+
+use crate::mounting::KernelSide;
 
 /// Returns what happened in a mount recently, without its rates and failures. `now` is in seconds
 /// since 1970. Does not block.
 pub(crate) fn recent_of<S: TorrentSource>(
     vfs: &Vfs<S>,
-    kernel: &KernelHandle,
+    kernel: &KernelSide,
     now: i64,
 ) -> RecentStatus {
     let longest = vfs.longest_waits().into_iter();
     let longest = longest.map(|wait| long_wait(vfs.path_of(wait.file), &wait, now));
     RecentStatus {
         longest_waits: longest.collect(),
-        scans: kernel.scans().into_iter().map(scan).collect(),
+        scans: kernel.scans(),
         ..RecentStatus::default()
     }
 }
@@ -31,10 +32,6 @@ fn long_wait(path: Option<String>, wait: &LoggedWait, now: i64) -> LongWait {
         ended_at: now.saturating_sub(ended_ago),
         failure: wait.failure.map(|reason| reason.as_str().to_owned()),
     }
-}
-
-fn scan(ProgramScan { command, pid, files }: ProgramScan) -> ScanStatus {
-    ScanStatus { command, pid: Some(pid), files_per_minute: files as u64 }
 }
 
 #[cfg(test)]

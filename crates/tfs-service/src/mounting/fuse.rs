@@ -1,0 +1,95 @@
+//! Mounts by FUSE.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fuse_adapter::{
+    AttrOptions, FsName, MissingErrno, MountError, MountOptions, MountpointError, SecurityContext,
+    check_mountpoint,
+};
+use tfs_sys::blocking;
+use tfs_sys::mountinfo::locate;
+use vfs_core::{TorrentSource, Vfs};
+
+use super::Mounting;
+
+/// The mount points of a library.
+#[derive(Debug)]
+pub(crate) struct WantedPlaces {
+    /// That of the library.
+    pub(crate) mountpoint: PathBuf,
+    /// That of its drop folder, and whether the library is to have one in any case.
+    pub(crate) drop: Option<(PathBuf, bool)>,
+    pub(crate) allow_non_empty: bool,
+    /// Whether to check that this user can mount at all.
+    pub(crate) checks_fuse: bool,
+}
+
+/// Options of a mount.
+#[derive(Debug)]
+pub(crate) struct MountingOptions {
+    /// What the mount table shows as its source: the URLs of the servers.
+    pub(crate) source: String,
+    pub(crate) allow_other: bool,
+    pub(crate) allow_non_empty: bool,
+    pub(crate) context: Option<SecurityContext>,
+    pub(crate) read_ahead_kb: u32,
+    pub(crate) may_pass_through: bool,
+    pub(crate) missing_errno: MissingErrno,
+    pub(crate) appearance: AttrOptions,
+    /// Whether the filesystem hears of each look at a name.
+    pub(crate) forwards_looks: bool,
+}
+
+/// Checks the mount points, before anything is started. Returns that of the library, without
+/// symbolic links.
+///
+/// # Errors
+/// [`MountError`].
+pub(crate) async fn check_places(places: WantedPlaces) -> Result<PathBuf, MountError> {
+    let WantedPlaces { mountpoint, drop, allow_non_empty, checks_fuse } = places;
+    blocking(move || {
+        check_mountpoint(&mountpoint, allow_non_empty)?;
+        let library = locate(&mountpoint).unwrap_or(mountpoint);
+        if let Some((folder, is_required)) = drop {
+            // Otherwise the start of the drop folder reports it.
+            check_mountpoint(&folder, allow_non_empty).or_else(|error| match is_required {
+                true => Err(error),
+                false => Ok(()),
+            })?;
+            let path = locate(&folder).unwrap_or(folder);
+            if path.starts_with(&library) || library.starts_with(&path) {
+                return Err(MountpointError::Overlap { path, library }.into());
+            }
+        }
+        if checks_fuse {
+            fuse_adapter::check_fuse()?;
+        }
+        Ok(library)
+    })
+    .await
+}
+
+/// Mounts a library.
+///
+/// # Errors
+/// [`MountError`]; no mount remains.
+pub(crate) async fn mount<S: TorrentSource>(
+    vfs: Arc<Vfs<S>>,
+    mountpoint: &Path,
+    options: MountingOptions,
+) -> Result<Mounting, MountError> {
+    let mut wanted = MountOptions::new(FsName::new(&options.source));
+    wanted.allow_other = options.allow_other;
+    wanted.allow_non_empty = options.allow_non_empty;
+    wanted.context = options.context;
+    wanted.read_ahead_kb = options.read_ahead_kb;
+    wanted.may_pass_through = options.may_pass_through;
+    wanted.missing_errno = options.missing_errno;
+    wanted.appearance = options.appearance;
+    wanted.forwards_looks = options.forwards_looks;
+    let mountpoint = mountpoint.to_owned();
+    let runtime = tokio::runtime::Handle::current();
+    let mount = blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &wanted)).await?;
+    Ok(Mounting::Fuse(Box::new(mount)))
+}
