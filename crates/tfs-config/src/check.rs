@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Names the embedded server of the process, which no section configures.
-const EMBEDDED: &str = "embedded";
+pub(super) const EMBEDDED: &str = "embedded";
 
 /// Returns all invalid combinations.
 pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
@@ -26,6 +26,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     preload(loaded, &mut problems);
     passwords(loaded, &mut problems);
     page(loaded, &mut problems);
+    super::check_serve::check(loaded, &mut problems);
     problems
 }
 
@@ -212,7 +213,7 @@ fn hooks(loaded: &Loaded, problems: &mut Vec<Problem>) {
 }
 
 /// Returns the problem of a key that names a server which is not configured.
-fn unknown_server(loaded: &Loaded, name: Option<&str>, key: &str) -> Option<Problem> {
+pub(super) fn unknown_server(loaded: &Loaded, name: Option<&str>, key: &str) -> Option<Problem> {
     let name = name.filter(|name| *name != EMBEDDED)?;
     let names = || loaded.settings.servers.iter().map(|server| server.name.as_str());
     if names().any(|known| known == name) {
@@ -286,13 +287,15 @@ fn page(loaded: &Loaded, problems: &mut Vec<Problem>) {
 }
 
 /// Returns the place of a key of a list's item, or of the item if the key is not set.
-fn best_place(loaded: &Loaded, item: &str, key: &str) -> Provenance {
+pub(super) fn best_place(loaded: &Loaded, item: &str, key: &str) -> Provenance {
     let place = loaded.place(&format!("{item}.{key}"));
     if place.origin == Origin::Default { loaded.place(item) } else { place }
 }
 
 /// Returns each repeated value, with its index and the index of its first occurrence.
-fn repeats<T: Eq + Hash + Copy>(values: impl Iterator<Item = T>) -> Vec<(usize, usize, T)> {
+pub(super) fn repeats<T: Eq + Hash + Copy>(
+    values: impl Iterator<Item = T>,
+) -> Vec<(usize, usize, T)> {
     let mut firsts = HashMap::new();
     let mut repeats = Vec::new();
     for (idx, value) in values.enumerate() {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::keys::{PREFIX, SECTIONS, SEPARATOR, find_key, keys, variable_of};
+use super::keys::{PREFIX, SECTIONS, SEPARATOR, find_key, variable_of};
 use super::layer::{Layer, did_you_mean};
 use super::secret::Secret;
 use super::suggest::{nearest, nearest_key};
@@ -134,7 +134,9 @@ impl EnvironmentValues {
     /// Warns about an unknown variable with a name similar to a known one. Others are ignored:
     /// Kubernetes, for example, sets `TFS_PORT` and more for a service called `tfs`.
     fn stranger(&mut self, name: &str) {
-        let singles = keys().map(|key| variable_of(key.name)).collect::<Vec<_>>();
+        let sections = SECTIONS.iter().filter(|section| !section.is_list);
+        let singles = sections.flat_map(|section| section.keys);
+        let singles = singles.map(|key| variable_of(key.name)).collect::<Vec<_>>();
         let known = SHORT_FORMS.iter().map(|(name, _)| *name);
         if let Some(near) = nearest(name, known.chain(singles.iter().map(String::as_str))) {
             self.warnings.push(format!("{name} is not a setting of tfs; did you mean {near}?"));

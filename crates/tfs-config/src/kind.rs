@@ -292,9 +292,7 @@ impl ValueKind {
             Self::RequestUrl => {
                 return secret_source::check_request_url(text, written).map(Value::from);
             }
-            Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
-                "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
-            })?,
+            Self::Listen => return Ok(Value::from(units::listen(text)?.to_string())),
             Self::Text if has_controls(text) => {
                 return Err("it must be text without control characters".to_owned());
             }

@@ -16,6 +16,7 @@
 mod access_tests;
 mod change;
 mod check;
+mod check_serve;
 mod document;
 mod environment;
 mod files;
@@ -31,6 +32,10 @@ mod model;
 mod provenance;
 mod secret;
 mod secret_source;
+mod serve;
+mod serve_section;
+#[cfg(test)]
+mod serve_tests;
 mod server;
 mod server_access;
 mod server_selection;
@@ -65,6 +70,8 @@ pub use model::{
 };
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
+pub use serve::ServeAuth;
+pub use serve_section::{ServeKind, ServeSection};
 pub use server::{ChosenServer, ServerArg, ServerSettings};
 pub use shown::ShownValue;
 pub use view_section::{ConditionSection, DepthMode, KindWord, ViewSection};

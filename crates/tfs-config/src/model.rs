@@ -10,6 +10,7 @@ use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
 use super::Secret;
+use super::serve_section::ServeSection;
 use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
 use super::view_section::ViewSection;
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub watches: Vec<WatchSection>,
     #[serde(rename = "hook")]
     pub hooks: Vec<HookSection>,
+    #[serde(rename = "serve")]
+    pub serves: Vec<ServeSection>,
     pub read: ReadSection,
     pub metadata: MetadataSection,
     pub cache: CacheSection,
@@ -80,6 +83,8 @@ pub struct MountSection {
     pub drop_remove: DropRemoval,
     pub drop_gid: Option<u32>,
     pub allow_urls: bool,
+    pub webdav: Option<SocketAddr>,
+    pub nfs: Option<SocketAddr>,
 }
 
 /// What removing a file from a drop folder does.

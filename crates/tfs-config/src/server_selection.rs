@@ -312,14 +312,14 @@ impl Loaded {
     }
 
     /// Returns an item of a list, with the defaults of its keys filled in.
-    fn item(&self, section: &str, idx: usize) -> Dict {
+    pub(super) fn item(&self, section: &str, idx: usize) -> Dict {
         let items = self.figment.find_value(section).ok().and_then(Value::into_array);
         let item = items.and_then(|items| items.into_iter().nth(idx));
         item.and_then(Value::into_dict).unwrap_or_default()
     }
 
     /// Applies the flags of a section to an item.
-    fn overlay(&self, section: &str, item: &mut Dict) -> Result<(), Problem> {
+    pub(super) fn overlay(&self, section: &str, item: &mut Dict) -> Result<(), Problem> {
         let mut set = Vec::new();
         for flag in &self.flags {
             let key = find_key(flag.key).expect("flags name keys of the table");
@@ -331,7 +331,8 @@ impl Loaded {
             let place = Provenance::of(Origin::Flag(key.flag_name()));
             let value = value.map_err(|reason| Problem::at(place, reason))?;
             // A list whose flag is repeated has all of them.
-            if key.kind == ValueKind::Headers
+            if matches!(key.kind, ValueKind::Headers | ValueKind::Names)
+                && key.flag.is_some()
                 && set.contains(&flag.key)
                 && let Some(Value::Array(_, items)) = item.get_mut(key.short_name())
             {
@@ -356,7 +357,7 @@ pub(super) fn defaults_of(name: &str) -> Dict {
     SECTIONS.iter().find(|section| section.name == name).map(item_defaults).unwrap_or_default()
 }
 
-fn extract<T: DeserializeOwned>(item: Dict) -> Result<T, Problem> {
+pub(super) fn extract<T: DeserializeOwned>(item: Dict) -> Result<T, Problem> {
     Value::from(item).deserialize().map_err(|error| problem(error.to_string()))
 }
 

@@ -397,7 +397,7 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
     let defaults = Sources::default().load().unwrap();
     assert_eq!(defaults.settings.servers.len(), 1);
     let shown = defaults.values().len();
-    let lists = ["mount", "view", "watch", "hook"];
+    let lists = ["mount", "view", "watch", "hook", "serve"];
     let of_lists = keys().filter(|key| lists.contains(&key.section())).count();
     assert_eq!(shown, keys().count() - of_lists);
 }
@@ -415,14 +415,17 @@ fn the_sample_file_can_be_used_as_it_is_and_with_every_key() {
     };
     let all: Vec<_> = sample
         .lines()
-        // A hook has either a command or a URL.
-        .filter(|line| !line.starts_with("# command = "))
+        // A hook has either a command or a URL, and a login is a password or a token.
+        .filter(|line| {
+            !["# command = ", "# auth_token_file = "].iter().any(|it| line.starts_with(it))
+        })
         .map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)).unwrap_or(line))
         .collect();
     let loaded = load(&all.join("\n"), &[("TFS_PASSWORD", "")], &[]);
     let loaded = loaded.unwrap_or_else(|error| panic!("{}", text_of(&error)));
     let mut unset = loaded.values();
-    unset.retain(|value| value.value.is_none() && value.key != "hook[0].command");
+    let others = ["hook[0].command", "serve[0].auth_token_file"];
+    unset.retain(|value| value.value.is_none() && !others.contains(&value.key.as_str()));
     assert!(unset.is_empty(), "{unset:?}");
     assert!(sample.lines().all(|line| line.chars().count() <= 80));
 }

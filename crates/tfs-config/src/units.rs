@@ -1,5 +1,6 @@
 //! Parses durations and sizes with units.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime};
 
@@ -45,6 +46,32 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
         Ok(time) => Ok(time),
         Err(_) if is_number(text) => Err(no_unit(text, "d", TIME_UNITS)),
         Err(_) => Err("it must be a time, such as 7d or 12h".to_owned()),
+    }
+}
+
+/// Parses an address and a port to listen on: `127.0.0.1:3031`, `[::1]:3031`, `localhost:3031`, or
+/// `:3031` for all addresses of this machine.
+///
+/// # Errors
+/// A message for users.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let port = |text: &str| text.parse::<u16>().ok();
+    let with_host = |host: Ipv4Addr, text| port(text).map(|port| SocketAddr::from((host, port)));
+    let short = match (text.strip_prefix("localhost:"), text.strip_prefix(':')) {
+        (Some(text), _) => with_host(Ipv4Addr::LOCALHOST, text),
+        (None, Some(text)) => with_host(Ipv4Addr::UNSPECIFIED, text),
+        (None, None) => None,
+    };
+    match short {
+        Some(address) => Ok(address),
+        None => text.parse().map_err(|_address| {
+            let example = if port(text).is_some() {
+                format!("127.0.0.1:{text}, or :{text} for all addresses of this machine")
+            } else {
+                "127.0.0.1:3031".to_owned()
+            };
+            format!("it must be an address and a port, as in {example}")
+        }),
     }
 }
 

@@ -5,6 +5,7 @@ mod hook;
 mod intake;
 mod key;
 mod read;
+mod serve;
 mod view;
 mod web;
 
@@ -23,15 +24,18 @@ pub(super) const SEPARATOR: &str = "__";
 
 /// Sections and keys that the file in the current directory may not have: entering a directory must
 /// not make tfs take files or requests of others, or run commands.
-pub(super) const REFUSED_HERE: [&str; 8] = [
+pub(super) const REFUSED_HERE: [&str; 11] = [
     "arr",
     "hook",
+    "serve",
     "watch",
     "web",
     "mount.drop",
     "mount.drop_remove",
     "mount.drop_gid",
     "mount.allow_urls",
+    "mount.webdav",
+    "mount.nfs",
 ];
 
 use DefaultValue::{Is, Required, Unset};
@@ -42,7 +46,7 @@ const STREAMS_MAX: u64 = 256;
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 13] = [
+pub const SECTIONS: [Section; 14] = [
     Section {
         name: "server",
         is_list: true,
@@ -92,6 +96,12 @@ pub const SECTIONS: [Section; 13] = [
         is_list: false,
         about: "The page: what is going on, in a browser.",
         keys: &web::WEB,
+    },
+    Section {
+        name: "serve",
+        is_list: true,
+        about: "WebDAV, NFS and DLNA: the same files for other programs and machines, without FUSE.",
+        keys: &serve::SERVE,
     },
     Section {
         name: "arr",
@@ -203,7 +213,7 @@ const SERVER: [Key; 11] = [
     ),
 ];
 
-const MOUNT: [Key; 15] = [
+const MOUNT: [Key; 17] = [
     key(
         "mount.path",
         ValueKind::Path,
@@ -312,6 +322,21 @@ const MOUNT: [Key; 15] = [
         Is("false"),
         Some("--allow-urls"),
         "Let files in the drop folder name an address, which the server then fetches.",
+    ),
+    key(
+        "mount.webdav",
+        ValueKind::Listen,
+        Unset { means: "off", example: "\"127.0.0.1:8081\"" },
+        Some("--webdav"),
+        "The address and port where the files of the mount are also served by WebDAV. `[[serve]]` \
+         with `mount` has more settings.",
+    ),
+    key(
+        "mount.nfs",
+        ValueKind::Listen,
+        Unset { means: "off", example: "\"127.0.0.1:2051\"" },
+        Some("--nfs"),
+        "The address and port where the files of the mount are also served by NFS 3.",
     ),
 ];
 
