@@ -10,7 +10,8 @@ const ROOT: &str = "/sys/fs/cgroup";
 const NO_LIMIT_MIN: u64 = 1 << 60;
 
 /// Returns the lowest memory limit, in bytes, of the control groups that contain this process, or
-/// `None` without one. Reads a few files of the kernel, which never block.
+/// `None` without one, and on macOS, which has no control groups. Reads a few files of the kernel,
+/// which never block.
 #[must_use]
 pub fn memory_limit_bytes() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;

@@ -7,8 +7,8 @@ use std::process::Command;
 /// The first descriptor that is not standard input, output or error.
 const FIRST_OTHER: libc::c_int = 3;
 
-/// Maximum number of descriptors that are closed one by one, on kernels before 5.11. Few processes
-/// may open more.
+/// Maximum number of descriptors that are closed one by one: on kernels before 5.11, and on macOS,
+/// which has no `close_range(2)`. Few processes may open more.
 const DESCRIPTORS_MAX: libc::c_int = 4096;
 
 /// Makes a program inherit no descriptor but its standard input, output and error, whatever other
@@ -28,12 +28,8 @@ pub fn inherit_no_descriptors(command: &mut Command) {
 /// Marks all descriptors from [`FIRST_OTHER`] on to be closed by `execve(2)`. They are not closed
 /// at once, since std reports a failed start over one of them.
 fn mark_descriptors() -> io::Result<()> {
-    let flag = libc::CLOSE_RANGE_CLOEXEC;
-    #[expect(unsafe_code, reason = "no safe crate has close_range")]
-    // SAFETY: `close_range(2)` takes three numbers, and with this flag it closes nothing.
-    let marked =
-        unsafe { libc::syscall(libc::SYS_close_range, FIRST_OTHER, libc::c_uint::MAX, flag) };
-    if marked == 0 {
+    #[cfg(target_os = "linux")]
+    if is_range_marked() {
         return Ok(());
     }
     for fd in FIRST_OTHER..DESCRIPTORS_MAX {
@@ -44,6 +40,17 @@ fn mark_descriptors() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Marks the descriptors by one system call, if the kernel has it.
+#[cfg(target_os = "linux")]
+fn is_range_marked() -> bool {
+    let flag = libc::CLOSE_RANGE_CLOEXEC;
+    #[expect(unsafe_code, reason = "no safe crate has close_range")]
+    // SAFETY: `close_range(2)` takes three numbers, and with this flag it closes nothing.
+    let marked =
+        unsafe { libc::syscall(libc::SYS_close_range, FIRST_OTHER, libc::c_uint::MAX, flag) };
+    marked == 0
 }
 
 #[cfg(test)]
@@ -60,7 +67,8 @@ mod tests {
     fn a_program_inherits_no_other_descriptor() {
         let leaked = File::open("/dev/null").unwrap();
         fcntl_setfd(&leaked, FdFlags::empty()).unwrap();
-        let path = format!("/proc/self/fd/{}", leaked.as_raw_fd());
+        // Both Linux and macOS have it.
+        let path = format!("/dev/fd/{}", leaked.as_raw_fd());
         let has_it = |prepare: fn(&mut Command)| {
             let mut command = Command::new("test");
             prepare(command.args(["-e", &path]).stdin(Stdio::null()));

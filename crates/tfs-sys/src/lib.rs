@@ -1,4 +1,7 @@
-//! Small wrappers of Linux interfaces that several crates of tfs need.
+//! Small wrappers of interfaces of Linux and macOS that several crates of tfs need.
+//!
+//! A function asks the system that it runs on. What macOS does not report is `None` or empty there,
+//! never a guess.
 //!
 //! Used by every crate that touches the system: `fuse-adapter`, `rqbit-source`, `tfs-service` and
 //! `tfs-cli`.

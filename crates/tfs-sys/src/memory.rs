@@ -71,6 +71,7 @@ mod tests {
     /// one has freed.
     static ALONE: Mutex<()> = Mutex::new(());
 
+    #[cfg(target_env = "gnu")]
     fn resident_bytes() -> u64 {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
         let pages: u64 = statm.split_whitespace().nth(1).unwrap().parse().unwrap();

@@ -1,4 +1,8 @@
-//! Mount points of a filesystem and the process that serves it, found in `/proc`.
+//! Mount points of a filesystem and the process that serves it, found in the mount table and in
+//! `/proc`.
+//!
+//! macOS has no `/proc` and no mount namespaces: the places are those of the one table, and the
+//! process is unknown.
 //!
 //! A bind mount keeps the filesystem and its process alive after the first mount point is
 //! unmounted. Mounts in containers are in other mount namespaces, visible only in the `/proc` files
@@ -16,9 +20,6 @@ use crate::process::{command, pids};
 
 /// Maximum number of places in a message. The first few show where the filesystem is mounted.
 const PLACES_MAX: usize = 20;
-
-/// Directory of this process, as opposed to those of others.
-const SELF: &str = "/proc/self";
 
 /// The FUSE device, as a link in `/proc/<pid>/fd` shows it.
 const FUSE_DEVICE: &str = "/dev/fuse";
@@ -55,7 +56,7 @@ pub struct Witness {
 /// Returns the mounts of a filesystem in this mount namespace. Makes one system call.
 #[must_use]
 pub fn places_here(device: Device) -> Vec<MountPlace> {
-    places_in(Path::new(SELF), device, &mut HashSet::new(), None)
+    places_of_this_process(device, &mut HashSet::new())
 }
 
 /// Returns the mounts of a filesystem in all mount namespaces with a process whose table this user
@@ -65,13 +66,15 @@ pub fn places_here(device: Device) -> Vec<MountPlace> {
 #[must_use]
 pub fn places(device: Device) -> Vec<MountPlace> {
     let mut known = HashSet::new();
-    let mut places = places_in(Path::new(SELF), device, &mut known, None);
+    let mut places = places_of_this_process(device, &mut known);
     for pid in pids() {
         if places.len() >= PLACES_MAX {
             break;
         }
-        let dir = PathBuf::from(format!("/proc/{pid}"));
-        places.extend(places_in(&dir, device, &mut known, Some(pid)));
+        // A process that has exited has no table.
+        let table = fs::read(format!("/proc/{pid}/mountinfo"));
+        let table = table.map(|bytes| MountTable::parse(&bytes)).unwrap_or_default();
+        places.extend(places_in(&table, device, &mut known, Some(pid)));
     }
     places.truncate(PLACES_MAX);
     places
@@ -92,17 +95,18 @@ pub fn places_left(before: &[MountPlace], device: Device) -> Vec<MountPlace> {
     left
 }
 
+fn places_of_this_process(device: Device, known: &mut HashSet<u64>) -> Vec<MountPlace> {
+    places_in(&MountTable::read().unwrap_or_default(), device, known, None)
+}
+
 /// Returns the places in the table of a process that are not among the `known` mounts. Mount ids
 /// are unique across namespaces.
 fn places_in(
-    dir: &Path,
+    table: &MountTable,
     device: Device,
     known: &mut HashSet<u64>,
     pid: Option<u32>,
 ) -> Vec<MountPlace> {
-    // A process that has exited has no table.
-    let table = fs::read(dir.join("mountinfo")).map(|bytes| MountTable::parse(&bytes));
-    let table = table.unwrap_or_default();
     let new = table.places_of(device).filter(|entry| known.insert(entry.id));
     let places = new.map(|entry| MountPlace {
         id: entry.id,
@@ -176,7 +180,7 @@ fn connection(info: &str) -> Option<u32> {
     number.trim().parse().ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -1,4 +1,6 @@
 //! Processes and threads as `/proc` shows them.
+//!
+//! macOS has no `/proc`: there each of these calls reports an error, `None` or no processes.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -69,7 +71,8 @@ pub fn command(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&command).trim_end().to_owned())
 }
 
-/// Returns whether a process was stopped by a signal or a debugger.
+/// Returns whether the system shows that a process was stopped by a signal or a debugger. macOS
+/// shows it in no file, so the answer is always `false` there.
 #[must_use]
 pub fn is_stopped(pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };

@@ -18,6 +18,9 @@ use rustix::process::{geteuid, getuid};
 /// The name below the system's runtime directory.
 const NAME: &str = "tfs";
 
+/// The system's runtime directory, which only root may write to.
+const OF_ROOT: &str = if cfg!(target_os = "linux") { "/run" } else { "/var/run" };
+
 /// Mode of the directory: other users cannot even list the sockets.
 const DIR_MODE: u32 = 0o700;
 
@@ -206,6 +209,9 @@ pub fn close_to_others(socket: &Path) -> io::Result<()> {
 
 /// Returns the directory for the sockets of this user: the same for all of the user's processes,
 /// however they were started.
+///
+/// macOS has no `/run/user`. Its directory for temporary files is the user's own, and the same for
+/// programs of a terminal and of launchd.
 #[must_use]
 pub fn path() -> PathBuf {
     let uid = geteuid().as_raw();
@@ -227,7 +233,7 @@ fn choose(
         return dir.join(NAME);
     }
     if uid == 0 {
-        return Path::new("/run").join(NAME);
+        return Path::new(OF_ROOT).join(NAME);
     }
     // cron and `su` do not set the variable.
     let usual = PathBuf::from(format!("/run/user/{uid}"));
@@ -260,13 +266,13 @@ mod tests {
         check(None, 7, &["/run/user/7"], "/run/user/7/tfs");
         check(Some("/elsewhere"), 7, &["/elsewhere", "/run/user/7"], "/elsewhere/tfs");
         check(None, 7, &[], "/tmp/tfs-7");
-        check(None, 0, &["/run"], "/run/tfs");
+        check(None, 0, &["/run"], &format!("{OF_ROOT}/tfs"));
         check(Some("/run/user/0"), 0, &["/run/user/0"], "/run/user/0/tfs");
     }
 
     #[test]
     fn the_directory_of_another_user_is_not_used() {
-        check(Some("/run/user/7"), 0, &[], "/run/tfs");
+        check(Some("/run/user/7"), 0, &[], &format!("{OF_ROOT}/tfs"));
         check(Some("/run/user/7"), 8, &["/run/user/8"], "/run/user/8/tfs");
         check(Some("relative"), 8, &["relative"], "/tmp/tfs-8");
     }
@@ -276,6 +282,7 @@ mod tests {
         for (path, want) in [
             ("/run/tfs/7.sock", true),
             ("/run/user/1000/tfs/7-1.sock", true),
+            ("/var/folders/zz/0000gn/T/tfs-501/7.sock", true),
             ("/tmp/tfs-1000/7.sock", true),
             ("/tmp/tfs-x/7.sock", false),
             ("/tmp/tfs-/7.sock", false),

@@ -1,25 +1,36 @@
-//! Parser of the kernel's mount table, `/proc/self/mountinfo`.
+//! The kernel's mount table: `/proc/self/mountinfo`, or `getfsstat(2)` on macOS.
 //!
 //! This module never accesses a tfs mount, so it cannot hang on one.
 
 mod locate;
+#[cfg(target_os = "macos")]
+mod macos;
 
 use std::ffi::OsString;
 use std::fmt;
+#[cfg(not(target_os = "macos"))]
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 pub use self::locate::{Location, locate};
 
-/// Filesystem type of tfs mounts in the table.
+/// Filesystem type of tfs mounts by FUSE in the table.
 pub const FS_TYPE: &str = "fuse.tfs";
 
 /// Filesystem type of drop folders in the table. Their source is the mount point of their library.
 pub const DROP_FS_TYPE: &str = "fuse.tfs-drop";
 
+/// Filesystem type of NFS mounts in the table, as on macOS.
+const NFS_TYPE: &str = "nfs";
+
+/// The source of tfs mounts by NFS in the table starts with it, on each system: the address of the
+/// server, and the beginning of the exported path.
+pub const NFS_SOURCE: &str = "127.0.0.1:/tfs-";
+
 /// The table of this process's mount namespace.
+#[cfg(not(target_os = "macos"))]
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// Device number of a filesystem, as in `st_dev`.
@@ -55,7 +66,7 @@ pub struct MountEntry {
     pub fs_type: String,
     /// Mount source.
     pub source: OsString,
-    /// User who mounted it, for a FUSE mount.
+    /// User who mounted it, for a FUSE mount, and for each mount on macOS.
     pub user_id: Option<u32>,
 }
 
@@ -63,7 +74,13 @@ impl MountEntry {
     /// Returns whether it is a tfs mount.
     #[must_use]
     pub fn is_tfs(&self) -> bool {
-        self.fs_type == FS_TYPE
+        self.fs_type == FS_TYPE || self.is_tfs_nfs()
+    }
+
+    /// Returns whether it is a tfs mount by NFS, as `tfs mount` makes it on macOS.
+    #[must_use]
+    pub fn is_tfs_nfs(&self) -> bool {
+        self.fs_type == NFS_TYPE && self.source.as_bytes().starts_with(NFS_SOURCE.as_bytes())
     }
 
     /// Returns whether it is the drop folder of a tfs mount.
@@ -83,8 +100,11 @@ impl MountTable {
     /// Reads the current table.
     ///
     /// # Errors
-    /// If `/proc` is not mounted.
+    /// If `/proc` is not mounted, or on macOS if the system call fails.
     pub fn read() -> io::Result<Self> {
+        #[cfg(target_os = "macos")]
+        return macos::entries().map(|entries| Self { entries });
+        #[cfg(not(target_os = "macos"))]
         fs::read(MOUNTINFO).map(|bytes| Self::parse(&bytes))
     }
 
@@ -251,9 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_by_nfs_is_known_by_its_source() {
+        let table = MountTable::parse(
+            b"1 0 0:1 / /a ro - nfs 127.0.0.1:/tfs-0123 ro\n\
+              2 0 0:2 / /b ro - nfs 127.0.0.1:/srv ro\n\
+              3 0 0:3 / /c ro - nfs nas:/tfs-0123 ro\n\
+              4 0 0:4 / /d ro - ext4 127.0.0.1:/tfs-0123 ro\n\
+              5 0 0:5 / /e ro - fuse.tfs http://127.0.0.1:3030 ro\n",
+        );
+        assert_eq!(table.tfs().map(|entry| entry.id).collect::<Vec<_>>(), [1, 5]);
+    }
+
+    #[test]
     fn our_own_table_has_a_root() {
         let table = MountTable::read().unwrap();
         assert!(table.at(Path::new("/")).is_some());
+        #[cfg(target_os = "linux")]
         assert!(table.at(Path::new("/proc")).is_some_and(|entry| entry.fs_type == "proc"));
     }
 }
