@@ -2,6 +2,7 @@
 //! core.
 
 mod file;
+mod links;
 mod pool;
 
 use std::sync::Arc;
@@ -62,8 +63,9 @@ impl<S: TorrentSource> Export<S> {
     /// Returns the attributes of `ino`.
     ///
     /// # Errors
-    /// `NotFound`; `NoTree` if it may belong to a torrent that is not listed yet; `Stale` if its
-    /// torrent was removed.
+    /// `Stale` if its torrent was removed, as far as the number is remembered: the last half
+    /// million are. Otherwise `NotFound`, or `NoTree` if it may belong to a torrent that is not
+    /// listed yet.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         self.vfs.exported_attr(ino)
     }
@@ -72,7 +74,8 @@ impl<S: TorrentSource> Export<S> {
     /// its parent; the parent of the root is the root.
     ///
     /// # Errors
-    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a removed torrent.
+    /// `NotDirectory`; `NotFound` for a name that is not UTF-8 too; as [`attr`](Self::attr) for
+    /// `dir`; `NoTree` in a directory of torrents that are not listed yet.
     pub fn child(&self, dir: Ino, name: &[u8]) -> Result<Attr, VfsError> {
         self.vfs.exported_child(dir, name)
     }
@@ -93,12 +96,12 @@ impl<S: TorrentSource> Export<S> {
         Ok(attr)
     }
 
-    /// Returns at most `entries_max` entries of the directory `dir` after `cookie` (0: from the
-    /// start). The lock of the tree is held meanwhile: pages of some hundred entries let changes
-    /// through.
+    /// Returns at most `entries_max` entries, at least one, of the directory `dir` after `cookie`
+    /// (0: from the start). The lock of the tree is held meanwhile: pages of some hundred entries
+    /// let changes through. Changes between two pages have the effect that [`Vfs::read_dir`] says.
     ///
     /// # Errors
-    /// As [`Vfs::read_dir`].
+    /// `NotDirectory`; as [`attr`](Self::attr); `NoTree` if its torrents are not listed yet.
     pub fn list(&self, dir: Ino, cookie: u64, entries_max: usize) -> Result<ExportPage, VfsError> {
         self.vfs.exported_page(dir, cookie, entries_max)
     }
@@ -106,7 +109,7 @@ impl<S: TorrentSource> Export<S> {
     /// Returns the identity of the file `ino`: its bytes never change.
     ///
     /// # Errors
-    /// `NotFound`, `IsDirectory`, or `Stale` if its torrent was removed.
+    /// `IsDirectory`; `NotFound` for a symbolic link too; as [`attr`](Self::attr).
     pub fn file_id(&self, ino: Ino) -> Result<FileId, VfsError> {
         self.vfs.exported_file(ino)
     }
@@ -114,17 +117,24 @@ impl<S: TorrentSource> Export<S> {
     /// Returns the target of the symbolic link `ino`, relative to its directory.
     ///
     /// # Errors
-    /// `NotFound` or `NotSymlink`.
+    /// `NotSymlink`, and as [`attr`](Self::attr).
     pub fn read_link(&self, ino: Ino) -> Result<String, VfsError> {
-        self.attr(ino)?;
-        self.vfs.read_link(ino)
+        self.vfs.exported_link(ino)
+    }
+
+    /// Returns the attributes of the directory that contains `ino`; of the root for the root.
+    ///
+    /// # Errors
+    /// As [`attr`](Self::attr).
+    pub fn parent(&self, ino: Ino) -> Result<Attr, VfsError> {
+        self.vfs.exported_parent(ino)
     }
 
     /// Opens the file `ino` for a reader. Sends no request. The file is closed when the result is
     /// dropped.
     ///
     /// # Errors
-    /// `NotFound`, `IsDirectory`, or `Stale` if its torrent was removed.
+    /// `IsDirectory`; `NotFound` for a symbolic link too; as [`attr`](Self::attr).
     pub fn open(&self, ino: Ino, origin: &Arc<ReaderOrigin>) -> Result<ExportFile<S>, VfsError> {
         ExportFile::open(&self.vfs, ino, origin)
     }

@@ -224,6 +224,11 @@ impl InodeTable {
         self.find(ino).map(|(numbers, idx)| NodeRef { tree: &numbers.tree, idx })
     }
 
+    /// Returns whether a number belonged to a torrent that was removed, as far as that is kept.
+    pub(super) fn is_retired(&self, ino: Ino) -> bool {
+        self.retired.get(&ino).is_some()
+    }
+
     /// Returns whether the front end knows a number: it was looked up and not forgotten.
     pub(super) fn is_known(&self, ino: Ino) -> bool {
         self.lookup_count(ino).is_some_and(|count| count.load(Ordering::Relaxed) > 0)

@@ -177,6 +177,23 @@ impl Tree {
         }
     }
 
+    /// Returns the attributes of the node with a number that a client kept, without a lookup count:
+    /// of a torrent that was removed, the number is `Stale` for as long as it is not reused.
+    pub(crate) fn by_handle(&self, ino: Ino) -> Result<Attr, VfsError> {
+        match self.by_number(ino) {
+            Err(VfsError::NotFound | VfsError::NoTree) if self.inodes.is_retired(ino) => {
+                Err(VfsError::Stale)
+            }
+            found => found,
+        }
+    }
+
+    /// Returns the file with a number that a client kept, as [`by_handle`](Self::by_handle).
+    pub(crate) fn file_by_handle(&self, ino: Ino) -> Result<FileRef, VfsError> {
+        self.by_handle(ino)?;
+        self.file(ino)
+    }
+
     /// Returns the attributes of the parent directory of the node with a number.
     pub(crate) fn parent_by_number(&self, ino: Ino) -> Result<Attr, VfsError> {
         self.by_number(ino)?;

@@ -8,7 +8,7 @@ use crate::support::{render, vfs_of};
 
 /// Returns a torrent with files and, after `->`, links with their targets in the torrent. Each
 /// entry keeps its position in the order.
-fn torrent(entries: &[&str]) -> TorrentDetails {
+pub(crate) fn torrent(entries: &[&str]) -> TorrentDetails {
     let split: Vec<_> = entries.iter().map(|entry| entry.split_once(" -> ")).collect();
     let paths = split.iter().zip(entries).map(|(link, entry)| link.map_or(*entry, |link| link.0));
     let files: Vec<_> = paths.map(|path| (path, 1)).collect();

@@ -5,6 +5,7 @@ mod by_id;
 mod control_dir;
 mod edge_cases;
 mod engine;
+mod export;
 mod failover;
 mod invalidation;
 mod labels;

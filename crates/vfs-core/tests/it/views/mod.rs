@@ -5,4 +5,4 @@ mod changes;
 mod duplicates;
 mod places;
 mod restart;
-mod rules;
+pub(crate) mod rules;
