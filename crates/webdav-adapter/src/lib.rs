@@ -13,13 +13,19 @@
 //! - Nothing of a request is kept after its answer, except idle open files for some seconds.
 
 mod access;
+mod markup;
 mod open_files;
+mod properties;
+mod refusal;
 mod routes;
 mod server;
 mod settings;
 mod site;
+mod target;
 mod tls;
 mod tokens;
+mod version;
+mod xml;
 
 pub use server::{WebdavCounts, WebdavError, WebdavServer};
 pub use settings::{

@@ -49,12 +49,12 @@ impl<S: TorrentSource> WebdavSite<S> {
     /// Takes a random key from the system.
     pub(crate) fn new(
         export: Export<S>,
-        settings: WebdavSettings,
+        settings: &WebdavSettings,
         tokens: Arc<dyn DeviceTokens>,
     ) -> io::Result<Self> {
         let hosts: Vec<_> = settings.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         Ok(Self {
-            gate: WebdavGate::new(&settings, tokens)?,
+            gate: WebdavGate::new(settings, tokens)?,
             files: OpenFiles::new(export.clone()),
             export,
             hosts: Hosts::new(&hosts),

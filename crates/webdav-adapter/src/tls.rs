@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
+use tokio_rustls::rustls::{Error, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept as Handshake, TlsAcceptor};
 
@@ -80,12 +80,12 @@ impl WebdavTls {
             // The provider has both versions.
             WebdavTlsError::UnusableKey
         })?;
-        let config = builder.with_no_client_auth().with_single_cert(chain, key);
-        let mut config = config.map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => WebdavTlsError::Mismatch,
-            Error::InvalidCertificate(_) => WebdavTlsError::Certificate,
-            _ => WebdavTlsError::UnusableKey,
-        })?;
+        let mut config = match builder.with_no_client_auth().with_single_cert(chain, key) {
+            Ok(config) => config,
+            Err(Error::InconsistentKeys(_)) => return Err(WebdavTlsError::Mismatch),
+            Err(Error::InvalidCertificate(_)) => return Err(WebdavTlsError::Certificate),
+            Err(_) => return Err(WebdavTlsError::UnusableKey),
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
     }

@@ -1,0 +1,124 @@
+//! The index of a directory, for browsers, Kodi and the `http` backend of rclone.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+use tfs_http::{ResponseBody, encoded, text};
+use vfs_core::{Attr, Export, ExportEntry, Ino, NodeKind, TorrentSource};
+
+use super::{WebdavCall, insert};
+use crate::markup::{escaped, push_escaped};
+use crate::refusal::{TEXT_TYPE, WebdavAnswer};
+
+/// Entries that are read and sent at once. The lock of the tree is held meanwhile.
+const PAGE_ENTRIES: usize = 500;
+
+/// The type of an index.
+const INDEX_TYPE: &str = "text/html; charset=utf-8";
+
+impl<S: TorrentSource> WebdavCall<S> {
+    /// `GET` of a directory: its index, or its playlist with `?m3u`.
+    pub(super) async fn directory(&self, attr: &Attr) -> WebdavAnswer {
+        if !self.target.has_slash {
+            let mut response = text(StatusCode::MOVED_PERMANENTLY, TEXT_TYPE, "");
+            let query = self.head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let location = format!("{}/{query}", self.target.href());
+            insert(response.headers_mut(), LOCATION, &location);
+            return Ok(response);
+        }
+        if self.head.uri.query().is_some_and(|query| query.split('&').any(|it| it == "m3u")) {
+            return self.playlist(attr.ino, &self.target).await;
+        }
+        let mut response = if self.is_head() {
+            text(StatusCode::OK, INDEX_TYPE, "")
+        } else {
+            // A directory that cannot be listed is no index.
+            self.site.export.list(attr.ino, 0, 1)?;
+            self.index(attr)
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(INDEX_TYPE));
+        Ok(response)
+    }
+
+    fn index(&self, attr: &Attr) -> Response<ResponseBody> {
+        let title = escaped(self.target.name().unwrap_or("tfs"));
+        let mut begin = format!(
+            "<!doctype html>\n<html><head><meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+             <style>body{{font:1em sans-serif}}td{{padding:.1em 1em .1em 0}}\
+             td+td{{text-align:right}}</style>\n</head><body>\n<h1>{title}</h1>\n\
+             <p><a href=\"?m3u\">Playlist</a></p>\n<table>\n"
+        );
+        if !self.target.parts.is_empty() {
+            begin.push_str("<tr><td><a href=\"../\">../</a></td><td></td></tr>\n");
+        }
+        let frame = |text: String| Ok::<_, Infallible>(Frame::data(Bytes::from(text)));
+        let lines = pages(self.site.export.clone(), attr.ino).map(|page| {
+            let mut lines = String::with_capacity(page.len() * 128);
+            for entry in &page {
+                push_line(entry, &mut lines);
+            }
+            lines
+        });
+        let all = stream::once(async { begin })
+            .chain(lines)
+            .chain(stream::once(async { "</table>\n</body></html>\n".to_owned() }));
+        Response::new(StreamBody::new(all.map(frame)).boxed_unsync())
+    }
+}
+
+/// Appends the line of an entry. Kodi takes a link whose decoded address is its text.
+fn push_line(entry: &ExportEntry, out: &mut String) {
+    let is_dir = entry.attr.kind == NodeKind::Directory;
+    let slash = if is_dir { "/" } else { "" };
+    out.push_str("<tr><td><a href=\"");
+    out.push_str(&encoded(&entry.name));
+    out.push_str(slash);
+    out.push_str("\">");
+    push_escaped(&entry.name, out);
+    out.push_str(slash);
+    out.push_str("</a></td><td>");
+    if !is_dir {
+        // Writing to a `String` cannot fail.
+        let _written = write!(out, "{}", entry.attr.size);
+    }
+    out.push_str("</td></tr>\n");
+}
+
+/// Returns the entries of a directory in pages. Links to files are files; links to directories are
+/// left out, since programs that walk the tree could walk in circles.
+pub(super) fn pages<S: TorrentSource>(
+    export: Export<S>,
+    dir: Ino,
+) -> impl Stream<Item = Vec<ExportEntry>> + Send + 'static {
+    stream::unfold((Arc::new(export), Some(0)), move |(export, cookie)| async move {
+        let page = export.list(dir, cookie?, PAGE_ENTRIES);
+        let mut page =
+            page.inspect_err(|error| tracing::debug!(%error, "a listing ends early")).ok()?;
+        let next = page.entries.last().filter(|_| !page.is_end).map(|entry| entry.cookie);
+        page.entries.retain_mut(|entry| is_listed(&export, entry));
+        // Other connections of this thread go on between two pages.
+        tokio::task::yield_now().await;
+        Some((page.entries, (export, next)))
+    })
+}
+
+fn is_listed<S: TorrentSource>(export: &Export<S>, entry: &mut ExportEntry) -> bool {
+    if entry.attr.kind != NodeKind::Symlink {
+        return true;
+    }
+    match export.follow(entry.attr.ino) {
+        Ok(attr) => {
+            entry.attr = attr;
+            attr.kind == NodeKind::File
+        }
+        Err(_) => false,
+    }
+}
