@@ -21,10 +21,20 @@
 //! # Non-goals
 //! Writing, locks (NLM), UDP, the port mapper, Kerberos, and NFS version 4.
 
+mod connection;
 mod counts;
+mod handle;
+mod places;
+mod reads;
 mod server;
+mod service;
 mod settings;
+mod tree;
+mod wire;
 
 pub use counts::NfsCounts;
 pub use server::NfsServer;
 pub use settings::{NfsError, NfsSettings, NfsWaits};
+
+/// Maximum size of the data of a READ in bytes; clients are told so (`rtmax`).
+const READ_BYTES_MAX: u32 = 1 << 20;

@@ -1,0 +1,84 @@
+//! Places for connections: a limited number, of which idle ones are given to new clients.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Maximum number of connections. A kernel has one or a few for each mount.
+const CONNECTIONS_MAX: usize = 128;
+
+/// How long a connection has to be idle before a new one gets its place. Clients connect again
+/// without notice of their programs.
+const EVICTED_AFTER: Duration = Duration::from_secs(1);
+
+/// The connections of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// Protects the next number and the connections by number. Held for one access.
+    taken: Mutex<(u64, BTreeMap<u64, Taken>)>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    /// Since when no call is answered; `None` while one is.
+    idle_since: Option<Instant>,
+    /// Cancelled when another connection got the place.
+    evicted: CancellationToken,
+}
+
+/// The place of a connection. It is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    places: &'a Places,
+    number: u64,
+    evicted: CancellationToken,
+}
+
+impl Places {
+    /// Returns a place, if necessary that of the connection that was idle for the longest time; or
+    /// `None` if all are in use.
+    pub(crate) fn take(&self) -> Option<Place<'_>> {
+        let now = Instant::now();
+        let mut taken = self.taken();
+        if taken.1.len() >= CONNECTIONS_MAX {
+            let idle = taken.1.iter().filter_map(|(number, it)| Some((it.idle_since?, *number)));
+            let (since, number) = idle.min()?;
+            if now.duration_since(since) < EVICTED_AFTER {
+                return None;
+            }
+            taken.1.remove(&number)?.evicted.cancel();
+        }
+        taken.0 += 1;
+        let (number, evicted) = (taken.0, CancellationToken::new());
+        let entry = Taken { idle_since: Some(now), evicted: evicted.clone() };
+        taken.1.insert(number, entry);
+        Some(Place { places: self, number, evicted })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Taken>)> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    /// Records whether the connection answers calls.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        if let Some(taken) = self.places.taken().1.get_mut(&self.number) {
+            taken.idle_since = (!is_busy).then(Instant::now);
+        }
+    }
+
+    /// Waits until another connection got the place.
+    pub(crate) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.places.taken().1.remove(&self.number);
+    }
+}

@@ -1,0 +1,136 @@
+//! The procedures of NFS and MOUNT, except READ. They are answered from memory.
+
+mod attr;
+mod info;
+mod listing;
+mod mount;
+mod names;
+mod outcome;
+mod read_only;
+
+use nfs3_types::mount::{PROGRAM as MOUNT, VERSION as MOUNT_VERSION};
+use nfs3_types::nfs3::{
+    NFS_PROGRAM, PROGRAM as NFS, VERSION as NFS_VERSION, nfs_fh3, nfsstat3, post_op_attr,
+};
+use nfs3_types::xdr_codec::Opaque;
+use vfs_core::{Attr, Export, Ino, NodeKind, TorrentSource};
+
+pub(crate) use self::outcome::{Answer, Failure, Quality};
+use crate::NfsSettings;
+use crate::handle::FileHandles;
+use crate::wire::{Refusal, RpcCall, XdrError, XdrReader};
+
+/// Maximum length of a file handle in bytes: `NFS3_FHSIZE` of RFC 1813, 2.4.
+const HANDLE_BYTES_MAX: usize = 64;
+
+/// The exported tree, as NFS has it.
+#[derive(Debug)]
+pub(crate) struct NfsTree<S> {
+    pub(crate) export: Export<S>,
+    handles: FileHandles,
+    settings: NfsSettings,
+    /// The verifier of cookies. They are valid for the lifetime of the filesystem: a client that
+    /// continues a listing of an earlier one has to begin anew.
+    cookie_verifier: [u8; 8],
+}
+
+/// What a call asks for.
+pub(crate) enum Asked {
+    /// It is answered.
+    Answer(Answer),
+    /// A READ, with its arguments.
+    Read(ReadArgs),
+}
+
+/// The arguments of a READ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ReadArgs {
+    pub(crate) ino: Ino,
+    pub(crate) offset: u64,
+    pub(crate) len: u32,
+}
+
+impl<S: TorrentSource> NfsTree<S> {
+    pub(crate) fn new(export: Export<S>, settings: NfsSettings, cookie_verifier: [u8; 8]) -> Self {
+        let handles = FileHandles::new(&settings.key, &settings.export_path);
+        Self { export, handles, settings, cookie_verifier }
+    }
+
+    /// Answers a call, unless it is a READ of a file. Blocks only for short locks.
+    pub(crate) fn ask(&self, call: &RpcCall<'_>) -> Result<Asked, Refusal> {
+        let (only, is_nfs) = match call.program {
+            NFS => (NFS_VERSION, true),
+            MOUNT => (MOUNT_VERSION, false),
+            _ => return Err(Refusal::Program),
+        };
+        if call.version != only {
+            return Err(Refusal::ProgramVersion(only));
+        }
+        let mut args = call.args;
+        if is_nfs {
+            self.nfs(call.procedure, &mut args)
+        } else {
+            self.mount(call.procedure, &mut args).map(Asked::Answer)
+        }
+    }
+
+    fn nfs(&self, procedure: u32, args: &mut XdrReader<'_>) -> Result<Asked, Refusal> {
+        let procedure = NFS_PROGRAM::try_from(procedure).map_err(|_unknown| Refusal::Procedure)?;
+        let answered = match procedure {
+            NFS_PROGRAM::NFSPROC3_NULL => Ok(Answer::empty()),
+            NFS_PROGRAM::NFSPROC3_GETATTR => self.getattr(args),
+            NFS_PROGRAM::NFSPROC3_LOOKUP => self.lookup(args),
+            NFS_PROGRAM::NFSPROC3_ACCESS => self.access(args),
+            NFS_PROGRAM::NFSPROC3_READLINK => self.readlink(args),
+            NFS_PROGRAM::NFSPROC3_READ => {
+                return self.read(args).map_err(|XdrError| Refusal::Arguments);
+            }
+            NFS_PROGRAM::NFSPROC3_READDIR => self.readdir(args),
+            NFS_PROGRAM::NFSPROC3_READDIRPLUS => self.readdirplus(args),
+            NFS_PROGRAM::NFSPROC3_FSSTAT => self.fsstat(args),
+            NFS_PROGRAM::NFSPROC3_FSINFO => self.fsinfo(args),
+            NFS_PROGRAM::NFSPROC3_PATHCONF => self.pathconf(args),
+            NFS_PROGRAM::NFSPROC3_SETATTR
+            | NFS_PROGRAM::NFSPROC3_WRITE
+            | NFS_PROGRAM::NFSPROC3_CREATE
+            | NFS_PROGRAM::NFSPROC3_MKDIR
+            | NFS_PROGRAM::NFSPROC3_SYMLINK
+            | NFS_PROGRAM::NFSPROC3_MKNOD
+            | NFS_PROGRAM::NFSPROC3_REMOVE
+            | NFS_PROGRAM::NFSPROC3_RMDIR
+            | NFS_PROGRAM::NFSPROC3_RENAME
+            | NFS_PROGRAM::NFSPROC3_LINK
+            | NFS_PROGRAM::NFSPROC3_COMMIT => Ok(read_only::refused(procedure)),
+        };
+        answered.map(Asked::Answer).map_err(|XdrError| Refusal::Arguments)
+    }
+
+    /// Decodes the handle of a node, and returns its attributes.
+    fn node(&self, args: &mut XdrReader<'_>) -> Result<Result<Attr, Failure>, XdrError> {
+        let handle = args.opaque(HANDLE_BYTES_MAX)?;
+        Ok(match self.handles.ino(handle) {
+            Some(ino) => self.export.attr(ino).map_err(Failure::of_handle),
+            None => Err(Failure::new(nfsstat3::NFS3ERR_BADHANDLE)),
+        })
+    }
+
+    fn handle(&self, ino: Ino) -> nfs_fh3 {
+        nfs_fh3 { data: Opaque::owned(self.handles.of(ino).to_vec()) }
+    }
+
+    /// Returns the attributes of a node after a call, for the client's cache.
+    fn attr_of(&self, node: &Result<Attr, Failure>) -> post_op_attr {
+        match node {
+            Ok(attr) => post_op_attr::Some(self.fattr(attr)),
+            Err(_) => post_op_attr::None,
+        }
+    }
+}
+
+/// Returns the attributes if the node is a directory.
+fn directory(node: Result<Attr, Failure>) -> Result<Attr, Failure> {
+    match node?.kind {
+        NodeKind::Directory => node,
+        NodeKind::File | NodeKind::Symlink => Err(Failure::new(nfsstat3::NFS3ERR_NOTDIR)),
+    }
+}

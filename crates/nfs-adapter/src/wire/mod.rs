@@ -1,0 +1,11 @@
+//! Records, calls and replies of RPC over TCP (RFC 5531), and XDR (RFC 4506).
+
+mod call;
+mod record;
+mod reply;
+mod xdr;
+
+pub(crate) use self::call::{CallError, RpcCall};
+pub(crate) use self::record::{RECORD_BYTES_MAX, RecordDecoder, RecordError};
+pub(crate) use self::reply::{Refusal, RpcReply, packed};
+pub(crate) use self::xdr::{XdrError, XdrReader};
