@@ -16,7 +16,9 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(text: &str) -> Self {
+    /// Wraps a value.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 

@@ -54,7 +54,10 @@ pub use budget::BudgetWarning;
 pub use discovery::{PollIntervals, REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use drop::DropSettings;
 pub use events::hook_settings;
-pub use fronts::{FrontAuth, FrontError, FrontKind, FrontSettings, FrontTls};
+pub use fronts::{
+    DEVICE_TOKENS_MAX, DeviceToken, DeviceTokenError, DeviceTokenStore, FrontAuth, FrontError,
+    FrontKind, FrontSettings, FrontTls,
+};
 pub use kernel_timeout::KernelTimeout;
 #[cfg(feature = "embedded")]
 pub use mount::{EmbeddedDirError, EmbeddedSettings};

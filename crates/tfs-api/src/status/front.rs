@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct FrontStatus {
     /// Its protocol: `webdav`, `nfs` or `dlna`.
     pub kind: String,
+    /// Its configured name.
+    pub name: Option<String>,
     /// Its address for clients, without secrets; null if it is not served.
     pub url: Option<String>,
     /// Why it is not served.

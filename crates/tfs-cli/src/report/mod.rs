@@ -255,6 +255,7 @@ fn start(error: &StartError) -> ErrorReport {
         StartError::Front(_) | StartError::NoPlace => {
             ErrorReport { code: exit::FAILURE, prefix: "cannot ", hint: None }
         }
+        StartError::NotServed(_) => ErrorReport { code: exit::FAILURE, prefix: "", hint: None },
     }
 }
 

@@ -102,7 +102,10 @@ fn why(error: &StartError) -> String {
         // Its message includes the cause.
         StartError::Server(error) => error.to_string(),
         StartError::Front(_) | StartError::NoPlace => format!("cannot {}", chain(error)),
-        StartError::List(_) | StartError::Add(_) | StartError::Down(_) => chain(error),
+        StartError::List(_)
+        | StartError::Add(_)
+        | StartError::Down(_)
+        | StartError::NotServed(_) => chain(error),
         #[cfg(feature = "embedded")]
         StartError::Embedded(_) | StartError::EmbeddedDir(_) => chain(error),
     }

@@ -2,6 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use nfs_adapter::NfsError;
+use webdav_adapter::{WebdavError, WebdavTlsError};
 
 use super::FrontKind;
 
@@ -17,5 +21,65 @@ pub enum FrontError {
         address: SocketAddr,
         /// The error of the system.
         source: io::Error,
+    },
+    /// The configured secret cannot be used.
+    #[error("serve {kind}: {why}")]
+    Secret {
+        /// The protocol.
+        kind: FrontKind,
+        /// A text for users.
+        why: String,
+    },
+    /// The protocol has no such login.
+    #[error("serve nfs with a user name and a password: NFS has none; use a token")]
+    NoPasswords,
+    /// Other machines could read everything.
+    #[error(
+        "serve {kind} at {address}: other machines can reach it, and there is no token; set one, \
+         use 127.0.0.1, or allow it with --no-auth (`no_auth = true`)"
+    )]
+    OpenToAll {
+        /// The protocol.
+        kind: FrontKind,
+        /// The configured address.
+        address: SocketAddr,
+    },
+    /// A file for TLS cannot be read.
+    #[error("serve {kind}: cannot read {}", path.display())]
+    TlsFile {
+        /// The protocol.
+        kind: FrontKind,
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// A file for TLS is not what it should be.
+    #[error("serve webdav: cannot use {}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: WebdavTlsError,
+    },
+    /// The key of NFS cannot be used.
+    #[error("serve nfs: cannot use the key in {}", path.display())]
+    NfsKey {
+        /// The file of the key.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// WebDAV refuses its settings, or the system its listener.
+    #[error(transparent)]
+    Webdav(#[from] WebdavError),
+    /// NFS refuses its settings, or the system its listener.
+    #[error("serve nfs")]
+    Nfs(#[from] NfsError),
+    /// This version has no such front end.
+    #[error("serve {kind}: this build of tfs cannot")]
+    NotBuilt {
+        /// The protocol.
+        kind: FrontKind,
     },
 }

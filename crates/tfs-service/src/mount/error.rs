@@ -39,6 +39,9 @@ pub enum StartError {
     /// A front end cannot serve, and the library has no mount point.
     #[error(transparent)]
     Front(#[from] FrontError),
+    /// A front end did not start, and the library has no mount point.
+    #[error("{0}")]
+    NotServed(String),
     /// The library has neither a mount point nor a front end.
     #[error("start a library that is neither mounted nor served")]
     NoPlace,

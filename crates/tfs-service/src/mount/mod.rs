@@ -25,7 +25,7 @@ use tfs_types::chain;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vfs_core::{
-    Arrangement, Counters, InodeNumbers, RootContents, TorrentSource as _, Vfs, VfsConfig,
+    Arrangement, Counters, Export, InodeNumbers, RootContents, TorrentSource as _, Vfs, VfsConfig,
 };
 
 #[cfg(feature = "embedded")]
@@ -39,14 +39,14 @@ use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::drop::{DropParts, DropService};
 use crate::events::MountEvents;
-use crate::fronts::BoundFront;
+use crate::fronts::{BoundFront, FileOwner, Fronts};
 use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedPlaces, check_places, mount,
 };
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::tags::MountTags;
-use crate::{KernelTimeout, MountError, Refresher, SessionError};
+use crate::{AttrOptions, KernelTimeout, MountError, Refresher, SessionError};
 
 /// Added to the deadline of a read to get the stall timeout of a stream, so that the read's own
 /// deadline expires first.
@@ -74,7 +74,7 @@ pub struct RunningMount {
     listed: Registration,
     ending: Ending,
     over: EndingGuard,
-    fronts: Vec<BoundFront>,
+    fronts: Fronts,
     servers_down: Vec<ServerDown>,
     magnets: Vec<String>,
     budget_warnings: Vec<BudgetWarning>,
@@ -109,8 +109,8 @@ impl RunningMount {
         mut settings: MountSettings,
         mounts: &MountRegistry,
     ) -> Result<Self, StartError> {
-        let kernel_timeout = settings.mountpoint.as_ref();
-        let kernel_timeout = kernel_timeout.and_then(|_path| KernelTimeout::of_this_machine());
+        let kernel_timeout = settings.mountpoint.is_some().then(KernelTimeout::of_this_machine);
+        let kernel_timeout = kernel_timeout.flatten();
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
         let (place, fronts) = take_places(&settings).await?;
         let mut connections = connect(&settings, &place, mounts).await?;
@@ -125,10 +125,9 @@ impl RunningMount {
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
         let servers = connections.into_iter().zip(vfs.servers());
+        let delay = settings.removal_delay;
         let mut servers: Vec<Starting> = servers
-            .map(|(connection, id)| {
-                connection.of(&vfs, id, &added, &events, settings.removal_delay)
-            })
+            .map(|(connection, id)| connection.of(&vfs, id, &added, &events, delay))
             .collect();
         servers.iter_mut().for_each(Starting::restore);
         // Concurrently: no server waits for another.
@@ -144,8 +143,8 @@ impl RunningMount {
         drop(about.kernel.set(mount.kernel_side()));
         let time_max = settings.first_look_max;
         let (mount, looks) = add_files(mount, &mut servers, looks, time_max).await?;
-        let magnets = servers.iter().flat_map(Starting::magnet_labels).map(str::to_owned);
-        let magnets = magnets.collect();
+        let magnets = servers.iter().flat_map(Starting::magnet_labels);
+        let magnets = magnets.map(str::to_owned).collect();
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
         let (mount, drop) = start_drop(mount, &settings, &servers, &about, &refresher).await?;
@@ -155,6 +154,7 @@ impl RunningMount {
                 .with_events(events.clone())
                 .with_servers(named)
                 .with_drop(drop.as_ref());
+        let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
         events.skip_names_until(vfs.names_version());
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
@@ -283,7 +283,8 @@ impl RunningMount {
     /// If the session ended with an error.
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
-        drop((self.preloads, self.listed, self.fronts));
+        drop((self.preloads, self.listed));
+        self.fronts.end().await;
         if let Some(folder) = self.drop.take() {
             folder.stop().await;
         }
@@ -344,9 +345,11 @@ async fn add_files(
 async fn take_places(
     settings: &MountSettings,
 ) -> Result<(LibraryPlace, Vec<BoundFront>), StartError> {
-    let fronts = settings.fronts.iter().cloned().map(BoundFront::bind);
+    let state_dir = state_dir(settings);
+    let fronts = settings.fronts.iter().cloned();
+    let fronts = join_all(fronts.map(|front| BoundFront::bind(front, state_dir.as_deref()))).await;
     let Some(mountpoint) = &settings.mountpoint else {
-        let fronts = fronts.map(BoundFront::required).collect::<Result<Vec<_>, _>>()?;
+        let fronts = fronts.into_iter().map(BoundFront::required).collect::<Result<Vec<_>, _>>()?;
         let name = fronts.first().map(BoundFront::place_name).ok_or(StartError::NoPlace)?;
         return Ok((LibraryPlace::Served(name), fronts));
     };
@@ -361,7 +364,7 @@ async fn take_places(
         checks_fuse,
     });
     let place = LibraryPlace::Mounted(path.await?);
-    Ok((place, fronts.collect()))
+    Ok((place, fronts))
 }
 
 /// Mounts the drop folder of a mount, if there is to be one. If that fails and it is required, the
@@ -456,6 +459,24 @@ async fn make_vfs(
 /// Returns the directory for what is kept of the mount, if there is one.
 fn state_dir(settings: &MountSettings) -> Option<PathBuf> {
     settings.state_dir.clone().or_else(user_state_dir)
+}
+
+/// Starts the front ends of a library. Without a mount, all of them have to work.
+fn start_fronts(
+    fronts: Vec<BoundFront>,
+    vfs: &Arc<Vfs<RqbitSource>>,
+    settings: &MountSettings,
+    about: &MountInfo,
+) -> Result<Fronts, StartError> {
+    let AttrOptions { uid, gid, umask, .. } = settings.appearance;
+    let owner = FileOwner { uid, gid, umask };
+    let export = Export::new(Arc::clone(vfs));
+    let fronts = Fronts::start(fronts, &export, owner, state_dir(settings).as_deref());
+    if let (None, Some(why)) = (&settings.mountpoint, fronts.first_trouble()) {
+        return Err(StartError::NotServed(why));
+    }
+    about.fronts.set(&fronts);
+    Ok(fronts)
 }
 
 /// Mounts the library, if it is to be mounted.

@@ -79,7 +79,7 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         preloads: about.preloads.totals(),
         intake: about.intake.status(),
         drop: about.drop.status(),
-        fronts: Vec::new(),
+        fronts: about.fronts.statuses(),
     };
     status.trouble = status.find_trouble();
     status

@@ -108,6 +108,7 @@ mod tests {
                 intake: Intake::default(),
                 kernel: Arc::default(),
                 drop: DropWatch::default(),
+                fronts: crate::fronts::FrontWatch::default(),
             };
             about.drop.set(|| Some(drop_status()));
             let vfs = Arc::new_cyclic(|vfs| {

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
+use crate::fronts::FrontWatch;
 use crate::intake::Intake;
 use crate::mounting::{KernelSide, LibraryPlace};
 use crate::preload::Preloads;
@@ -35,6 +36,8 @@ pub(crate) struct MountInfo {
     pub(crate) kernel: Arc<OnceLock<KernelSide>>,
     /// Source of the status of the drop folder.
     pub(crate) drop: DropWatch,
+    /// Source of the status of the front ends.
+    pub(crate) fronts: FrontWatch,
 }
 
 /// Source of the status of a drop folder, set once it is mounted. Clones share it.
@@ -93,6 +96,7 @@ impl MountInfo {
             intake,
             kernel: Arc::default(),
             drop: DropWatch::default(),
+            fronts: FrontWatch::default(),
         }
     }
 }

@@ -1,0 +1,109 @@
+//! The key of NFS file handles, so that they stay valid after a restart.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::process::geteuid;
+use tfs_state::make_private_below;
+
+use crate::random::random_digits;
+
+/// Its name in the state directory.
+pub(super) const NAME: &str = "nfs-key";
+
+/// All permissions for group and others.
+const OPEN_TO_OTHERS: u32 = 0o077;
+
+/// The key of a MAC.
+pub(super) type NfsKey = [u8; 32];
+
+/// Returns a new random key.
+pub(super) fn random_key() -> NfsKey {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).expect("the system has random numbers");
+    key
+}
+
+/// Reads the key in a state directory, or makes one in a file that only this user can read. Blocks
+/// on the disk.
+///
+/// # Errors
+/// Those of the system; if others can read or write the file, or it is not a key.
+pub(super) fn own_key(state_dir: &Path) -> io::Result<NfsKey> {
+    let path = state_dir.join(NAME);
+    match read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_private_below(state_dir, state_dir)?;
+            make(&path)?;
+            // That of another process, if it was faster.
+            read(&path)
+        }
+        read => read,
+    }
+}
+
+/// Writes a new key beside its place, and then gives it its name. An existing file stays.
+fn make(path: &Path) -> io::Result<()> {
+    let beside = path.with_file_name(format!("{NAME}.{}.new", random_digits()));
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
+    let written = file.write_all(&random_key());
+    let linked = written.and_then(|()| match fs::hard_link(&beside, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // A filesystem without hard links.
+        Err(_) => fs::rename(&beside, path),
+        Ok(()) => Ok(()),
+    });
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => linked.and(Err(error)),
+        _ => linked,
+    }
+}
+
+fn read(path: &Path) -> io::Result<NfsKey> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.uid() != geteuid().as_raw() || metadata.mode() & OPEN_TO_OTHERS != 0 {
+        let why = "others can read it: remove it, and tfs makes another one";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    }
+    let mut key = NfsKey::default();
+    if metadata.len() != 32 {
+        let why = "it has not 32 bytes: remove it, and tfs makes another one";
+        return Err(io::Error::new(ErrorKind::InvalidData, why));
+    }
+    file.read_exact(&mut key)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("tfs");
+        let make = || {
+            let state = state.clone();
+            thread::spawn(move || own_key(&state).unwrap())
+        };
+        let made: Vec<_> = (0..8).map(|_| make()).collect();
+        let made: Vec<_> = made.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let key = own_key(&state).unwrap();
+        assert!(made.iter().all(|other| *other == key));
+        assert_ne!(key, random_key());
+        assert_eq!(fs::metadata(state.join(NAME)).unwrap().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "nothing else is left");
+        fs::set_permissions(state.join(NAME), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(own_key(&state).unwrap_err().to_string().contains("others can read it"));
+        fs::set_permissions(state.join(NAME), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(state.join(NAME), "short").unwrap();
+        assert!(own_key(&state).unwrap_err().to_string().contains("it has not 32 bytes"));
+    }
+}
