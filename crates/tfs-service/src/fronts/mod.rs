@@ -12,6 +12,7 @@
 //! - A front end that fails takes neither the mount nor another front end with it.
 
 mod bound;
+mod configured;
 mod error;
 mod nfs_key;
 mod running;
