@@ -73,5 +73,5 @@ fn ask(mount_point: &Path) -> LivenessReply {
 fn is_abandoned(mount_point: &Path) -> bool {
     let table = MountTable::read().unwrap_or_default();
     let entry = table.at(mount_point);
-    entry.is_some_and(|entry| process_of(entry.device) == MountProcess::Gone)
+    entry.is_some_and(|entry| process_of(entry) == MountProcess::Gone)
 }

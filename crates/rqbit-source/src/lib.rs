@@ -25,7 +25,9 @@ mod source;
 mod torrent_file;
 
 pub use failure::failure_reason;
-pub use local::{FileIdentity, LocalPaths, VerificationStore, VerifiedFileRecord};
+pub use local::{
+    FileIdentity, LocalPaths, USES_LOCAL_FILES, VerificationStore, VerifiedFileRecord,
+};
 pub use mapping::{complete, to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};
 pub use torrent_file::{TorrentFault, check_torrent_file, torrent_info_hash};

@@ -2,7 +2,7 @@
 //! whose socket was lost, and dead ones.
 //!
 //! The kernel's mount table lists all of them. The kernel also lists listening sockets, wherever
-//! they are. So root finds the processes of other users, and a user finds a process with another
+//! they are (Linux only). So root finds the processes of other users, and a user finds a process with another
 //! `XDG_RUNTIME_DIR`. If the process still does not answer, `.tfs/status.json` is read from the
 //! mount.
 
@@ -116,9 +116,13 @@ pub(super) async fn look_at(entries: Vec<MountEntry>) -> Vec<UnreachedMount> {
 }
 
 fn probe_mount(entry: MountEntry) -> UnreachedMount {
+    let process = process_of(&entry);
     let MountEntry { mount_point, device, user_id: owner_uid, .. } = entry;
-    let probe = probe(&mount_point);
-    let process = process_of(device);
+    let probe = match process {
+        // An access to a mount whose server is gone can take long, and says no more.
+        MountProcess::Gone => MountProbe::Disconnected,
+        MountProcess::Running(_) | MountProcess::Unknown => probe(&mount_point),
+    };
     let state = classify(&probe, process, owner_uid == Some(geteuid().as_raw()));
     UnreachedMount {
         mountpoint: mount_point,
@@ -132,9 +136,7 @@ fn probe_mount(entry: MountEntry) -> UnreachedMount {
 
 fn classify(probe: &MountProbe, process: MountProcess, is_own: bool) -> UnreachedState {
     match (probe, process) {
-        (MountProbe::Disconnected, _) | (MountProbe::Denied, MountProcess::Gone) => {
-            UnreachedState::Dead
-        }
+        (MountProbe::Disconnected, _) | (_, MountProcess::Gone) => UnreachedState::Dead,
         (MountProbe::Silent, _) => UnreachedState::Silent,
         _ if is_own => UnreachedState::SocketLost,
         _ => UnreachedState::Foreign,

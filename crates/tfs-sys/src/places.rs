@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use crate::mountinfo::{Device, MountTable};
+use crate::mountinfo::{Device, MountEntry, MountTable};
 use crate::process::{command, pids};
 
 /// Maximum number of places in a message. The first few show where the filesystem is mounted.
@@ -119,7 +119,7 @@ fn places_in(
 /// What is known of the process behind a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MountProcess {
-    /// This process has the connection open.
+    /// This process has the connection open, or is named by the mount's source.
     Running(u32),
     /// No process has it open: the mount is dead.
     Gone,
@@ -127,20 +127,33 @@ pub enum MountProcess {
     Unknown,
 }
 
-/// Returns the process that serves a mount: the one that has its connection open. Accesses no
-/// filesystem.
+/// Returns the process that serves a mount: the one that has its connection open, or for a mount by
+/// NFS the one that its source names. Accesses no filesystem.
 ///
-/// A user sees only their own processes. `Gone` is returned only to root in the initial PID
-/// namespace, where every process is visible, and only if the kernel shows connection numbers.
+/// For FUSE a user sees only their own processes. `Gone` is returned only to root in the initial
+/// PID namespace, where every process is visible, and only if the kernel shows connection numbers.
+/// For NFS the number of a process that is gone may be that of another one meanwhile.
 #[must_use]
-pub fn process_of(device: Device) -> MountProcess {
+pub fn process_of(entry: &MountEntry) -> MountProcess {
+    if entry.is_tfs_nfs() {
+        return entry.nfs_pid().map_or(MountProcess::Unknown, named_process);
+    }
     let process = pids().find(|pid| {
         let numbers = connections(&PathBuf::from(format!("/proc/{pid}")));
-        numbers.into_iter().any(|number| number == device.minor)
+        numbers.into_iter().any(|number| number == entry.device.minor)
     });
     match process {
         Some(pid) => MountProcess::Running(pid),
         None if sees_all_connections() => MountProcess::Gone,
+        None => MountProcess::Unknown,
+    }
+}
+
+/// Returns whether a process with this number exists.
+fn named_process(pid: u32) -> MountProcess {
+    match crate::process::exists(pid) {
+        Some(true) => MountProcess::Running(pid),
+        Some(false) => MountProcess::Gone,
         None => MountProcess::Unknown,
     }
 }
@@ -195,6 +208,20 @@ mod tests {
             assert_eq!(names_connections(release), want, "{release}");
         }
         assert!(!names_connections("5.15.0-1-amd64") && !names_connections("odd"));
+    }
+
+    #[test]
+    fn a_mount_by_nfs_names_its_process() {
+        let table = |pid: u32| {
+            let line = format!("1 0 0:1 / /a ro - nfs 127.0.0.1:/tfs-{pid}-00ff ro");
+            MountTable::parse(line.as_bytes())
+        };
+        let process = |pid| process_of(table(pid).tfs().next().unwrap());
+        let us = std::process::id();
+        assert_eq!(process(us), MountProcess::Running(us));
+        // Larger than any process id of Linux.
+        assert_eq!(process(0x7FFF_FFFF), MountProcess::Gone);
+        assert_eq!(process(u32::MAX), MountProcess::Unknown);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 /// Larger than any `/proc/<pid>/status`, so that one call reads it: its length is not known before.
 const STATUS_BYTES: usize = 4096;
 
@@ -79,6 +82,13 @@ pub fn is_stopped(pid: u32) -> bool {
     // The program name is in parentheses, and may contain any characters.
     let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     matches!(state, Some('T' | 't'))
+}
+
+/// Returns whether a process exists, of any user. `None` if `pid` cannot be one.
+#[must_use]
+pub fn exists(pid: u32) -> Option<bool> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    Some(test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// Returns the ids of the visible processes.

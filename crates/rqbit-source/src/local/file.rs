@@ -1,15 +1,15 @@
 //! An open verified file.
 
-use std::io::IoSliceMut;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+use rustix::io::{Errno, pread};
 use vfs_core::{ByteRange, LocalError, LocalFile};
 
 use super::identity::FileIdentity;
+use super::system::{identity_of, try_pread};
 use crate::buffers::{Buffers, len_of};
 
 /// A file of the server on the local disk, verified to be the right one.
@@ -54,7 +54,7 @@ impl ProvenFile {
         if self.is_revoked.load(Ordering::Relaxed) {
             return Err(LocalError::Changed);
         }
-        let now = FileIdentity::of(&self.fd).map_err(LocalError::Disk)?;
+        let now = identity_of(&self.fd).map_err(LocalError::Disk)?;
         let is_same = if self.is_complete {
             now == self.identity
         } else {
@@ -71,9 +71,7 @@ impl LocalFile for ProvenFile {
             return Ok(None);
         }
         let mut buffer = self.buffers.take(len_of(range));
-        let mut slices = [IoSliceMut::new(buffer.bytes_mut())];
-        let read = preadv2(&self.fd, &mut slices, range.start(), ReadWriteFlags::NOWAIT);
-        match read {
+        match try_pread(&self.fd, buffer.bytes_mut(), range.start()) {
             Ok(len) if len as u64 == range.len() => {}
             // A partial read is not an answer, and the blocking read reports any error.
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(None),

@@ -1,10 +1,6 @@
 //! The identity of a file, by which a change of it is noticed.
 
-use std::io;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
-
-use rustix::fs::fstat;
 
 /// Minimum age of a file's last change before its verification is persisted. Timestamps of
 /// filesystems have a granularity of up to 2 s: within that time another change may not be visible.
@@ -26,18 +22,6 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// Returns the current identity of an open file.
-    pub(super) fn of(fd: &OwnedFd) -> io::Result<Self> {
-        let stat = fstat(fd)?;
-        Ok(Self {
-            dev: stat.st_dev,
-            ino: stat.st_ino,
-            len: u64::try_from(stat.st_size).map_err(io::Error::other)?,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
-        })
-    }
-
     /// Returns the time from `now` until any change of the file is certain to be visible. `None`
     /// for a change time in the future.
     pub(super) fn settles_in(&self, now: SystemTime) -> Option<Duration> {

@@ -20,6 +20,7 @@ mod layout;
 mod memory;
 mod place;
 mod renew;
+mod system;
 mod verification_store;
 #[cfg(test)]
 mod verification_store_tests;
@@ -46,6 +47,8 @@ use self::layout::{PieceLayout, SpanKind};
 use self::memory::VerifiedFiles;
 pub use self::place::LocalPaths;
 use self::place::OutputFolder;
+pub use self::system::USES_LOCAL_FILES;
+use self::system::identity_of;
 pub use self::verification_store::{VerificationStore, VerifiedFileRecord};
 use self::verify::Verifier;
 use crate::buffers::Buffers;
@@ -134,6 +137,7 @@ pub(crate) struct LocalFiles {
 
 impl LocalFiles {
     pub(crate) fn new(paths: LocalPaths, torrent_ttl: Duration) -> Self {
+        let paths = if USES_LOCAL_FILES { paths } else { LocalPaths::Off };
         Self {
             paths,
             is_presumed_own: false,
@@ -386,7 +390,7 @@ fn open(
     let fd = folder.open_file(below, span.len)?;
     let failed = |error| LocalRefusal::Open(path.join(below), error);
     // Before the file is read, so that changes during the reads are detected.
-    let identity = FileIdentity::of(&fd).map_err(failed)?;
+    let identity = identity_of(&fd).map_err(failed)?;
     let (have, proven) = (&wanted.pieces, wanted.proven.as_ref());
     Verifier { layout, folder: &folder, span, fd: &fd, have, proven }.prove()?;
     let is_complete = *have == LocalPieces::All;

@@ -1,23 +1,17 @@
 //! Maps a file of the server to a local path, and opens it without leaving its folder.
 
 use std::ffi::OsStr;
-use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use tfs_sys::mountinfo::{Device, MountEntry, MountTable};
 
 use super::LocalRefusal;
+use super::system::{is_of_tfs, open_below, open_folder};
 
-/// Maximum attempts for a path that is being renamed: the kernel then returns `EAGAIN`.
-const RENAME_TRIES: usize = 8;
-
-/// Filesystem type of all FUSE mounts, `linux/magic.h`.
-const FUSE_MAGIC: i64 = 0x6573_5546;
-
-/// How the server's files are found on this machine.
+/// How the server's files are found on this machine. They are used on Linux only: on other systems
+/// each of these is like [`LocalPaths::Off`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LocalPaths {
     /// Local files are not used.
@@ -72,8 +66,7 @@ pub(super) struct OutputFolder {
 
 impl OutputFolder {
     pub(super) fn open(path: PathBuf) -> Result<Self, LocalRefusal> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match openat(CWD, &path, flags, Mode::empty()) {
+        match open_folder(&path) {
             Ok(fd) => Ok(Self { fd, path }),
             Err(error) => Err(LocalRefusal::Open(path, error.into())),
         }
@@ -83,18 +76,7 @@ impl OutputFolder {
     /// inside the folder: the server creates none.
     pub(super) fn open_file(&self, below: &Path, len: u64) -> Result<OwnedFd, LocalRefusal> {
         let failed = |error: Errno| LocalRefusal::Open(self.path.join(below), error.into());
-        // A FIFO does not block, and a terminal does not become the controlling terminal.
-        let flags =
-            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-        let mut tries = 0;
-        let fd = loop {
-            match openat2(&self.fd, below, flags, Mode::empty(), resolve) {
-                Err(Errno::AGAIN | Errno::INTR) if tries < RENAME_TRIES => tries += 1,
-                opened => break opened.map_err(failed)?,
-            }
-        };
+        let fd = open_below(&self.fd, below).map_err(failed)?;
         let stat = fstat(&fd).map_err(failed)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(LocalRefusal::NotRegular(self.path.join(below)));
@@ -110,23 +92,13 @@ impl OutputFolder {
     }
 }
 
-/// Returns whether a file is on a mount of tfs: a mount that reads from itself would deadlock.
-fn is_of_tfs(fd: &OwnedFd) -> io::Result<bool> {
-    if fstatfs(fd.as_fd())?.f_type != FUSE_MAGIC {
-        return Ok(false);
-    }
-    let device = fstat(fd)?.st_dev;
-    let device = Device { major: rustix::fs::major(device), minor: rustix::fs::minor(device) };
-    let table = MountTable::read()?;
-    let mut places = table.places_of(device).peekable();
-    // A device missing in the table was unmounted meanwhile.
-    Ok(places.peek().is_none() || places.any(MountEntry::is_tfs))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    #[cfg(target_os = "linux")]
+    use std::{fs, os::unix::fs::symlink};
+
+    #[cfg(target_os = "linux")]
+    use rustix::fs::{CWD, Mode};
 
     use super::*;
 
@@ -178,6 +150,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn no_way_leads_out_of_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use vfs_core::{Bitfield, ByteRange, FileIndex, Geometry};
 
 use super::identity::SETTLED_AGE_MIN;
+use super::system::identity_of;
 use super::*;
 use crate::TORRENT_TTL_DEFAULT;
 
@@ -77,7 +78,7 @@ impl Fixture {
 }
 
 fn identity(path: &Path) -> FileIdentity {
-    FileIdentity::of(&fs::File::open(path).unwrap().into()).unwrap()
+    identity_of(&fs::File::open(path).unwrap().into()).unwrap()
 }
 
 fn whole() -> ByteRange {

@@ -142,7 +142,7 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
 /// the mount is dead; then only the processes tell.
 fn liveness_of(entry: &MountEntry) -> Liveness {
     match liveness(&entry.mount_point) {
-        Liveness::Alive if process_of(entry.device) == MountProcess::Gone => Liveness::Dead,
+        Liveness::Alive if process_of(entry) == MountProcess::Gone => Liveness::Dead,
         liveness @ (Liveness::Alive | Liveness::Dead | Liveness::Silent) => liveness,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 

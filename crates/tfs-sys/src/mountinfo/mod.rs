@@ -26,7 +26,7 @@ pub const DROP_FS_TYPE: &str = "fuse.tfs-drop";
 const NFS_TYPE: &str = "nfs";
 
 /// The source of tfs mounts by NFS in the table starts with it, on each system: the address of the
-/// server, and the beginning of the exported path.
+/// server, and the beginning of the exported path, which is `/tfs-PID-TOKEN`.
 pub const NFS_SOURCE: &str = "127.0.0.1:/tfs-";
 
 /// The table of this process's mount namespace.
@@ -81,6 +81,14 @@ impl MountEntry {
     #[must_use]
     pub fn is_tfs_nfs(&self) -> bool {
         self.fs_type == NFS_TYPE && self.source.as_bytes().starts_with(NFS_SOURCE.as_bytes())
+    }
+
+    /// Returns the id of the process that serves a tfs mount by NFS: the exported path has it. It
+    /// stays the same after the process has ended.
+    #[must_use]
+    pub fn nfs_pid(&self) -> Option<u32> {
+        let rest = self.source.as_bytes().strip_prefix(NFS_SOURCE.as_bytes())?;
+        number(rest.split(|byte| *byte == b'-').next()?)
     }
 
     /// Returns whether it is the drop folder of a tfs mount.

@@ -1,6 +1,6 @@
 //! What `proc_pidinfo` (libproc.h) reports of this process.
 
-use std::mem::{MaybeUninit, size_of};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use super::ProcessResources;

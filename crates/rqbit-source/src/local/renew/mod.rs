@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use vfs_core::{FileId, Geometry, InfoHash, LocalPieces, LocalWanted, TorrentSummary};
 
 use super::file::ProvenFile;
-use super::identity::FileIdentity;
 use super::place::{LocalPaths, OutputFolder};
+use super::system::identity_of;
 use super::verification_store::VerifiedFileRecord;
 use super::{LocalFiles, NoLocalFile, open};
 
@@ -149,7 +149,7 @@ fn compare(paths: &LocalPaths, known: &VerifiedFileRecord) -> Comparison {
     let identity = || {
         let folder = OutputFolder::open(paths.folder(&known.folder).ok()?).ok()?;
         let fd = folder.open_file(&known.path()?, known.identity.len).ok()?;
-        FileIdentity::of(&fd).ok()
+        identity_of(&fd).ok()
     };
     let Some(now) = identity() else { return Comparison::Unchanged };
     let was = known.identity;

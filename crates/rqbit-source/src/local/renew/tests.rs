@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use vfs_core::{FileIndex, TorrentState};
 
 use super::super::VerificationStore;
+use super::super::identity::FileIdentity;
 use super::super::layout::tests::layout;
 use super::*;
 use crate::TORRENT_TTL_DEFAULT;
@@ -40,7 +41,7 @@ struct Fixture {
 }
 
 fn identity(path: &Path) -> FileIdentity {
-    FileIdentity::of(&fs::File::open(path).unwrap().into()).unwrap()
+    identity_of(&fs::File::open(path).unwrap().into()).unwrap()
 }
 
 impl Fixture {
