@@ -114,6 +114,16 @@ impl<S: TorrentSource> Export<S> {
         self.vfs.exported_file(ino)
     }
 
+    /// Returns the path of the node `ino` from the root, without a leading slash; empty for the
+    /// root.
+    ///
+    /// # Errors
+    /// `NotFound`; `NoTree` if it may belong to a torrent that is not listed yet; `Stale` if its
+    /// torrent was removed.
+    pub fn path(&self, ino: Ino) -> Result<String, VfsError> {
+        self.vfs.exported_path(ino)
+    }
+
     /// Returns the target of the symbolic link `ino`, relative to its directory.
     ///
     /// # Errors

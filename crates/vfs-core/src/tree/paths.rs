@@ -79,6 +79,17 @@ impl Tree {
         self.folders.first().is_some_and(|folder| !folder.is_shown)
     }
 
+    /// Returns the path of a directory or file from the root; empty for the root itself.
+    pub(crate) fn path_from_root(&self, ino: Ino) -> Result<String, VfsError> {
+        let mut path = String::new();
+        match self.folder_at(ino).and_then(|id| self.folder(id)) {
+            Some(folder) => path.push_str(&folder.name),
+            None if ino == Ino::ROOT => {}
+            None => self.write_path(ino, &mut path)?,
+        }
+        Ok(path)
+    }
+
     /// Appends the path from the root of an inode whose torrent exists.
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
         let (place, idx) = self.linked(ino).map_err(|_gone| VfsError::Stale)?;

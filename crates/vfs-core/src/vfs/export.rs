@@ -34,6 +34,13 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
+    pub(crate) fn exported_path(&self, ino: Ino) -> Result<String, VfsError> {
+        self.check_exported(ino)?;
+        let tree = self.tree();
+        tree.by_number(ino)?;
+        tree.path_from_root(ino)
+    }
+
     pub(crate) fn exported_page(
         &self,
         dir: Ino,

@@ -195,6 +195,12 @@ pub(super) const ABSENCES: &[Absence] = &[
         reason: "the adapter serves any source, with or without a mount",
     },
     Absence {
+        package: "dlna-adapter",
+        reach: Reach::Anywhere,
+        banned: SERVED_FILES,
+        reason: "the adapter serves any source, with or without a mount",
+    },
+    Absence {
         package: "nfs-adapter",
         reach: Reach::Anywhere,
         banned: SERVED_FILES,
