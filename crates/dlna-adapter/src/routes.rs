@@ -1,15 +1,14 @@
 //! The requests of televisions.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HOST, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tfs_http::{ResponseBody, read_bytes, text};
+use tfs_http::{Hosts, ResponseBody, read_bytes, text};
 use vfs_core::TorrentSource;
 
 use crate::description::{
@@ -46,6 +45,7 @@ pub(crate) struct Routes<S> {
     pub(crate) files: DlnaFiles,
     pub(crate) files_path: String,
     pub(crate) device: Bytes,
+    pub(crate) hosts: Hosts,
     pub(crate) requests: Arc<AtomicU64>,
     pub(crate) refused: Arc<AtomicU64>,
 }
@@ -62,11 +62,12 @@ impl<S: TorrentSource> Routes<S> {
         if path.starts_with(&self.files_path) {
             return self.answer_file(request).await;
         }
-        let Some(host) = host_of(&request) else {
+        let (head, body) = request.into_parts();
+        let Ok(Some(host)) = self.hosts.check(&head) else {
             // A page of a browser that got this address for its own name.
             return self.refuse(StatusCode::FORBIDDEN, "ask for this server by its IP address\n");
         };
-        match (path, request.method()) {
+        match (head.uri.path(), &head.method) {
             (DEVICE_PATH, &Method::GET | &Method::HEAD) => {
                 text(StatusCode::OK, XML, self.device.clone())
             }
@@ -77,11 +78,13 @@ impl<S: TorrentSource> Routes<S> {
                 text(StatusCode::OK, XML, CONNECTION_MANAGER_XML)
             }
             (CONTENT_DIRECTORY_CONTROL, &Method::POST) => {
-                let url = format!("http://{host}{}", self.files_path);
-                self.answer_call(request, CONTENT_DIRECTORY, &url).await
+                // Nothing but an address and a number, which mean nothing in XML.
+                let port = host.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+                let url = format!("http://{}{port}{}", host.host(), self.files_path);
+                self.answer_call(&head.headers, body, CONTENT_DIRECTORY, &url).await
             }
             (CONNECTION_MANAGER_CONTROL, &Method::POST) => {
-                self.answer_call(request, CONNECTION_MANAGER, "").await
+                self.answer_call(&head.headers, body, CONNECTION_MANAGER, "").await
             }
             (DEVICE_PATH | CONTENT_DIRECTORY_PATH | CONNECTION_MANAGER_PATH, _) => {
                 self.refuse_method("GET, HEAD")
@@ -95,16 +98,17 @@ impl<S: TorrentSource> Routes<S> {
 
     async fn answer_call(
         &self,
-        request: Request<Incoming>,
+        headers: &HeaderMap,
+        body: Incoming,
         service: &'static str,
         files_url: &str,
     ) -> Response<ResponseBody> {
         // A page of a browser cannot send the header without asking first.
-        let Some(action) = action_of(&request, service) else {
+        let Some(action) = action_of(headers, service) else {
             let message = "the header SOAPACTION does not name an action of this service\n";
             return self.refuse(StatusCode::BAD_REQUEST, message);
         };
-        let body = match read_bytes(request.into_body(), BODY_BYTES_MAX, BODY_TIME_MAX).await {
+        let body = match read_bytes(body, BODY_BYTES_MAX, BODY_TIME_MAX).await {
             Ok(body) => body,
             Err(failure) => {
                 return self.refuse(tfs_http::status(failure.kind), failure.message);
@@ -209,17 +213,9 @@ impl<S: TorrentSource> Routes<S> {
     }
 }
 
-/// Returns the address by which a request names this server, with its port, unless it is a name.
-fn host_of(request: &Request<Incoming>) -> Option<String> {
-    let host = request.headers().get(HOST)?.to_str().ok()?;
-    let address = host.parse().map(|address: SocketAddr| address.to_string());
-    // Without a port, only an IPv4 address is the same in a URL.
-    address.or_else(|_| host.parse().map(|address: Ipv4Addr| address.to_string())).ok()
-}
-
 /// Returns the action in the header `SOAPACTION`, if it is one of the service.
-fn action_of(request: &Request<Incoming>, service: &str) -> Option<String> {
-    let header = request.headers().get(SOAP_ACTION)?.to_str().ok()?;
+fn action_of(headers: &HeaderMap, service: &str) -> Option<String> {
+    let header = headers.get(SOAP_ACTION)?.to_str().ok()?;
     let (own, action) = header.trim().trim_matches('"').split_once('#')?;
     (own == service).then(|| action.to_owned())
 }

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tfs_http::{Listening, bind};
+use tfs_http::{Hosts, ListenLimits, Listening, bind_with};
 use vfs_core::{Export, TorrentSource};
 
 use crate::description::{device, uuid_of};
@@ -13,9 +14,21 @@ use crate::routes::Routes;
 use crate::settings::{DlnaError, DlnaFiles, DlnaSettings};
 use crate::ssdp::{SsdpDevice, SsdpTask};
 
+/// Maximum number of concurrent connections. One that waits for a request gives way to a new one.
+const CONNECTIONS_MAX: usize = 128;
+
+/// How long a connection may wait for the head of its next request.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Size of the send buffer of each connection in bytes; the system doubles it for its own use. A
+/// television that pauses a film leaves as much in it, which was read for nothing.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+
 /// Counts since the start.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct DlnaCounts {
+    /// Connections that are open.
+    pub connections: u64,
     /// Requests, also refused ones and those for files.
     pub requests: u64,
     /// Refused requests: malformed, of browsers, or for what does not exist.
@@ -57,7 +70,7 @@ impl DlnaServer {
             return Err(DlnaError::FilesPath(path.clone()));
         }
         let failed = |source| DlnaError::Listen { address: settings.listen, source };
-        let listener = bind(settings.listen).map_err(failed)?;
+        let listener = bind_with(settings.listen, SEND_BUFFER_BYTES).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let uuid = uuid_of(&settings.identity);
         let name = settings.name();
@@ -68,12 +81,15 @@ impl DlnaServer {
             device: device(&name, &uuid).into(),
             directory: Directory::new(export, name),
             files,
+            hosts: Hosts::new(&[]),
             files_path: settings.files_path,
             requests: Arc::clone(&counts.requests),
             refused: Arc::clone(&counts.refused),
         });
-        let listening =
-            Listening::start(listener, move |request| Arc::clone(&routes).answer(request));
+        let limits =
+            ListenLimits { connections_max: CONNECTIONS_MAX, head_time_max: IDLE_TIME_MAX };
+        let answering = move |request| Arc::clone(&routes).answer(request);
+        let listening = Listening::start_with(listener, limits, answering);
         tracing::info!(%address, "DLNA for televisions");
         Ok(Self { address, listening, ssdp, counts })
     }
@@ -88,6 +104,7 @@ impl DlnaServer {
     #[must_use]
     pub fn counts(&self) -> DlnaCounts {
         DlnaCounts {
+            connections: u64::try_from(self.listening.connections()).unwrap_or(u64::MAX),
             requests: self.counts.requests.load(Ordering::Relaxed),
             refused: self.counts.refused.load(Ordering::Relaxed),
         }

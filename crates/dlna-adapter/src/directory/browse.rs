@@ -128,11 +128,22 @@ impl<S: TorrentSource> Directory<S> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
 fn fault_of(error: VfsError) -> SoapFault {
     match error {
         VfsError::NotFound | VfsError::Stale => SoapFault::NO_SUCH_OBJECT,
         VfsError::NotDirectory => SoapFault::NO_SUCH_CONTAINER,
-        error => {
+        VfsError::IsDirectory
+        | VfsError::NotSymlink
+        | VfsError::BadHandle
+        | VfsError::NoAttribute
+        | VfsError::NothingThere
+        | VfsError::NoTree
+        | VfsError::WouldBlock
+        | VfsError::Partial
+        | VfsError::TimedOut
+        | VfsError::ShuttingDown
+        | VfsError::Source(_) => {
             tracing::debug!(%error, "cannot list a folder");
             SoapFault::ACTION_FAILED
         }

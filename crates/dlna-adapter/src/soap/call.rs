@@ -49,10 +49,10 @@ impl SoapCall {
                 }
                 Event::End(_) => depth = depth.saturating_sub(1),
                 Event::Text(text) => {
-                    call.add_text(&text.xml10_content(), depth, &mut text_bytes)?
+                    call.add_text(&text.xml10_content(), depth, &mut text_bytes)?;
                 }
                 Event::CData(text) => {
-                    call.add_text(&text.xml10_content(), depth, &mut text_bytes)?
+                    call.add_text(&text.xml10_content(), depth, &mut text_bytes)?;
                 }
                 Event::GeneralRef(entity) => {
                     call.add_text(&resolve(&entity)?, depth, &mut text_bytes)?;

@@ -100,11 +100,8 @@ impl SsdpDevice {
     }
 
     fn usn(&self, target: SsdpTarget) -> String {
-        let uuid = &self.uuid;
-        match target {
-            SsdpTarget::Uuid => format!("uuid:{uuid}"),
-            target => format!("uuid:{uuid}::{}", target.name(uuid)),
-        }
+        let (uuid, name) = (&self.uuid, target.name(&self.uuid));
+        if target == SsdpTarget::Uuid { name } else { format!("uuid:{uuid}::{name}") }
     }
 }
 
