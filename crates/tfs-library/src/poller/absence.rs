@@ -125,13 +125,14 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1000)).await;
         let mut absent = AbsentTorrents::new(DELAY);
         absent.on_complete_list(Instant::now());
-        for after in [5, 5, 300] {
-            assert_eq!(kept(&mut absent, after, Some(3), &[1, 2]).await, 2);
+        // The run began two seconds after the listing.
+        for (after, uptime) in [(5, 3), (5, 8), (300, 308)] {
+            assert_eq!(kept(&mut absent, after, Some(uptime), &[1, 2]).await, 2);
         }
         // One is back, and then removed by the run that listed it.
-        assert_eq!(kept(&mut absent, 5, Some(320), &[1]).await, 1);
-        assert_eq!(kept(&mut absent, 5, Some(325), &[1, 2]).await, 1);
-        assert_eq!(kept(&mut absent, 600, Some(925), &[1]).await, 0);
+        assert_eq!(kept(&mut absent, 5, Some(313), &[1]).await, 1);
+        assert_eq!(kept(&mut absent, 5, Some(318), &[1, 2]).await, 1);
+        assert_eq!(kept(&mut absent, 600, Some(918), &[1]).await, 0);
     }
 
     #[tokio::test(start_paused = true)]
