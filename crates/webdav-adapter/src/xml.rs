@@ -1,6 +1,7 @@
 //! The bodies of `PROPFIND` and `LOCK`. They come from the network: their depth and the number and
 //! length of names are limited, and entities are refused.
 
+use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
@@ -149,23 +150,24 @@ fn walk(
             }
         };
         let namespace = match &namespace {
-            ResolveResult::Bound(namespace) => namespace.as_ref(),
-            ResolveResult::Unbound => "",
+            ResolveResult::Bound(namespace) => unescape(namespace.as_ref()),
+            ResolveResult::Unbound => Ok("".into()),
             // A prefix without a declaration.
             ResolveResult::Unknown(_) => return Err(BadXml::Malformed),
         };
+        let namespace = namespace.map_err(|_error| BadXml::Entity)?;
         let local = element.local_name();
         let name = local.as_ref();
         if !is_name(name) || undeclares_prefix(&element) {
             return Err(BadXml::Malformed);
         }
         if depth == 0 {
-            if has_root || namespace != DAV || name != root {
+            if has_root || &*namespace != DAV || name != root {
                 return Err(BadXml::OtherRoot(root));
             }
             has_root = true;
         } else {
-            visit(depth, namespace, name)?;
+            visit(depth, &namespace, name)?;
         }
         if !is_empty {
             depth += 1;

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use vfs_core::{Export, ServerId, TorrentSource, Vfs, VfsConfig};
+use vfs_core::{Export, ServerId, TorrentSource as _, Vfs, VfsConfig};
 use webdav_adapter::{DeviceTokens, WebdavAuth, WebdavServer, WebdavSettings, WebdavTls};
 
 use source::DirSource;

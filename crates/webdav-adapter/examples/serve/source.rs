@@ -18,12 +18,12 @@ use vfs_core::{
 const CHUNK_BYTES: usize = 128 << 10;
 
 /// The torrents, with the paths of their files.
-pub struct DirSource {
+pub(crate) struct DirSource {
     torrents: Vec<(TorrentDetails, Vec<PathBuf>)>,
 }
 
 /// A stream of a file.
-pub struct DirStream {
+pub(crate) struct DirStream {
     /// `None` for a file that is made up, of zeros.
     file: Option<Arc<File>>,
     position: u64,
@@ -36,7 +36,7 @@ fn failed(action: &'static str) -> impl Fn(io::Error) -> SourceError {
 
 impl DirSource {
     /// Each entry of a directory is a torrent.
-    pub fn of(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn of(dir: &Path) -> io::Result<Self> {
         let mut torrents = Vec::new();
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
@@ -56,7 +56,7 @@ impl DirSource {
     }
 
     /// A torrent of made-up files.
-    pub fn many(count: u32) -> Self {
+    pub(crate) fn many(count: u32) -> Self {
         let file = |index| FileEntry {
             path: vec![format!("file {index:05} & more.mkv")],
             len: 5_000_000_000,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use tfs_http::{ResponseBody, encoded, text};
 use vfs_core::{Attr, Export, ExportEntry, Ino, NodeKind, TorrentSource};
@@ -43,7 +43,9 @@ impl<S: TorrentSource> WebdavCall<S> {
             self.site.export.list(attr.ino, 0, 1)?;
             self.index(attr)
         };
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(INDEX_TYPE));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(INDEX_TYPE));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
 

@@ -1,0 +1,12 @@
+//! A server over a source whose completion the test triggers, and a client that sends bytes.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
+
+mod access;
+mod client;
+mod errors;
+mod files;
+mod hostile;
+mod listings;
+mod methods;
+mod stage;
+mod tls;
