@@ -1,0 +1,11 @@
+//! The server as clients see it, over a fake source.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod client;
+mod hostile;
+mod listing;
+mod metadata;
+mod mount;
+mod reads;
+mod support;
+mod waits;
