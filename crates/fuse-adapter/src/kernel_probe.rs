@@ -13,6 +13,7 @@ use fuser::InitFlags;
 use rustix::fs::OFlags;
 use rustix::mount::{FsOpenFlags, fsconfig_create, fsconfig_set_string, fsopen};
 use rustix::process::{getegid, geteuid};
+use tfs_sys::mounting::KernelFuse;
 
 /// The kernel refuses to write requests into smaller buffers (`FUSE_MIN_READ_BUFFER`).
 const BUFFER_BYTES: usize = 8192;
@@ -23,64 +24,52 @@ const INIT: u32 = 26;
 /// Offset of the request's body: the size of `struct fuse_in_header`.
 const BODY: usize = 40;
 
-/// What the kernel's FUSE can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KernelFuse {
-    /// The version of the protocol, as major and minor number.
-    pub protocol: (u32, u32),
-    /// Whether the kernel can read files on this machine itself (Linux 6.9).
-    pub has_passthrough: bool,
+/// Asks the kernel.
+///
+/// # Errors
+/// Without `CAP_SYS_ADMIN`, `/dev/fuse` or `fsopen(2)` (Linux 5.2), or if the answer is
+/// malformed. Does not block.
+pub fn probe_kernel_fuse() -> io::Result<KernelFuse> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(nonblocking);
+    let mut device = options.open("/dev/fuse")?;
+    let context = fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let options = [
+        ("fd", device.as_raw_fd().to_string()),
+        ("rootmode", "40000".to_owned()),
+        ("user_id", geteuid().as_raw().to_string()),
+        ("group_id", getegid().as_raw().to_string()),
+    ];
+    for (key, value) in options {
+        fsconfig_set_string(&context, key, value)?;
+    }
+    fsconfig_create(&context)?;
+    let mut request = [0; BUFFER_BYTES];
+    let length = device.read(&mut request)?;
+    let request = request.get(..length).unwrap_or_default();
+    parse(request).ok_or_else(|| io::Error::other("the kernel's first request is malformed"))
 }
 
-impl KernelFuse {
-    /// Asks the kernel.
-    ///
-    /// # Errors
-    /// Without `CAP_SYS_ADMIN`, `/dev/fuse` or `fsopen(2)` (Linux 5.2), or if the answer is
-    /// malformed. Does not block.
-    pub fn probe() -> io::Result<Self> {
-        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(nonblocking);
-        let mut device = options.open("/dev/fuse")?;
-        let context = fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        let options = [
-            ("fd", device.as_raw_fd().to_string()),
-            ("rootmode", "40000".to_owned()),
-            ("user_id", geteuid().as_raw().to_string()),
-            ("group_id", getegid().as_raw().to_string()),
-        ];
-        for (key, value) in options {
-            fsconfig_set_string(&context, key, value)?;
-        }
-        fsconfig_create(&context)?;
-        let mut request = [0; BUFFER_BYTES];
-        let length = device.read(&mut request)?;
-        let request = request.get(..length).unwrap_or_default();
-        Self::parse(request)
-            .ok_or_else(|| io::Error::other("the kernel's first request is malformed"))
+/// Parses the first request: `struct fuse_in_header` and `struct fuse_init_in`
+/// (`linux/fuse.h`).
+fn parse(request: &[u8]) -> Option<KernelFuse> {
+    let number = |offset: usize| {
+        let bytes = request.get(offset..)?.first_chunk()?;
+        Some(u32::from_ne_bytes(*bytes))
+    };
+    if number(4)? != INIT {
+        return None;
     }
-
-    /// Parses the first request: `struct fuse_in_header` and `struct fuse_init_in`
-    /// (`linux/fuse.h`).
-    fn parse(request: &[u8]) -> Option<Self> {
-        let number = |offset: usize| {
-            let bytes = request.get(offset..)?.first_chunk()?;
-            Some(u32::from_ne_bytes(*bytes))
-        };
-        if number(4)? != INIT {
-            return None;
-        }
-        let low = u64::from(number(BODY + 12)?);
-        // Kernels without `FUSE_INIT_EXT` send no upper half.
-        let has_high = InitFlags::from_bits_retain(low).contains(InitFlags::FUSE_INIT_EXT);
-        let high = if has_high { u64::from(number(BODY + 16)?) } else { 0 };
-        let flags = InitFlags::from_bits_retain(high << 32 | low);
-        Some(Self {
-            protocol: (number(BODY)?, number(BODY + 4)?),
-            has_passthrough: flags.contains(InitFlags::FUSE_PASSTHROUGH),
-        })
-    }
+    let low = u64::from(number(BODY + 12)?);
+    // Kernels without `FUSE_INIT_EXT` send no upper half.
+    let has_high = InitFlags::from_bits_retain(low).contains(InitFlags::FUSE_INIT_EXT);
+    let high = if has_high { u64::from(number(BODY + 16)?) } else { 0 };
+    let flags = InitFlags::from_bits_retain(high << 32 | low);
+    Some(KernelFuse {
+        protocol: (number(BODY)?, number(BODY + 4)?),
+        has_passthrough: flags.contains(InitFlags::FUSE_PASSTHROUGH),
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +88,7 @@ mod tests {
     #[test]
     fn the_first_request_has_version_and_flags() {
         let check = |request: &[u8], want: Option<((u32, u32), bool)>| {
-            let parsed = KernelFuse::parse(request);
+            let parsed = parse(request);
             assert_eq!(parsed.map(|it| (it.protocol, it.has_passthrough)), want);
         };
         let passthrough = InitFlags::FUSE_PASSTHROUGH.bits();
@@ -117,7 +106,7 @@ mod tests {
     fn this_kernel_is_asked_without_a_mount() {
         let mounts = || std::fs::read_to_string("/proc/self/mounts").unwrap();
         let before = mounts();
-        match KernelFuse::probe() {
+        match probe_kernel_fuse() {
             Ok(kernel) => assert_eq!(kernel.protocol.0, 7),
             Err(error) => {
                 assert!(!geteuid().is_root() || error.raw_os_error().is_some(), "{error}");

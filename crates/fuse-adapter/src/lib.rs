@@ -29,7 +29,6 @@
 //! when. It installs no signal handler and does not daemonize.
 
 mod attr;
-mod attr_options;
 mod cache_clear;
 mod callers;
 mod connection;
@@ -53,19 +52,20 @@ mod scans;
 mod ttl;
 mod unmount;
 
-pub use attr_options::{AttrOptions, DiskUsage};
 pub use cache_clear::{KernelCaches, KernelCleared};
 pub use callers::Caller;
 pub use drop::{DropClock, DropMount, mount_drop};
 pub use fusermount::fusermount_path;
 pub use kernel_handle::KernelHandle;
-pub use kernel_probe::KernelFuse;
-pub use liveness::{Liveness, liveness, wait_for_answer};
-pub use mount::{FuseMount, MountError, SessionError, check_fuse, mount};
-pub use mountpoint::{MountpointError, check_mountpoint};
-pub use options::{
-    DropMountOptions, FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT, SecurityContext,
-};
+pub use kernel_probe::probe_kernel_fuse;
+pub use liveness::{liveness, wait_for_answer};
+pub use mount::{FuseMount, check_fuse, mount};
+pub use mountpoint::check_mountpoint;
+pub use options::{DropMountOptions, FsName, MountOptions};
 pub use reads::MountCounters;
 pub use scans::ProgramScan;
-pub use unmount::{Holder, Unmount, UnmountError, unmount};
+pub use tfs_sys::mounting::{
+    AttrOptions, DiskUsage, Holder, KernelFuse, Liveness, MissingErrno, MountError,
+    MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
+};
+pub use unmount::unmount;

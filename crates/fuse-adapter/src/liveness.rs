@@ -6,23 +6,13 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 use tfs_sys::mountinfo::MountTable;
+use tfs_sys::mounting::Liveness;
 use tfs_sys::places::{MountProcess, process_of};
 use tfs_sys::run_detached;
 
 /// Maximum time for a mount to answer. A tfs mount answers from memory, within milliseconds even on
 /// a loaded machine.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// Whether a process still serves a mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
-    /// The mount answers.
-    Alive,
-    /// The process behind it has exited: "Transport endpoint is not connected".
-    Dead,
-    /// The mount does not answer; for instance its process is stopped.
-    Silent,
-}
 
 /// Requests the attributes of the mount at `mount_point`, which a dead mount cannot return. The
 /// path must be as in the mount table.

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::AttrOptions;
+use tfs_sys::mounting::{AttrOptions, MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext};
 
 /// Subtype: `/proc/mounts` shows the type `fuse.tfs`.
 const SUBTYPE: &str = "tfs";
@@ -15,30 +15,6 @@ const DROP_SUBTYPE: &str = "tfs-drop";
 /// Maximum length of a source name in bytes. The kernel accepts a page; `df` and `mount` show one
 /// line.
 const FS_NAME_BYTES_MAX: usize = 255;
-
-/// Maximum length of a label in bytes. Labels of policies are far shorter.
-const CONTEXT_BYTES_MAX: usize = 255;
-
-/// Kernel read-ahead window in KiB. The core reads ahead for sequential readers itself, so this
-/// window only covers the path between kernel and core. What it adds is requested even if no
-/// program needs it. With 1 MiB, reading the first MiB in steps of 64 KiB makes the kernel request
-/// 2.9 MiB (for a torrent, two or more unneeded pieces), with 256 KiB 1.4 MiB; and a page fault
-/// requests the whole window.
-pub const READ_AHEAD_KB_DEFAULT: u32 = 256;
-
-/// The errno of a read whose data is missing and must not be waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MissingErrno {
-    /// `EIO`. Every program treats it as a failure.
-    #[default]
-    Eio,
-    /// `EAGAIN`. Many programs do not expect it for a regular file: they treat it as the end of the
-    /// file ([cpython gh-80050](https://github.com/python/cpython/issues/80050)), or repeat the
-    /// read without a pause.
-    Eagain,
-    /// `ENODATA`, which distinguishes missing data from a failure of the server.
-    Enodata,
-}
 
 /// Options of a mount. All values of the public fields are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,9 +76,9 @@ impl MountOptions {
         }
         data.push_str(",subtype=");
         data.push_str(SUBTYPE);
-        if let Some(SecurityContext(context)) = self.context.as_ref().filter(|_| has_labels) {
+        if let Some(context) = self.context.as_ref().filter(|_| has_labels) {
             // In quotes, since categories of a label are separated by commas.
-            data.push_str(&[",context=\"", context, "\""].concat());
+            data.push_str(&[",context=\"", context.as_str(), "\""].concat());
         }
         data
     }
@@ -153,24 +129,6 @@ impl DropMountOptions {
     /// A group has access only if the kernel lets others in. The mode then keeps all others out.
     fn allow_other(&self) -> &'static str {
         if self.gid.is_some() { ",allow_other" } else { "" }
-    }
-}
-
-/// A label of SELinux, such as `system_u:object_r:fusefs_t:s0`: 1 to 255 printable ASCII characters
-/// without quotes, backslashes and spaces, so that it cannot end an option.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecurityContext(String);
-
-impl SecurityContext {
-    /// Returns the label, or `None` for a text that cannot be one. Whether the policy of the system
-    /// has it shows when mounting.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let is_allowed =
-            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-        let is_label =
-            (1..=CONTEXT_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_allowed);
-        is_label.then(|| Self(text.to_owned()))
     }
 }
 

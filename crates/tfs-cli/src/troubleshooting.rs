@@ -86,7 +86,8 @@ fn mount_errors() -> Vec<eyre::Report> {
         MountError::NoFusermount,
         MountError::AllowOtherRefused,
         MountError::ContextRefused,
-        MountError::Fusermount { path: path(), message: "CAUSE".to_owned() },
+        MountError::Refused { path: path(), message: "CAUSE".to_owned() },
+        MountError::NeedsFuse { what: "drop.path" },
         MountError::Mount { path: path(), source: cause() },
         MountError::Session { path: path(), source: cause() },
     ];

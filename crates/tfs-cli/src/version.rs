@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use tfs_service::{KernelFuse, KernelTimeout, RQBIT_VERSIONS_TESTED};
+use tfs_service::{KernelFuse, KernelTimeout, RQBIT_VERSIONS_TESTED, probe_kernel_fuse};
 
 use crate::args::VersionArgs;
 use crate::exit;
@@ -34,7 +34,7 @@ struct KernelFacts {
 impl KernelFacts {
     fn detect() -> Self {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-        let fuse = KernelFuse::probe();
+        let fuse = probe_kernel_fuse();
         let fuse = fuse.inspect_err(|error| tracing::debug!(%error, "cannot probe FUSE"));
         Self {
             release: release.map(|text| text.trim().to_owned()),

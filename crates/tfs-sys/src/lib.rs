@@ -17,6 +17,7 @@ mod detached;
 mod exec;
 pub mod memory;
 pub mod mountinfo;
+pub mod mounting;
 pub mod places;
 pub mod process;
 pub mod runtime_dir;

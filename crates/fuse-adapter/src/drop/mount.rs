@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fuser::{Config, Session, SessionACL};
 use tfs_drop::SharedFolder;
 use tfs_sys::mountinfo::MountTable;
+use tfs_sys::mounting::{MountError, SessionError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use crate::mount::{
     ABORT_TIME_MAX, GRACE, MountTarget, SessionEnd, attach_drop, serve, wait_for_end,
 };
 use crate::options::DropMountOptions;
-use crate::{MountError, SessionError, check_mountpoint, connection, unmount};
+use crate::{check_mountpoint, connection, unmount};
 
 /// Number of threads that take requests. All are answered from memory, or leave a task that waits.
 const THREADS: usize = 2;

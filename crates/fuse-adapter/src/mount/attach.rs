@@ -9,8 +9,9 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::process::geteuid;
+use tfs_sys::mounting::MountError;
 
-use super::MountError;
+use super::error::of_fusermount;
 use crate::options::DropMountOptions;
 use crate::{FsName, MountOptions, fusermount};
 
@@ -54,8 +55,7 @@ fn attach_as_user(path: &Path, data: &str) -> Result<OwnedFd, MountError> {
     if let Err(MountError::NoFuseDevice) = std::fs::metadata(DEVICE).map_err(device_error) {
         return Err(MountError::NoFuseDevice);
     }
-    fusermount::mount(path, data)
-        .map_err(|error| MountError::from_fusermount(path.to_owned(), error))
+    fusermount::mount(path, data).map_err(|error| of_fusermount(path.to_owned(), error))
 }
 
 /// Checks whether this user can mount, without mounting. Errors that only a mount shows, such as a

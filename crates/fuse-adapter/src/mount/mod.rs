@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use fuser::{Config, Session, SessionACL};
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::mounting::{MountError, SessionError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -22,7 +23,6 @@ use vfs_core::{TorrentSource, Vfs};
 pub(crate) use self::attach::attach_drop;
 pub use self::attach::check_fuse;
 use self::background::Background;
-pub use self::error::{MountError, SessionError};
 pub(crate) use self::serve::{SessionEnd, serve, wait_for_end};
 pub(crate) use self::target::MountTarget;
 use crate::attr::Ownership;

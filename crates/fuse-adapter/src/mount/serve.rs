@@ -5,9 +5,8 @@ use std::thread;
 
 use fuser::{Filesystem, Session};
 use rustix::io::Errno;
+use tfs_sys::mounting::SessionError;
 use tokio::sync::watch;
-
-use super::SessionError;
 
 /// How the session ended; `None` while it runs.
 pub(crate) type SessionEnd = Option<Result<(), SessionError>>;

@@ -4,8 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tfs_sys::mountinfo::{Device, MountTable};
+use tfs_sys::mounting::UnmountError;
 
-use crate::unmount::{UnmountError, detach};
+use crate::unmount::detach;
 
 /// The identity of a mount for as long as its session lives.
 ///

@@ -1,7 +1,6 @@
 //! Processes that keep a mount busy, found in `/proc` without accessing the mount.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tfs_sys::mountinfo::unescape;
+use tfs_sys::mounting::Holder;
 use tfs_sys::process::{command, pids};
 use tfs_sys::spawn_detached;
 
@@ -18,23 +18,6 @@ const SEARCH_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Maximum number of processes in a message. The first few show what uses the mount.
 const HOLDERS_MAX: usize = 20;
-
-/// A process that uses a mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Process id.
-    pub pid: u32,
-    /// Process name, truncated to 15 bytes.
-    pub command: String,
-    /// One of the files or directories that it holds.
-    pub path: PathBuf,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (process {})", self.command, self.pid)
-    }
-}
 
 /// Returns the processes that hold something at or below `mount_point`, as far as they are visible
 /// to this user.

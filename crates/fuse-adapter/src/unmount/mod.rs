@@ -2,106 +2,24 @@
 
 mod holders;
 
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use rustix::process::geteuid;
-use tfs_sys::mountinfo::{Device, FS_TYPE, MountTable, locate};
+use tfs_sys::mountinfo::{Device, MountTable, locate};
+use tfs_sys::mounting::{Liveness, Unmount, UnmountError};
 
-pub use self::holders::Holder;
 use crate::connection;
 use crate::fusermount::{self, FusermountError};
-use crate::liveness::{Liveness, liveness};
+use crate::liveness::liveness;
 
 /// Retries and pause of an unmount that a program blocks. A program that only queries the mount,
 /// such as another `tfs status`, is done in milliseconds.
 const BUSY_RETRIES_MAX: u32 = 3;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-
-/// How to unmount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmount {
-    /// Only if it is not in use. The process behind the mount then ends by itself.
-    Clean,
-    /// Detaches the mount at once; it ends with its last user.
-    Lazy,
-    /// Fails each waiting request and detaches the mount.
-    Force,
-}
-
-/// Why a mount was not unmounted. The message fits after "failed to".
-#[derive(Debug, thiserror::Error)]
-pub enum UnmountError {
-    /// The path cannot be resolved.
-    #[error("find {}", path.display())]
-    Path {
-        /// The given path.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The table of mounts cannot be read.
-    #[error("read the mount table")]
-    Table {
-        /// The cause.
-        source: io::Error,
-    },
-    /// Nothing is mounted there.
-    #[error("unmount {}: nothing is mounted there", path.display())]
-    NotMounted {
-        /// The mount point.
-        path: PathBuf,
-    },
-    /// The mount at the path is not a tfs mount.
-    #[error("unmount {}: it is a mount of type {fs_type}, not {FS_TYPE}", path.display())]
-    NotTfs {
-        /// The mount point.
-        path: PathBuf,
-        /// The filesystem type found.
-        fs_type: String,
-    },
-    /// The mount is in use.
-    #[error("unmount {}: it is in use{}", path.display(), ListOf(holders))]
-    Busy {
-        /// The mount point.
-        path: PathBuf,
-        /// Its users, as far as they are visible to this user.
-        holders: Vec<Holder>,
-    },
-    /// It belongs to another user.
-    #[error("unmount {}: it belongs to another user", path.display())]
-    NotPermitted {
-        /// The mount point.
-        path: PathBuf,
-    },
-    /// fusermount3 is not installed. Users other than root need it.
-    #[error("unmount {}: fusermount3 is not installed", path.display())]
-    NoFusermount {
-        /// The mount point.
-        path: PathBuf,
-    },
-    /// fusermount3 refused for another reason.
-    #[error("unmount {}: {message}", path.display())]
-    Fusermount {
-        /// The mount point.
-        path: PathBuf,
-        /// Its message.
-        message: String,
-    },
-    /// The kernel refused for another reason.
-    #[error("unmount {}", path.display())]
-    System {
-        /// The mount point.
-        path: PathBuf,
-        /// The kernel's error.
-        source: io::Error,
-    },
-}
 
 /// Unmounts the mount at `path`, if it is a tfs mount or the drop folder of one. A dead mount is
 /// always removed, even if it is in use.
@@ -212,49 +130,15 @@ fn of_fusermount(path: &Path, error: FusermountError) -> UnmountError {
             } else if message.contains("not permitted") || message.contains("not found in") {
                 UnmountError::NotPermitted { path }
             } else {
-                UnmountError::Fusermount { path, message }
+                UnmountError::Refused { path, message }
             }
         }
-    }
-}
-
-/// Writes ` by a, b`, or nothing for an empty list.
-struct ListOf<'a>(&'a [Holder]);
-
-impl fmt::Display for ListOf<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, holder) in self.0.iter().enumerate() {
-            write!(f, "{}{holder}", if position == 0 { " by " } else { ", " })?;
-        }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check_busy(holders: &[(u32, &str)], want: &str) {
-        let holder = |(pid, command): &(u32, &str)| Holder {
-            pid: *pid,
-            command: (*command).to_owned(),
-            path: PathBuf::from("/mnt/t/x"),
-        };
-        let holders = holders.iter().map(holder).collect();
-        let error = UnmountError::Busy { path: PathBuf::from("/mnt/t"), holders };
-        assert_eq!(error.to_string(), want);
-    }
-
-    #[test]
-    fn who_is_in_the_way_is_named() {
-        check_busy(&[], "unmount /mnt/t: it is in use");
-        check_busy(&[(7, "mpv")], "unmount /mnt/t: it is in use by mpv (process 7)");
-        check_busy(
-            &[(7, "mpv"), (9, "bash")],
-            "unmount /mnt/t: it is in use by mpv (process 7), bash (process 9)",
-        );
-    }
 
     #[test]
     fn what_fusermount_says_is_understood() {
@@ -265,7 +149,7 @@ mod tests {
         let foreign = of("entry for /m not found in /etc/mtab");
         assert!(matches!(foreign, UnmountError::NotPermitted { .. }));
         let other = of("something new");
-        assert!(matches!(other, UnmountError::Fusermount { .. }));
+        assert!(matches!(other, UnmountError::Refused { .. }));
     }
 
     #[test]

@@ -122,7 +122,12 @@ pub(super) fn mount(error: &MountError) -> ErrorReport {
         MountError::ContextRefused => {
             hinted(exit::MOUNT_FAILED, PREFIX, "run tfs as root, or leave out context")
         }
-        MountError::Fusermount { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
+        MountError::NeedsFuse { .. } => hinted(
+            exit::MOUNT_FAILED,
+            PREFIX,
+            "leave it out; docs/guide/macos.md lists such options",
+        ),
+        MountError::Refused { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
             hinted(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
         }
     }
@@ -172,9 +177,7 @@ pub(super) fn unmount(error: &UnmountError) -> ErrorReport {
             PREFIX,
             "install it (Debian, Fedora: package fuse3), or run tfs as root",
         ),
-        UnmountError::Table { .. }
-        | UnmountError::Fusermount { .. }
-        | UnmountError::System { .. } => {
+        UnmountError::Table { .. } | UnmountError::Refused { .. } | UnmountError::System { .. } => {
             ErrorReport { code: exit::UNMOUNT_FAILED, prefix: PREFIX, hint: None }
         }
     }

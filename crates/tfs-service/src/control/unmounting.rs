@@ -125,7 +125,7 @@ fn unmount_failure(error: UnmountError) -> FailureBody {
         UnmountError::Path { .. }
         | UnmountError::Table { .. }
         | UnmountError::NoFusermount { .. }
-        | UnmountError::Fusermount { .. }
+        | UnmountError::Refused { .. }
         | UnmountError::System { .. } => FailureBody::new(FailureKind::Failed, message),
     }
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 pub use fuse_adapter::{
     AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
     READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError, check_mountpoint,
-    unmount,
+    probe_kernel_fuse, unmount,
 };
 pub(crate) use fuse_adapter::{
     DropClock, DropMount, DropMountOptions, FsName, Liveness, liveness, mount_drop,

@@ -1,0 +1,17 @@
+//! What mounts have in common, however they are made: options, errors, and the check of a directory.
+//!
+//! These are values: `fuse-adapter` mounts on Linux, and tfs-service by NFS on macOS.
+
+mod attributes;
+mod directory;
+mod error;
+mod kernel_fuse;
+mod options;
+mod unmount;
+
+pub use self::attributes::{AttrOptions, DiskUsage};
+pub use self::directory::{check_directory, path_error};
+pub use self::error::{MountError, MountpointError, SessionError};
+pub use self::kernel_fuse::KernelFuse;
+pub use self::options::{MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext};
+pub use self::unmount::{Holder, Liveness, Unmount, UnmountError};
