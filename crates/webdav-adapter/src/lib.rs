@@ -13,6 +13,7 @@
 //! - Nothing of a request is kept after its answer, except idle open files for some seconds.
 
 mod access;
+mod handler;
 mod markup;
 mod open_files;
 mod properties;
@@ -27,6 +28,7 @@ mod tokens;
 mod version;
 mod xml;
 
+pub use handler::WebdavHandler;
 pub use server::{WebdavCounts, WebdavError, WebdavServer};
 pub use settings::{
     FIRST_BYTE_MAX, WEBDAV_HOSTS_MAX, WebdavAuth, WebdavSettings, WebdavSettingsError,

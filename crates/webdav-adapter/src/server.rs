@@ -103,7 +103,7 @@ impl WebdavServer {
         settings.listen = address;
         settings.check()?;
         let tls = settings.tls.clone();
-        let site = WebdavSite::new(export, &settings, tokens);
+        let site = WebdavSite::new(export, "webdav", &settings, tokens);
         let site = Arc::new(site.map_err(|source| WebdavError::System { address, source })?);
         tracing::debug!(%address, is_https = tls.is_some(), "serving WebDAV");
         let (counters, end) = (Arc::clone(&site.counters), site.end.clone().drop_guard());

@@ -24,6 +24,8 @@ pub(crate) const FILES_MAX: usize = 256;
 /// What all requests share.
 pub(crate) struct WebdavSite<S: TorrentSource> {
     pub(crate) export: Export<S>,
+    /// The name of the front end in the status.
+    pub(crate) front: &'static str,
     pub(crate) gate: WebdavGate,
     pub(crate) hosts: Hosts,
     pub(crate) files: OpenFiles<S>,
@@ -49,6 +51,7 @@ impl<S: TorrentSource> WebdavSite<S> {
     /// Takes a random key from the system.
     pub(crate) fn new(
         export: Export<S>,
+        front: &'static str,
         settings: &WebdavSettings,
         tokens: Arc<dyn DeviceTokens>,
     ) -> io::Result<Self> {
@@ -57,6 +60,7 @@ impl<S: TorrentSource> WebdavSite<S> {
             gate: WebdavGate::new(settings, tokens)?,
             files: OpenFiles::new(export.clone()),
             export,
+            front,
             hosts: Hosts::new(&hosts),
             places: Arc::new(Semaphore::new(FILES_MAX)),
             address: settings.listen,

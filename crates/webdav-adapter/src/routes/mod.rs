@@ -174,7 +174,7 @@ impl<S: TorrentSource> WebdavCall<S> {
             plain.take(AGENT_CHARS_MAX).collect()
         };
         let peer = self.peer.ip().to_canonical().to_string();
-        Arc::new(ReaderOrigin { front: "webdav", peer, agent: agent.map(cut) })
+        Arc::new(ReaderOrigin { front: self.site.front, peer, agent: agent.map(cut) })
     }
 
     /// Returns the scheme and host for absolute links, as the client knows them.
