@@ -1,8 +1,8 @@
 //! The tree of an [`Export`](vfs_core::Export) for televisions: a media server of UPnP
 //! (ContentDirectory:1, ConnectionManager:1), found by SSDP.
 //!
-//! [`DlnaServer`] lists folders and media files. The files themselves are answered by a
-//! [`DlnaFiles`] at the same address: a WebDAV server's handler.
+//! [`DlnaServer`] lists folders and media files. The files themselves are answered at the same
+//! address by the handler of WebDAV, below `/k/TOKEN/`.
 //!
 //! # Invariants
 //! - Object ids are inode numbers, so they are the same after a restart.
@@ -17,7 +17,8 @@ mod server;
 mod settings;
 mod soap;
 mod ssdp;
+mod token;
 mod xml;
 
 pub use server::{DlnaCounts, DlnaServer};
-pub use settings::{DlnaError, DlnaFiles, DlnaSettings};
+pub use settings::{DlnaError, DlnaSettings};

@@ -10,13 +10,13 @@ use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tfs_http::{Hosts, ResponseBody, read_bytes, text};
 use vfs_core::TorrentSource;
+use webdav_adapter::WebdavHandler;
 
 use crate::description::{
     CONNECTION_MANAGER_CONTROL, CONNECTION_MANAGER_PATH, CONNECTION_MANAGER_XML,
     CONTENT_DIRECTORY_CONTROL, CONTENT_DIRECTORY_PATH, CONTENT_DIRECTORY_XML, DEVICE_PATH,
 };
 use crate::directory::{Directory, Found, features_of};
-use crate::settings::DlnaFiles;
 use crate::soap::{SoapCall, SoapFault, fault, reply};
 
 const XML: &str = "text/xml; charset=\"utf-8\"";
@@ -40,14 +40,16 @@ const SOURCES: &str = "http-get:*:video/*:*,http-get:*:audio/*:*,http-get:*:imag
 
 /// What answers requests.
 #[derive(Debug)]
-pub(crate) struct Routes<S> {
+pub(crate) struct Routes<S: TorrentSource> {
     pub(crate) directory: Directory<S>,
-    pub(crate) files: DlnaFiles,
+    pub(crate) files: WebdavHandler<S>,
+    /// The path before the files in URLs, `/k/TOKEN/`.
     pub(crate) files_path: String,
     pub(crate) device: Bytes,
     pub(crate) hosts: Hosts,
-    pub(crate) requests: Arc<AtomicU64>,
-    pub(crate) refused: Arc<AtomicU64>,
+    /// Requests that are not for files, and those of them that were refused.
+    pub(crate) requests: AtomicU64,
+    pub(crate) refused: AtomicU64,
 }
 
 impl<S: TorrentSource> Routes<S> {
@@ -56,12 +58,11 @@ impl<S: TorrentSource> Routes<S> {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Response<ResponseBody> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let path = request.uri().path();
-        // The token in the path is the permission, and the files have a Host check of their own.
-        if path.starts_with(&self.files_path) {
+        // The token in the path is the permission.
+        if request.uri().path().starts_with("/k/") {
             return self.answer_file(request).await;
         }
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (head, body) = request.into_parts();
         let Ok(Some(host)) = self.hosts.check(&head) else {
             // A page of a browser that got this address for its own name.

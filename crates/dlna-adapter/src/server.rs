@@ -1,5 +1,6 @@
 //! The server: HTTP for descriptions, listings and files, and SSDP.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use tfs_http::{Hosts, ListenLimits, Listening, bind_with};
 use vfs_core::{Export, TorrentSource};
+use webdav_adapter::{WebdavHandler, WebdavSettings};
 
 use crate::description::{device, uuid_of};
 use crate::directory::Directory;
 use crate::routes::Routes;
-use crate::settings::{DlnaError, DlnaFiles, DlnaSettings};
+use crate::settings::{DlnaError, DlnaSettings};
 use crate::ssdp::{SsdpDevice, SsdpTask};
+use crate::token::FileToken;
 
 /// Maximum number of concurrent connections. One that waits for a request gives way to a new one.
 const CONNECTIONS_MAX: usize = 128;
@@ -33,65 +36,65 @@ pub struct DlnaCounts {
     pub requests: u64,
     /// Refused requests: malformed, of browsers, or for what does not exist.
     pub refused: u64,
+    /// Bytes of files that were sent.
+    pub sent_bytes: u64,
+}
+
+/// What of the routes the server needs, whatever the source of the tree is.
+trait Counting: Send + Sync {
+    fn counts(&self, connections: usize) -> DlnaCounts;
 }
 
 /// A running server. It ends without a farewell to televisions when it is dropped.
-#[derive(Debug)]
 pub struct DlnaServer {
     address: SocketAddr,
     listening: Listening,
     ssdp: SsdpTask,
-    counts: Counters,
-}
-
-/// The counters of the routes, whose type is that of the source.
-#[derive(Debug, Clone)]
-struct Counters {
-    requests: Arc<AtomicU64>,
-    refused: Arc<AtomicU64>,
+    routes: Arc<dyn Counting>,
 }
 
 impl DlnaServer {
-    /// Starts a server in the current runtime of tokio. `files` answers what is below
-    /// [`files_path`](DlnaSettings::files_path).
+    /// Starts a server in the current runtime of tokio.
     ///
     /// # Errors
     /// If the address cannot be used, or UDP port 1900 is not shared.
     pub fn start<S: TorrentSource>(
         export: Export<S>,
         settings: DlnaSettings,
-        files: DlnaFiles,
     ) -> Result<Self, DlnaError> {
         let SocketAddr::V4(listen) = settings.listen else {
             return Err(DlnaError::NotIpv4(settings.listen));
         };
-        let path = &settings.files_path;
-        if !path.starts_with('/') || !path.ends_with('/') {
-            return Err(DlnaError::FilesPath(path.clone()));
-        }
         let failed = |source| DlnaError::Listen { address: settings.listen, source };
         let listener = bind_with(settings.listen, SEND_BUFFER_BYTES).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let uuid = uuid_of(&settings.identity);
-        let name = settings.name();
+        let files = WebdavSettings {
+            first_byte_max: settings.first_byte_max,
+            ..WebdavSettings::new(address)
+        };
+        let token = Arc::new(FileToken::new(&settings.token));
+        let files = WebdavHandler::new(export.clone(), "dlna", &files, token)?;
+        let (uuid, name) = (uuid_of(&settings.identity), settings.name());
         let ssdp = SsdpDevice { uuid: uuid.clone(), port: address.port() };
         let ssdp = SsdpTask::start(ssdp, *listen.ip()).map_err(DlnaError::Ssdp)?;
-        let counts = Counters { requests: Arc::default(), refused: Arc::default() };
         let routes = Arc::new(Routes {
             device: device(&name, &uuid).into(),
             directory: Directory::new(export, name),
             files,
             hosts: Hosts::new(&[]),
-            files_path: settings.files_path,
-            requests: Arc::clone(&counts.requests),
-            refused: Arc::clone(&counts.refused),
+            files_path: format!("/k/{}/", settings.token),
+            requests: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         });
         let limits =
             ListenLimits { connections_max: CONNECTIONS_MAX, head_time_max: IDLE_TIME_MAX };
-        let answering = move |request| Arc::clone(&routes).answer(request);
+        let answering = {
+            let routes = Arc::clone(&routes);
+            move |request| Arc::clone(&routes).answer(request)
+        };
         let listening = Listening::start_with(listener, limits, answering);
         tracing::info!(%address, "DLNA for televisions");
-        Ok(Self { address, listening, ssdp, counts })
+        Ok(Self { address, listening, ssdp, routes })
     }
 
     /// Returns the address of the listener.
@@ -103,16 +106,30 @@ impl DlnaServer {
     /// Returns what was counted since the start.
     #[must_use]
     pub fn counts(&self) -> DlnaCounts {
-        DlnaCounts {
-            connections: u64::try_from(self.listening.connections()).unwrap_or(u64::MAX),
-            requests: self.counts.requests.load(Ordering::Relaxed),
-            refused: self.counts.refused.load(Ordering::Relaxed),
-        }
+        self.routes.counts(self.listening.connections())
     }
 
     /// Tells televisions that it is gone, and ends it. Takes at most two seconds.
     pub async fn end(self) {
         self.ssdp.end().await;
         self.listening.end().await;
+    }
+}
+
+impl fmt::Debug for DlnaServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DlnaServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<S: TorrentSource> Counting for Routes<S> {
+    fn counts(&self, connections: usize) -> DlnaCounts {
+        let files = self.files.counts(connections);
+        DlnaCounts {
+            connections: files.connections,
+            requests: files.requests + self.requests.load(Ordering::Relaxed),
+            refused: files.refused + self.refused.load(Ordering::Relaxed),
+            sent_bytes: files.sent_bytes,
+        }
     }
 }

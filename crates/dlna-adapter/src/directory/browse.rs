@@ -94,7 +94,7 @@ impl<S: TorrentSource> Directory<S> {
             let entries = self.listings.of(&self.export, ino).await.map_err(fault_of)?;
             didl.push_root(&self.name, entries.len());
         } else {
-            let parent = self.export.child(ino, b"..").map_err(fault_of)?.ino;
+            let parent = self.export.parent(ino).map_err(fault_of)?.ino;
             let entries = self.listings.of(&self.export, parent).await.map_err(fault_of)?;
             let entry = entries.iter().find(|entry| entry.ino == ino);
             let entry = match (entry, attr.kind) {

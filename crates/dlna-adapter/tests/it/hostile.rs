@@ -2,7 +2,7 @@
 
 use tfs_testkit::fake::single_file;
 
-use crate::support::{CONTENT_DIRECTORY, CONTROL, TestServer, browse_arguments, films};
+use crate::support::{CONTENT_DIRECTORY, CONTROL, TOKEN, TestServer, browse_arguments, films};
 
 /// Returns the status of an answer.
 fn status_of(answer: &str) -> &str {
@@ -29,7 +29,7 @@ async fn descriptions_are_there_for_addresses_only() {
     }
     assert_eq!(status_of(&server.request("GET", CONTROL, "").await), "405");
     let counts = server.server.counts();
-    assert_eq!((counts.requests, counts.refused), (18, 14));
+    assert_eq!((counts.requests, counts.refused), (18, 12));
 }
 
 #[tokio::test]
@@ -80,17 +80,25 @@ async fn a_body_that_does_not_come_is_not_awaited_for_long() {
 
 #[tokio::test]
 async fn files_get_the_headers_of_dlna() {
-    let server = TestServer::start(vec![single_file(1, "a.mkv", 1)]);
-    for (path, flags) in [("/k/token/a.mkv", "017"), ("/k/token/a.jpg", "00f")] {
-        let answer = server.request("GET", path, "transferMode.dlna.org: Background\r\n").await;
-        let features = format!(
-            "contentfeatures.dlna.org: DLNA.ORG_OP=01;DLNA.ORG_CI=0;DLNA.ORG_FLAGS={flags}"
-        );
-        assert!(answer.contains(&features), "{answer}");
+    let server = TestServer::start(vec![single_file(1, "a.mkv", 9), single_file(2, "b.jpg", 9)]);
+    for (name, flags) in [("a.mkv", "017"), ("b.jpg", "00f")] {
+        let range = "transferMode.dlna.org: Background\r\nRange: bytes=2-3\r\n";
+        let answer = server.request("GET", &format!("/k/{TOKEN}/{name}"), range).await;
+        assert_eq!(status_of(&answer), "206", "{answer}");
+        let features = "contentfeatures.dlna.org: DLNA.ORG_OP=01;DLNA.ORG_CI=0;DLNA.ORG_FLAGS=";
+        assert!(answer.contains(&format!("{features}{flags}")), "{answer}");
         assert!(answer.contains("transfermode.dlna.org: Background\r\n"), "{answer}");
-        assert!(answer.ends_with(path), "{answer}");
+        assert!(answer.contains("content-range: bytes 2-3/9\r\n"), "{answer}");
     }
-    let gone = server.request("GET", "/k/token/gone", "").await;
-    assert_eq!(status_of(&gone), "410");
-    assert!(!gone.contains("dlna.org"), "{gone}");
+    let head = server.request("HEAD", &format!("/k/{TOKEN}/a.mkv"), "").await;
+    assert_eq!(status_of(&head), "200");
+    assert!(head.contains("content-length: 9\r\n"), "{head}");
+    assert!(head.contains("accept-ranges: bytes\r\n"), "{head}");
+    let unknown = server.request("GET", &format!("/k/{TOKEN}/c.mkv"), "").await;
+    assert_eq!(status_of(&unknown), "404");
+    assert!(!unknown.contains("dlna.org"), "{unknown}");
+    let other = "ffeeddccbbaa99887766554433221100";
+    let stranger = server.request("GET", &format!("/k/{other}/a.mkv"), "").await;
+    assert_eq!(status_of(&stranger), "404");
+    assert_eq!(server.server.counts().sent_bytes, 4);
 }

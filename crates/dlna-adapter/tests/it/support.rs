@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dlna_adapter::{DlnaFiles, DlnaServer, DlnaSettings};
-use hyper::StatusCode;
+use dlna_adapter::{DlnaServer, DlnaSettings};
 use tfs_testkit::fake::{FakeSource, directory};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vfs_core::{Export, ServerId, TorrentDetails, Vfs, VfsConfig};
 
 pub(crate) const CONTENT_DIRECTORY: &str = "urn:schemas-upnp-org:service:ContentDirectory:1";
+pub(crate) const TOKEN: &str = "00112233445566778899aabbccddeeff";
 pub(crate) const CONTROL: &str = "/control/content-directory";
 
 /// A running server and its tree.
@@ -37,14 +38,10 @@ impl TestServer {
             listen: "127.0.0.1:0".parse().unwrap(),
             friendly_name: "tfs <test>".to_owned(),
             identity: identity.to_owned(),
-            files_path: "/k/token/".to_owned(),
+            token: TOKEN.to_owned(),
+            first_byte_max: Duration::from_secs(20),
         };
-        let files = DlnaFiles::new(|request| async move {
-            let path = request.uri().path().to_owned();
-            let status = if path.ends_with("gone") { StatusCode::GONE } else { StatusCode::OK };
-            tfs_http::text(status, "text/plain", path)
-        });
-        let server = DlnaServer::start(Export::new(Arc::clone(&vfs)), settings, files).unwrap();
+        let server = DlnaServer::start(Export::new(Arc::clone(&vfs)), settings).unwrap();
         Self { address: server.address(), server, vfs, source }
     }
 
@@ -121,7 +118,8 @@ impl Browsed {
         let didl = element(answer, "Result").unwrap();
         let didl = didl.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
         let didl = didl.replace("&apos;", "'").replace("&amp;", "&");
-        let didl = didl.replace(&address.to_string(), "ADDRESS");
+        let base = format!("http://{address}/k/{TOKEN}/");
+        let didl = didl.replace(&base, "FILES/");
         let (_, objects) = didl.split_once('>').unwrap();
         let objects = objects.strip_suffix("</DIDL-Lite>").unwrap();
         let objects = objects.replace("</container>", "</container>\n");
