@@ -48,6 +48,10 @@ pub(crate) enum Task {
     Readability(Option<u64>),
     /// Check the package outside the workspace.
     Embed,
+    /// Run the programs of that package.
+    Examples,
+    /// Compare the interfaces of the libraries with those of a release.
+    Semver,
     /// Make what users download.
     Dist(Dist),
     /// Print the text of the release with this tag.
@@ -115,6 +119,8 @@ impl Task {
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
             "embed" => Self::Embed,
+            "examples" => Self::Examples,
+            "semver" => Self::Semver,
             "acceptance" => Self::Acceptance(selection),
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),

@@ -16,16 +16,46 @@ use crate::{
 };
 
 /// The crates that the example needs, directly or not.
-const CRATES: [&str; 5] = ["rqbit-client", "rqbit-source", "tfs-sys", "tfs-types", "vfs-core"];
+const CRATES: [&str; 6] =
+    ["rqbit-client", "rqbit-source", "tfs-library", "tfs-sys", "tfs-types", "vfs-core"];
+
+/// Names the directory of the built programs to `crates/tfs-library/tests/embed.rs`.
+const PROGRAMS_VARIABLE: &str = "_TFS_EMBED_PROGRAMS";
 
 /// The example, with its path in the checkout.
 const EXAMPLE: &str = "contrib/embed";
+
+/// What cargo does with the example.
+#[derive(Debug, Clone, Copy)]
+enum EmbedStep {
+    Check,
+    Build,
+}
 
 /// Packages the crates, and checks the example with them. Returns whether it compiles.
 ///
 /// # Errors
 /// If the crates cannot be packaged, or the example cannot be copied.
 pub(crate) fn run() -> Result<bool> {
+    Ok(compile(EmbedStep::Check)?.is_some())
+}
+
+/// Builds the example with the packaged crates, and runs the test of its programs. Returns whether
+/// it passed.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_programs() -> Result<bool> {
+    let Some(built) = compile(EmbedStep::Build)? else { return Ok(false) };
+    let mut test = workspace::cargo();
+    test.args(["test", "--locked", "-p", "tfs-library", "--test", "embed"]);
+    test.env(PROGRAMS_VARIABLE, built.join("debug"));
+    Ok(test.status().map_err(|error| format!("cannot start cargo: {error}"))?.success())
+}
+
+/// Compiles the example. Returns the directory of what was compiled, or `None` if it does not
+/// compile.
+fn compile(step: EmbedStep) -> Result<Option<PathBuf>> {
     let dir = workspace::target_dir()?.join("embed");
     let example = dir.join("example");
     if example.exists() {
@@ -35,15 +65,19 @@ pub(crate) fn run() -> Result<bool> {
     // The versions of dependencies that the workspace has, so that nothing is downloaded.
     fs::copy(workspace::root().join("Cargo.lock"), example.join("Cargo.lock"))?;
     let crates = package(&dir)?;
+    let (command, compiled) = match step {
+        EmbedStep::Check => ("check", dir.join("check")),
+        EmbedStep::Build => ("build", dir.join("build")),
+    };
     let mut cargo = workspace::cargo();
-    cargo.current_dir(&example).args(["check", "--offline", "--bins", "--target-dir"]);
-    cargo.arg(dir.join("check"));
+    cargo.current_dir(&example).args([command, "--offline", "--bins", "--target-dir"]);
+    cargo.arg(&compiled);
     for (name, path) in crates {
         // A literal string of TOML: a path with a quote is not supported.
         cargo.args(["--config", &format!("patch.crates-io.{name}.path='{}'", path.display())]);
     }
     let status = cargo.status().map_err(|error| format!("cannot start cargo: {error}"))?;
-    Ok(status.success())
+    Ok(status.success().then_some(compiled))
 }
 
 /// Packages the crates as for crates.io, and returns where each is unpacked.

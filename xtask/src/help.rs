@@ -9,6 +9,8 @@ Commands:
   tidy        Check the rules that neither rustfmt nor clippy checks
   ci          Run all checks that must pass before a merge, except the tests
   embed       Compile the package outside the workspace
+  examples    Build and run the programs of that package
+  semver      Compare the interfaces of the libraries with the last release
   acceptance  Run the checks that need other programs, such as mpv and promtool
   demo        Run the demonstration of tfs, built for release
   scenario    Measure tfs against real rqbits and print the figures
@@ -30,7 +32,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 16] = [
+const COMMANDS: [(&str, &str); 18] = [
     (
         "test",
         "\
@@ -73,6 +75,23 @@ Usage: cargo xtask embed
 
 Packages the crates as for crates.io, and compiles contrib/embed, which is not in the workspace,
 against the packages. `cargo xtask ci` does it too.",
+    ),
+    (
+        "examples",
+        "\
+Usage: cargo xtask examples
+
+Builds the programs of contrib/embed against the crates as packaged for crates.io, and runs them
+against a server of the test kit: a search in subtitles, and a film over HTTP with ranges.",
+    ),
+    (
+        "semver",
+        "\
+Usage: cargo xtask semver
+
+Compares the public interface of each library with that of the last release, by cargo-semver-checks
+(`cargo install cargo-semver-checks`). Without it, nothing is compared. A release is compared with
+the tag of the version before it; 0.2.0 has no tag, and the commit is in xtask/src/semver.rs.",
     ),
     (
         "acceptance",

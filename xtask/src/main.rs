@@ -25,6 +25,7 @@ mod program;
 mod prose;
 mod readability;
 mod scenario;
+mod semver;
 mod skips;
 mod soak;
 mod structure;
@@ -59,6 +60,8 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
         Task::Embed => embed::run(),
+        Task::Examples => embed::run_programs(),
+        Task::Semver => semver::run(),
         Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
         Task::Page(trial) => page::run(&trial),

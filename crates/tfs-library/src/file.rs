@@ -20,8 +20,9 @@ const READ_BYTES_MAX: u32 = 1 << 20;
 /// An open file, which is closed when it is dropped.
 ///
 /// It is a reader with a position ([`AsyncRead`], [`AsyncSeek`]), and reads at any offset by
-/// [`read_at`](Self::read_at). It stays open if its torrent is removed; then reads fail. A read asks
-/// for exactly the bytes of the buffer: wrap it in a `BufReader` for short reads.
+/// [`read_at`](Self::read_at). It stays open if its torrent is removed; then reads fail.
+///
+/// A read asks for exactly the bytes of the buffer: wrap it in a `BufReader` for short reads.
 ///
 /// Dropping a read that waits ends its request.
 pub struct LibraryFile {

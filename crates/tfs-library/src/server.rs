@@ -50,8 +50,8 @@ impl LibraryServer {
         Self { access, ..self }
     }
 
-    /// Sets the maximum number of open streams, at least 1. Each takes one of the permits that rqbit
-    /// also needs to write what it downloads; it has eight. The default is 4.
+    /// Sets the maximum number of open streams, at least 1; the default is 4. Each takes one of the
+    /// eight permits that rqbit also needs to write what it downloads.
     #[must_use]
     pub fn streams_max(self, streams_max: usize) -> Self {
         Self { streams_max, ..self }

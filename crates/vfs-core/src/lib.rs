@@ -23,6 +23,7 @@ mod control_dir;
 mod engine;
 mod error;
 mod export;
+mod export_page;
 mod extents;
 mod figures;
 mod geometry;
@@ -60,7 +61,8 @@ pub use engine::{
     PreloadWait, ReadCounters, ReadPolicy, ReadWay, ReaderWait, ServerCounters,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
-pub use export::{Export, ExportEntry, ExportFile, ExportPage, FilePool};
+pub use export::{Export, ExportFile, FilePool};
+pub use export_page::{ExportEntry, ExportPage};
 pub use extents::SeekTo;
 pub use figures::{DurationCounts, FailureReason, LoggedWait, ReadSummary};
 pub use geometry::Geometry;

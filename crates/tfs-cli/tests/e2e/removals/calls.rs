@@ -14,7 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Library, TRIED_DIRS, TriedDir};
+use super::{ScannedLibrary, TRIED_DIRS, TriedDir};
 
 /// `nobody`, a user that exists everywhere.
 const OTHER_USER: u32 = 65534;
@@ -155,7 +155,7 @@ fn delete_of_samba(path: &Path, errors: &mut Vec<Errno>) {
 }
 
 /// Runs all calls as root and as another user, and returns the tables of their errors.
-pub(super) fn table(library: &Library, outside: &Path) -> String {
+pub(super) fn table(library: &ScannedLibrary, outside: &Path) -> String {
     let as_root = rows(&library.mounted.path, outside, "root");
     let (mnt, outside) = (library.mounted.path.clone(), outside.to_owned());
     let as_other = thread::spawn(move || {

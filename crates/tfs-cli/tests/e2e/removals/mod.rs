@@ -115,14 +115,14 @@ fn tree(dir: &Path) -> String {
 }
 
 /// A mount of a library, and what it must stay.
-struct Library {
+struct ScannedLibrary {
     rqbits: Rqbits,
     mounted: Mounted,
     server: String,
     tree: String,
 }
 
-impl Library {
+impl ScannedLibrary {
     fn new(dir: &Path) -> Self {
         let film = TorrentSpec::directory(
             "Film",
@@ -191,7 +191,7 @@ fn nothing_in_the_library_removes_anything() {
             return;
         }
         let outside = outside(dir);
-        let library = Library::new(dir);
+        let library = ScannedLibrary::new(dir);
         let calls = calls::table(&library, &outside);
         library.check_unchanged("all calls");
         let programs = programs::table(&library, &outside);

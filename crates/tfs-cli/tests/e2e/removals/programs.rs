@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::skip;
 
-use super::Library;
+use super::ScannedLibrary;
 
 /// A program and its arguments for `sh`; `$M` is the mount, `$O` a directory outside.
 struct RemovalProgram {
@@ -75,7 +75,7 @@ const PROGRAMS: [RemovalProgram; 18] = [
 ];
 
 /// Runs all programs, and returns the table of what they say. `None` if the machine lacks one.
-pub(super) fn table(library: &Library, outside: &Path) -> Option<String> {
+pub(super) fn table(library: &ScannedLibrary, outside: &Path) -> Option<String> {
     let mut text = String::from(
         "## Programs\n\nEach ran as root.\nThe move to another filesystem copies first, so it \
          downloads what is missing.\n\n\
