@@ -19,7 +19,7 @@ use vfs_core::{Attr, TorrentSource, VfsError};
 use super::WebdavCall;
 use crate::open_files::OpenedFile;
 use crate::refusal::WebdavRefusal;
-use crate::site::WebdavSite;
+use crate::site::{FILES_MAX, WebdavSite};
 
 /// Bytes of the first read. Its failure is the status of the answer, and a player waits for it.
 const FIRST_BYTES: u64 = 64 << 10;
@@ -29,6 +29,13 @@ const SECOND_BYTES: u64 = 256 << 10;
 
 /// Bytes of each further read. One is sent while the next is read, so that 1 MiB is in memory.
 const READ_BYTES: u64 = 512 << 10;
+
+/// Maximum number of files that are read ahead at once. With more of them each read is shorter, and
+/// none begins early, so that many clients that pause hold little memory.
+const READ_AHEAD_FILES_MAX: usize = 32;
+
+/// Bytes of each read while many files are sent.
+const CROWDED_READ_BYTES: u64 = 128 << 10;
 
 /// Bytes of an answer that a client takes before the next read begins early.
 const EARLY_READS_AFTER: u64 = 1 << 20;
@@ -105,8 +112,7 @@ impl<S: TorrentSource> Sending<S> {
         if self.rest.is_empty() {
             return None;
         }
-        let bytes_max =
-            if self.sent < FIRST_BYTES + SECOND_BYTES { SECOND_BYTES } else { READ_BYTES };
+        let bytes_max = self.read_bytes();
         let end = self.site.end.clone();
         match end.run_until_cancelled(self.read(bytes_max)).await? {
             Ok(bytes) => {
@@ -160,7 +166,7 @@ impl<S: TorrentSource> Sending<S> {
     /// bytes in memory need no task.
     fn begin_early(&mut self) {
         let Some(opened) = self.opened.as_ref().filter(|_| !self.rest.is_empty()) else { return };
-        if self.sent < EARLY_READS_AFTER {
+        if self.sent < EARLY_READS_AFTER || self.is_crowded() {
             return;
         }
         let (file, start, wanted) =
@@ -170,6 +176,21 @@ impl<S: TorrentSource> Sending<S> {
             Some(outcome) => EarlyRead::Done(outcome),
             None => EarlyRead::Waits(AbortOnDropHandle::new(tokio::spawn(reading))),
         });
+    }
+
+    fn read_bytes(&self) -> u64 {
+        if self.is_crowded() {
+            CROWDED_READ_BYTES
+        } else if self.sent < FIRST_BYTES + SECOND_BYTES {
+            SECOND_BYTES
+        } else {
+            READ_BYTES
+        }
+    }
+
+    /// Returns whether many files are sent.
+    fn is_crowded(&self) -> bool {
+        FILES_MAX - self.site.places.available_permits() > READ_AHEAD_FILES_MAX
     }
 
     fn wanted(&self, bytes_max: u64) -> u32 {
