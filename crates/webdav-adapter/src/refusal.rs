@@ -154,6 +154,11 @@ impl From<Denied> for WebdavRefusal {
             }
             // As for a file that does not exist: it tells nothing about tokens.
             Denied::Unknown => Self { is_refused: true, ..Self::not_found() },
+            Denied::NoToken => {
+                let message = "only links of devices are served here; create one by \
+                               `tfs serve token new NAME`";
+                Self::new(StatusCode::NOT_FOUND, message)
+            }
             Denied::TooMany(wait) => {
                 let message = "too many wrong passwords or tokens; try again later";
                 Self::new(StatusCode::TOO_MANY_REQUESTS, message).after(wait)

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderMap;
 
 use super::credentials::{CredentialCheck, Presented};
-use super::guesses::Guesses;
+use super::guesses::{GUESSES_MAX, Guesses, PROXY_GUESSES_MAX};
+use super::peer::WebdavPeer;
 use crate::settings::{WebdavSettings, is_loopback};
 use crate::tokens::{DeviceTokens, is_token};
 
@@ -21,6 +21,8 @@ pub(crate) struct WebdavGate {
     is_https: bool,
     tokens: Arc<dyn DeviceTokens>,
     guesses: Guesses,
+    /// Of all clients of a proxy together.
+    proxy_guesses: Guesses,
 }
 
 /// Who sends a request.
@@ -39,9 +41,10 @@ pub(crate) enum Visitor {
 pub(crate) enum Denied {
     /// It has no login, or a wrong one: 401.
     Login,
-    /// No login could help: only paths with a device token are served, and this has none, or one
-    /// that no device has: 404.
+    /// No device has its token: 404.
     Unknown,
+    /// Only paths with a device token are served, and this has none: 404.
+    NoToken,
     /// Too many guesses of this client were wrong. They are taken again after this time: 429.
     TooMany(Duration),
     /// The login came in clear text over a network: 403.
@@ -59,31 +62,32 @@ impl WebdavGate {
             is_open: is_loopback(settings.listen),
             is_https: settings.tls.is_some(),
             tokens,
-            guesses: Guesses::default(),
+            guesses: Guesses::new(GUESSES_MAX),
+            proxy_guesses: Guesses::new(PROXY_GUESSES_MAX),
         })
     }
 
     /// Returns who sends a request whose path has a device token.
-    pub(crate) fn device(&self, token: &str, peer: SocketAddr) -> Result<Visitor, Denied> {
+    pub(crate) fn device(&self, token: &str, peer: WebdavPeer) -> Result<Visitor, Denied> {
         // Devices of one household share an address: the right ones are not locked out.
         let device = if is_token(token) { self.tokens.device_of(token) } else { None };
         match device {
             Some(name) => Ok(Visitor::Device(name)),
-            None => Err(self.refuse_guess(peer.ip(), Denied::Unknown)),
+            None => Err(self.refuse_guess(peer, Denied::Unknown)),
         }
     }
 
     /// Returns who sends a request whose path has no device token.
-    pub(crate) fn visitor(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Visitor, Denied> {
+    pub(crate) fn visitor(&self, headers: &HeaderMap, peer: WebdavPeer) -> Result<Visitor, Denied> {
         let Some(login) = &self.login else {
-            return if self.is_open { Ok(Visitor::Anyone) } else { Err(Denied::Unknown) };
+            return if self.is_open { Ok(Visitor::Anyone) } else { Err(Denied::NoToken) };
         };
-        if !self.is_https && !is_loopback(peer) {
+        if !self.is_https && !is_loopback(peer.address) {
             return Err(Denied::ClearText);
         }
         let presented = Presented::of(headers).ok_or(Denied::Login)?;
         let is_right = login.accepts(&presented);
-        if let Some(wait) = self.guesses.refused_for(peer.ip()) {
+        if let Some(wait) = self.refused_for(peer) {
             return if is_right && login.is_long() {
                 Ok(Visitor::User)
             } else {
@@ -93,17 +97,25 @@ impl WebdavGate {
         if is_right {
             return Ok(Visitor::User);
         }
-        Err(self.refuse_guess(peer.ip(), Denied::Login))
+        Err(self.refuse_guess(peer, Denied::Login))
     }
 
-    fn refuse_guess(&self, client: IpAddr, denied: Denied) -> Denied {
-        match self.guesses.refused_for(client) {
-            Some(wait) => Denied::TooMany(wait),
-            None => {
-                self.guesses.count_wrong(client);
-                denied
-            }
+    fn refuse_guess(&self, peer: WebdavPeer, denied: Denied) -> Denied {
+        if let Some(wait) = self.refused_for(peer) {
+            return Denied::TooMany(wait);
         }
+        self.guesses.count_wrong(peer.client());
+        if let Some(proxy) = peer.proxy() {
+            self.proxy_guesses.count_wrong(proxy);
+        }
+        denied
+    }
+
+    /// Returns how long guesses of a client are refused.
+    fn refused_for(&self, peer: WebdavPeer) -> Option<Duration> {
+        let of_client = self.guesses.refused_for(peer.client());
+        let of_proxy = peer.proxy().and_then(|proxy| self.proxy_guesses.refused_for(proxy));
+        of_client.max(of_proxy)
     }
 }
 

@@ -10,7 +10,11 @@ use tokio::time::Instant;
 /// Maximum number of wrong guesses of a client in [`GUESS_INTERVAL`].
 pub(super) const GUESSES_MAX: u32 = 10;
 
-/// The interval of [`GUESSES_MAX`].
+/// Maximum number of wrong guesses that come through one proxy in [`GUESS_INTERVAL`], since some
+/// proxies let clients say any address. Eight random letters last for 2,000 years.
+pub(super) const PROXY_GUESSES_MAX: u32 = 100;
+
+/// The interval of the limits for guesses.
 const GUESS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Maximum number of clients that are remembered. The one whose first guess is the oldest is
@@ -18,8 +22,10 @@ const GUESS_INTERVAL: Duration = Duration::from_secs(60);
 const CLIENTS_MAX: usize = 1024;
 
 /// The wrong guesses of each client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Guesses {
+    /// Maximum number of one client in [`GUESS_INTERVAL`].
+    guesses_max: u32,
     /// By address. Held for a look-up, except to choose one of [`CLIENTS_MAX`] to forget.
     clients: Mutex<HashMap<IpAddr, ClientGuesses>>,
 }
@@ -31,12 +37,16 @@ struct ClientGuesses {
 }
 
 impl Guesses {
+    pub(super) fn new(guesses_max: u32) -> Self {
+        Self { guesses_max, clients: Mutex::default() }
+    }
+
     /// Returns how long guesses of a client are refused.
     pub(super) fn refused_for(&self, client: IpAddr) -> Option<Duration> {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let guesses = clients.get(&network_of(client))?;
         let rest = GUESS_INTERVAL.checked_sub(guesses.first_at.elapsed())?;
-        (guesses.count >= GUESSES_MAX && !rest.is_zero()).then_some(rest)
+        (guesses.count >= self.guesses_max && !rest.is_zero()).then_some(rest)
     }
 
     /// Counts a wrong guess.
@@ -75,7 +85,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn guesses_of_a_client_are_limited_and_others_are_not() {
-        let guesses = Guesses::default();
+        let guesses = Guesses::new(GUESSES_MAX);
         let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
         for _ in 0..GUESSES_MAX {
             assert_eq!(guesses.refused_for(ip("10.0.0.1")), None);
@@ -95,7 +105,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bounded_number_of_clients_is_remembered() {
-        let guesses = Guesses::default();
+        let guesses = Guesses::new(GUESSES_MAX);
         for number in 0..5000_u32 {
             guesses.count_wrong(IpAddr::V4(number.into()));
             tokio::time::advance(Duration::from_millis(1)).await;

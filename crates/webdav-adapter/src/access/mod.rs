@@ -3,5 +3,7 @@
 mod credentials;
 mod gate;
 mod guesses;
+mod peer;
 
 pub(crate) use gate::{Denied, Visitor, WebdavGate};
+pub(crate) use peer::WebdavPeer;

@@ -23,7 +23,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tfs_http::{PeerAddress, ResponseBody, read_bytes, text};
 use vfs_core::{Attr, ReaderOrigin, TorrentSource};
 
-use crate::access::Visitor;
+use crate::access::{Visitor, WebdavPeer};
 use crate::refusal::{METHODS, TEXT_TYPE, WebdavAnswer, WebdavRefusal};
 use crate::site::WebdavSite;
 use crate::target::{BadTarget, WebdavTarget};
@@ -55,7 +55,7 @@ struct WebdavCall<S: TorrentSource> {
     site: Arc<WebdavSite<S>>,
     head: Parts,
     target: WebdavTarget,
-    peer: SocketAddr,
+    peer: WebdavPeer,
     visitor: Visitor,
 }
 
@@ -65,22 +65,12 @@ pub(crate) async fn answer<S: TorrentSource>(
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let (head, body) = request.into_parts();
-    let is_head = head.method == Method::HEAD;
     let has_body = !body.is_end_stream();
     let counters = Arc::clone(&site.counters);
     let answered = route(site, head, body).await;
     counters.count_request(answered.as_ref().is_err_and(WebdavRefusal::is_refused));
     let is_failed = answered.is_err();
     let mut response = answered.unwrap_or_else(WebdavRefusal::into_response);
-    if is_head && is_failed {
-        // The head says how long the message would be.
-        let (head, body) = response.into_parts();
-        let length = body.size_hint().exact();
-        response = Response::from_parts(head, text(StatusCode::OK, TEXT_TYPE, "").into_body());
-        if let Some(length) = length {
-            response.headers_mut().insert(hyper::header::CONTENT_LENGTH, length.into());
-        }
-    }
     let headers = response.headers_mut();
     if is_failed && has_body {
         // Its body was not read: the connection cannot be used for another request.
@@ -105,7 +95,8 @@ async fn route<S: TorrentSource>(
     let target = WebdavTarget::parse(head.uri.path())?;
     // A listener on TCP knows its peers, unless they are gone already.
     let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let peer = head.extensions.get::<PeerAddress>().map_or(unknown, |address| address.0);
+    let address = head.extensions.get::<PeerAddress>().map_or(unknown, |address| address.0);
+    let peer = WebdavPeer::new(address, &head.headers);
     let visitor = match target.token() {
         Some(token) => site.gate.device(token, peer)?,
         None => site.gate.visitor(&head.headers, peer)?,
@@ -173,7 +164,7 @@ impl<S: TorrentSource> WebdavCall<S> {
             let plain = agent.chars().filter(|character| !character.is_control());
             plain.take(AGENT_CHARS_MAX).collect()
         };
-        let peer = self.peer.ip().to_canonical().to_string();
+        let peer = self.peer.client().to_string();
         Arc::new(ReaderOrigin { front: self.site.front, peer, agent: agent.map(cut) })
     }
 

@@ -89,8 +89,11 @@ impl<S: TorrentSource> Sending<S> {
             next: None,
             _place: place,
         };
-        let first = timeout(first_byte_max, sending.read(FIRST_BYTES)).await;
-        let first = first.map_err(|_elapsed| WebdavRefusal::no_byte_yet())??;
+        let end = sending.site.end.clone();
+        let first = end.run_until_cancelled(sending.read(FIRST_BYTES));
+        let first = timeout(first_byte_max, first).await;
+        let first = first.map_err(|_elapsed| WebdavRefusal::no_byte_yet())?;
+        let first = first.unwrap_or(Err(VfsError::ShuttingDown))?;
         if let Some(limit) = call.head.extensions.get::<StallLimit>() {
             limit.set(STALL_MAX);
         }

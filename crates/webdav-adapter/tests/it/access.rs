@@ -72,7 +72,9 @@ async fn on_a_network_only_devices_are_served_without_a_login() {
     let address = SocketAddr::from(([127, 0, 0, 1], stage.address().port()));
     let get = async |path: &str| crate::client::send(address, &format!("GET {path}"), b"").await;
     assert_eq!(get("/film.mkv").await.status, 404);
-    assert_eq!(get("/").await.status, 404);
+    let refused = get("/").await;
+    assert_eq!(refused.status, 404);
+    assert!(refused.text().contains("tfs serve token new"), "{}", refused.text());
     assert_eq!(get(&format!("/k/{TOKEN}/film.mkv")).await.status, 200);
     let origin = stage.vfs.readers().remove(0).origin.unwrap();
     assert_eq!(origin.agent.as_deref(), Some("device tv"));
@@ -112,4 +114,20 @@ async fn foreign_host_names_are_refused_without_a_login() {
         stage.check(&format!("HEAD /film.mkv\nHost: {host}"), status).await;
     }
     stage.check(&format!("HEAD /k/{TOKEN}/film.mkv\nHost: any.example"), 200).await;
+}
+
+#[tokio::test]
+async fn guesses_through_a_proxy_are_those_of_its_clients() {
+    let stage = stage_of(login("correct horse")).await;
+    let wrong = basic("ann", "wrong");
+    for _ in 0..10 {
+        stage.check(&format!("HEAD /\nX-Forwarded-For: 10.0.0.9\n{wrong}"), 401).await;
+    }
+    stage.check(&format!("HEAD /\nX-Forwarded-For: 10.0.0.9\n{wrong}"), 429).await;
+    let right = basic("ann", "correct horse");
+    stage.check(&format!("HEAD /\nX-Forwarded-For: 10.0.0.8\n{right}"), 200).await;
+    stage.check(&format!("HEAD /\n{right}"), 200).await;
+    let request = format!("GET /film.mkv\nX-Forwarded-For: 1.1.1.1, 10.0.0.8\n{right}");
+    stage.check(&request, 200).await;
+    assert_eq!(stage.vfs.readers().remove(0).origin.unwrap().peer, "10.0.0.8");
 }

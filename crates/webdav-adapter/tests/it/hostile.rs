@@ -71,11 +71,17 @@ async fn a_thousand_idle_connections_keep_nobody_out() {
 async fn requests_in_a_row_on_one_connection_are_answered() {
     let stage = Stage::new().await;
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
-    for _ in 0..3 {
-        connection.write_all(b"HEAD /film.mkv HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    for (path, line) in [
+        ("/film.mkv", "HTTP/1.1 200 OK\r\n"),
+        ("/none", "HTTP/1.1 404 Not Found\r\n"),
+        ("/film.mkv", "HTTP/1.1 200 OK\r\n"),
+    ] {
+        let head = format!("HEAD {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
         let mut answer = [0; 2048];
         let count = timeout(Duration::from_secs(20), connection.read(&mut answer)).await;
-        assert!(answer[..count.unwrap().unwrap()].starts_with(b"HTTP/1.1 200 OK\r\n"));
+        let answer = &answer[..count.unwrap().unwrap()];
+        assert!(answer.starts_with(line.as_bytes()) && answer.ends_with(b"\r\n\r\n"));
     }
     assert_eq!(stage.server.counts().connections, 1);
     assert_eq!(stage.server.counts().requests, 3);
@@ -94,4 +100,18 @@ async fn the_end_of_the_server_ends_files() {
     let _read = connection.read_to_end(&mut rest).await;
     assert!(rest.len() < 200_000);
     assert!(stage.vfs.readers().is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_waits() {
+    let stage = Stage::new().await;
+    stage.source.hold(tfs_testkit::fake::file_id(1, 0));
+    let mut connection = TcpStream::connect(stage.address()).await.unwrap();
+    let request = b"GET /film.mkv HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    connection.write_all(request).await.unwrap();
+    stage.until_readers("a reader", |readers| !readers.is_empty()).await;
+    stage.server.end().await;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 503 "), "{answer:?}");
 }
