@@ -41,6 +41,8 @@ pub enum WebdavAuth {
     /// Nothing, if the server listens at a loopback address. Otherwise only paths with a device
     /// token are served.
     Open,
+    /// Nothing, at any address: whoever reaches the server can read.
+    OpenToAll,
     /// A login (RFC 7617), only over TLS or to a loopback address.
     Password {
         /// The user name, without a colon.
@@ -112,7 +114,7 @@ impl WebdavSettings {
 
     fn check_auth(&self) -> Result<(), WebdavSettingsError> {
         let secrets = match &self.auth {
-            WebdavAuth::Open => return Ok(()),
+            WebdavAuth::Open | WebdavAuth::OpenToAll => return Ok(()),
             WebdavAuth::Password { user, password } => [user, password],
             WebdavAuth::Token(token) => [token, token],
         };
@@ -141,6 +143,7 @@ impl fmt::Debug for WebdavAuth {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Open => "Open",
+            Self::OpenToAll => "OpenToAll",
             Self::Password { .. } => "Password(hidden)",
             Self::Token(_) => "Token(hidden)",
         })

@@ -34,7 +34,7 @@ impl CredentialCheck {
     /// Takes a random key from the system; `None` if no login is needed.
     pub(super) fn new(auth: &WebdavAuth) -> io::Result<Option<Self>> {
         let (user, secret) = match auth {
-            WebdavAuth::Open => return Ok(None),
+            WebdavAuth::Open | WebdavAuth::OpenToAll => return Ok(None),
             WebdavAuth::Password { user, password } => (Some(user.as_str()), password),
             WebdavAuth::Token(token) => (None, token),
         };

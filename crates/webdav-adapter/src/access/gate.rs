@@ -10,7 +10,7 @@ use hyper::header::HeaderMap;
 use super::credentials::{CredentialCheck, Presented};
 use super::guesses::{GUESSES_MAX, Guesses, PROXY_GUESSES_MAX};
 use super::peer::WebdavPeer;
-use crate::settings::{WebdavSettings, is_loopback};
+use crate::settings::{WebdavAuth, WebdavSettings, is_loopback};
 use crate::tokens::{DeviceTokens, is_token};
 
 /// Decides who may read.
@@ -28,7 +28,7 @@ pub(crate) struct WebdavGate {
 /// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Visitor {
-    /// Any client of this machine: no login is asked for.
+    /// Any client: no login is asked for.
     Anyone,
     /// A client with the login.
     User,
@@ -59,7 +59,7 @@ impl WebdavGate {
     ) -> io::Result<Self> {
         Ok(Self {
             login: CredentialCheck::new(&settings.auth)?,
-            is_open: is_loopback(settings.listen),
+            is_open: settings.auth == WebdavAuth::OpenToAll || is_loopback(settings.listen),
             is_https: settings.tls.is_some(),
             tokens,
             guesses: Guesses::new(GUESSES_MAX),

@@ -87,6 +87,18 @@ async fn on_a_network_only_devices_are_served_without_a_login() {
 }
 
 #[tokio::test]
+async fn a_network_can_be_let_in() {
+    let mut settings = settings();
+    settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    settings.auth = WebdavAuth::OpenToAll;
+    let stage = Stage::with_settings(settings).await;
+    let address = SocketAddr::from(([127, 0, 0, 1], stage.address().port()));
+    let get = async |request: &str| crate::client::send(address, request, b"").await;
+    assert_eq!(get("GET /film.mkv").await.status, 200);
+    assert_eq!(get("GET /film.mkv\nHost: evil.example").await.status, 403);
+}
+
+#[tokio::test]
 async fn references_keep_the_device_token() {
     let stage = Stage::new().await;
     let listed = stage.check(&format!("PROPFIND /k/{TOKEN}\nDepth: 1"), 207).await;
