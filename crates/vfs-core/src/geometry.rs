@@ -17,15 +17,13 @@ pub struct Geometry {
 
 impl Geometry {
     /// Returns the piece that contains a byte of the file, or `None` past all pieces.
-    #[must_use]
-    pub fn piece_at(self, offset: u64) -> Option<u32> {
+    pub(crate) fn piece_at(self, offset: u64) -> Option<u32> {
         let at = self.file_offset.checked_add(offset)?;
         u32::try_from(at / u64::from(self.piece_len.get())).ok()
     }
 
     /// Returns the offset in the file where the piece of `offset` ends, possibly past the file.
-    #[must_use]
-    pub fn piece_end(self, offset: u64) -> u64 {
+    pub(crate) fn piece_end(self, offset: u64) -> u64 {
         let piece_len = u64::from(self.piece_len.get());
         let into = self.file_offset.wrapping_add(offset) % piece_len;
         offset.saturating_add(piece_len - into)
@@ -33,21 +31,18 @@ impl Geometry {
 
     /// Returns the end of the present bytes at the start of `range`: the end of `range` if all of
     /// it is present, its start if its first byte is missing.
-    #[must_use]
-    pub fn have_until(self, have: &Bitfield, range: ByteRange) -> u64 {
+    pub(crate) fn have_until(self, have: &Bitfield, range: ByteRange) -> u64 {
         self.end_of_run(range, |piece_idx| have.has(piece_idx))
     }
 
     /// Returns the end of the missing bytes at the start of `range`: the end of `range` if all of
     /// it is missing, its start if its first byte is present.
-    #[must_use]
-    pub fn missing_until(self, have: &Bitfield, range: ByteRange) -> u64 {
+    pub(crate) fn missing_until(self, have: &Bitfield, range: ByteRange) -> u64 {
         self.end_of_run(range, |piece_idx| !have.has(piece_idx))
     }
 
     /// Returns the number of present bytes in `range`.
-    #[must_use]
-    pub fn have_bytes(self, have: &Bitfield, range: ByteRange) -> u64 {
+    pub(crate) fn have_bytes(self, have: &Bitfield, range: ByteRange) -> u64 {
         let (mut rest, mut bytes) = (range, 0_u64);
         while !rest.is_empty() {
             let missing = rest.from(self.have_until(have, rest));

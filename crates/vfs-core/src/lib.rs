@@ -52,8 +52,8 @@ mod readme {}
 pub use arrangement::{ArrangedFile, ArrangedTorrent, Arrangement, RootContents, ViewPlace};
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use budget::{
-    BudgetListener, BudgetMember, BudgetPeer, BudgetView, StreamBudget, StreamDemand,
-    StreamPermits, StreamSlots,
+    BudgetListener, BudgetMember, BudgetPeer, StreamBudget, StreamDemand, StreamPermits,
+    StreamSlots,
 };
 pub use control_dir::ControlFile;
 pub use engine::{
@@ -74,9 +74,7 @@ pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use piece_shares::PieceShares;
 pub use range::ByteRange;
 pub use reader_origin::ReaderOrigin;
-pub use search::{
-    GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
-};
+pub use search::{GlobError, Query, QueryError, SearchHit};
 pub use source::{
     DownloadProgress, Freshness, InlineUnavailable, ListAnswer, ListRequest, PeerCounts,
     SourceLimits, SourceRequests, SourceStream, TorrentSource,

@@ -28,7 +28,8 @@ use std::fmt;
 use std::sync::Weak;
 
 pub use self::member::BudgetMember;
-pub use self::peer::{BudgetPeer, BudgetView};
+pub use self::peer::BudgetPeer;
+use self::peer::BudgetView;
 
 /// Current demand of a filesystem for streams of its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

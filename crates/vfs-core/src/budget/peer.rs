@@ -23,17 +23,16 @@ pub struct BudgetPeer {
 
 /// All other members of a budget, from the view of one member.
 #[derive(Debug, Clone, Copy)]
-pub struct BudgetView<'a> {
+pub(super) struct BudgetView<'a> {
     /// The id of that member.
-    pub own_id: u64,
+    pub(super) own_id: u64,
     /// All others.
-    pub peers: &'a [BudgetPeer],
+    pub(super) peers: &'a [BudgetPeer],
 }
 
 impl BudgetView<'_> {
     /// Returns the budget: the smallest `streams_max` of all members, at least 1.
-    #[must_use]
-    pub fn budget(&self, streams_max: usize) -> usize {
+    pub(super) fn budget(&self, streams_max: usize) -> usize {
         let wishes = self.peers.iter().map(|peer| peer.streams_max);
         wishes.chain([streams_max]).min().unwrap_or(streams_max).max(1)
     }

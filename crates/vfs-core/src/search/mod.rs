@@ -28,7 +28,7 @@ use tfs_types::map_parallel;
 
 pub use glob::GlobError;
 use names::TorrentNames;
-pub use query::{PATTERN_BYTES_MAX, PatternKind, Query, QueryError, WORDS_MAX};
+pub use query::{Query, QueryError};
 
 use crate::tree::{NodeBody, NodeIdx, TorrentKey, TorrentTree};
 use crate::{FileId, FileIndex};

@@ -12,10 +12,10 @@ use super::names::{FoldedWord, Paths};
 use crate::tree::NodeIdx;
 
 /// Maximum length of a query in bytes: four times the longest name.
-pub const PATTERN_BYTES_MAX: usize = 1024;
+const PATTERN_BYTES_MAX: usize = 1024;
 
 /// Maximum number of words in a query. Each costs a check of every name that contains the first.
-pub const WORDS_MAX: usize = 32;
+pub(super) const WORDS_MAX: usize = 32;
 
 /// Maximum size of a compiled pattern in bytes. A pattern costs up to its size for each byte that
 /// is searched, so this bounds the time as well as the memory. It permits `[a-z ]{1,200}`, and ten
@@ -28,30 +28,19 @@ const DFA_BYTES_MAX: usize = 1 << 20;
 /// Maximum nesting depth of groups in a pattern. The parser is recursive.
 const NEST_MAX: u32 = 50;
 
-/// Syntax of a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PatternKind {
-    /// Words, each of which must occur in the path.
-    Words,
-    /// A glob, as in a shell.
-    Glob,
-    /// A regular expression.
-    Regex,
-}
-
 /// Why a query is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// The query is empty.
     #[error("the query is empty")]
     Empty,
-    /// The query is longer than [`PATTERN_BYTES_MAX`].
+    /// The query has more than 1,024 bytes.
     #[error("the query has {bytes} bytes; the maximum is {PATTERN_BYTES_MAX}")]
     TooLong {
         /// The length in bytes.
         bytes: usize,
     },
-    /// The query has more than [`WORDS_MAX`] words.
+    /// The query has more than 32 words.
     #[error("the query has {count} words; the maximum is {WORDS_MAX}")]
     TooManyWords {
         /// Number of words.
@@ -89,7 +78,6 @@ pub enum QueryError {
 /// A query for the paths of files, as shown in the mount.
 #[derive(Debug)]
 pub struct Query {
-    kind: PatternKind,
     /// Texts that every matching path contains, longest first, each within one name.
     required: Vec<FoldedWord>,
     /// The regular expression, if the texts do not suffice.
@@ -140,7 +128,7 @@ impl Query {
         if let Some(control) = words.iter().flat_map(|word| word.chars()).find(|c| c.is_control()) {
             return Err(QueryError::ControlCharacter(control));
         }
-        Ok(Self { kind: PatternKind::Words, required: ordered(words), pattern: None })
+        Ok(Self { required: ordered(words), pattern: None })
     }
 
     /// Matches files whose name matches a glob or, if the glob contains a slash, whose path from
@@ -174,7 +162,7 @@ impl Query {
         })?;
         let pattern =
             PatternText { text: glob, regex: &regex, is_for_name: !glob.contains('/'), case };
-        Self::pattern(PatternKind::Glob, &pattern)
+        Self::pattern(&pattern)
     }
 
     /// Matches paths that contain a match of a regular expression. Case-sensitive, unless the
@@ -200,16 +188,10 @@ impl Query {
     fn regex_with(text: &str, case: LetterCase) -> Result<Self, QueryError> {
         check_len(text)?;
         let pattern = PatternText { text, regex: &compose(text), is_for_name: false, case };
-        Self::pattern(PatternKind::Regex, &pattern)
+        Self::pattern(&pattern)
     }
 
-    /// Returns the syntax of the query.
-    #[must_use]
-    pub fn kind(&self) -> PatternKind {
-        self.kind
-    }
-
-    fn pattern(kind: PatternKind, pattern: &PatternText<'_>) -> Result<Self, QueryError> {
+    fn pattern(pattern: &PatternText<'_>) -> Result<Self, QueryError> {
         let &PatternText { text, regex, is_for_name, case } = pattern;
         let refused = |reason: String| QueryError::Regex { regex: text.to_owned(), reason };
         let is_any_case = case == LetterCase::Any;
@@ -231,7 +213,7 @@ impl Query {
             refused(error.to_string())
         })?;
         let required = ordered(required_literals(&hir));
-        Ok(Self { kind, required, pattern: Some(QueryPattern { regex, is_for_name }) })
+        Ok(Self { required, pattern: Some(QueryPattern { regex, is_for_name }) })
     }
 
     /// Returns whether a path matches. A glob without a slash is matched with its last name.

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use regex::Regex;
 
+use super::query::WORDS_MAX;
 use super::*;
 use crate::tree::FolderId;
 use crate::{FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails};

@@ -94,8 +94,7 @@ pub struct Changes {
 
 impl Changes {
     /// Returns whether names were added or removed.
-    #[must_use]
-    pub fn has_names(&self) -> bool {
+    pub(crate) fn has_names(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }
 }
