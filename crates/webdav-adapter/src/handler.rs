@@ -11,8 +11,9 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Export, TorrentSource};
 
+use crate::counters::WebdavCounts;
 use crate::routes::answer;
-use crate::server::{WebdavCounts, WebdavError};
+use crate::server::WebdavError;
 use crate::settings::WebdavSettings;
 use crate::site::WebdavSite;
 use crate::tokens::DeviceTokens;

@@ -6,13 +6,15 @@
 //! - Every wait, size, depth and count that a client can cause is limited; a client that goes away
 //!   ends its read.
 //! - No password crosses a network in clear text.
-//! - Device tokens and passwords are in no log, and not in [`ReaderOrigin`](vfs_core::ReaderOrigin).
+//! - Device tokens and passwords are in no log, and in no
+//!   [`ReaderOrigin`](vfs_core::ReaderOrigin).
 //! - The first bytes of a file are read before the answer begins, so that failures have a status. A
 //!   later failure breaks the answer off.
 //! - Listings and `HEAD` never wait for a server.
 //! - Nothing of a request is kept after its answer, except idle open files for some seconds.
 
 mod access;
+mod counters;
 mod handler;
 mod markup;
 mod open_files;
@@ -28,8 +30,9 @@ mod tokens;
 mod version;
 mod xml;
 
+pub use counters::WebdavCounts;
 pub use handler::WebdavHandler;
-pub use server::{WebdavCounts, WebdavError, WebdavServer};
+pub use server::{WebdavError, WebdavServer};
 pub use settings::{
     FIRST_BYTE_MAX, WEBDAV_HOSTS_MAX, WebdavAuth, WebdavSettings, WebdavSettingsError,
 };

@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use tfs_http::{ForeignHost, ResponseBody, text};
 use vfs_core::VfsError;
 
-use crate::access::Denied;
+use crate::access::WebdavDenied;
 use crate::target::BadTarget;
 
 /// The type of texts for people.
@@ -145,25 +145,25 @@ impl From<BadTarget> for WebdavRefusal {
     }
 }
 
-impl From<Denied> for WebdavRefusal {
-    fn from(denied: Denied) -> Self {
+impl From<WebdavDenied> for WebdavRefusal {
+    fn from(denied: WebdavDenied) -> Self {
         match denied {
-            Denied::Login => {
+            WebdavDenied::Login => {
                 let header = Some((WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)));
                 Self { header, ..Self::new(StatusCode::UNAUTHORIZED, "a login is needed") }
             }
             // As for a file that does not exist: it tells nothing about tokens.
-            Denied::Unknown => Self { is_refused: true, ..Self::not_found() },
-            Denied::NoToken => {
+            WebdavDenied::Unknown => Self { is_refused: true, ..Self::not_found() },
+            WebdavDenied::NoToken => {
                 let message = "only links of devices are served here; create one by \
                                `tfs serve token new NAME`";
                 Self::new(StatusCode::NOT_FOUND, message)
             }
-            Denied::TooMany(wait) => {
+            WebdavDenied::TooMany(wait) => {
                 let message = "too many wrong passwords or tokens; try again later";
                 Self::new(StatusCode::TOO_MANY_REQUESTS, message).after(wait)
             }
-            Denied::ClearText => {
+            WebdavDenied::ClearText => {
                 let message = "a login without TLS is answered on this machine only; use https";
                 Self::new(StatusCode::FORBIDDEN, message)
             }

@@ -11,9 +11,10 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Export, TorrentSource};
 
+use crate::counters::{SiteCounters, WebdavCounts};
 use crate::routes::answer;
 use crate::settings::{WebdavSettings, WebdavSettingsError};
-use crate::site::{SiteCounters, WebdavSite};
+use crate::site::WebdavSite;
 use crate::tls::TlsListener;
 use crate::tokens::DeviceTokens;
 
@@ -26,7 +27,7 @@ const CONNECTIONS_MAX: usize = 512;
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Size of the send buffer of each connection in bytes; the system doubles it for its own use. A
-/// client that reads a little of a film and pauses leaves as much in it, which was read for nothing.
+/// client that reads a little of a film and pauses leaves as much in it, read for nothing.
 const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 /// Why the tree is not served. The message fits after "failed to".
@@ -43,19 +44,6 @@ pub enum WebdavError {
         /// The error of the system.
         source: io::Error,
     },
-}
-
-/// What a server has done so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct WebdavCounts {
-    /// Connections that are open.
-    pub connections: u64,
-    /// Requests that were answered, also with errors.
-    pub requests: u64,
-    /// Requests that were refused: wrong credentials, malformed, or too many.
-    pub refused: u64,
-    /// Bytes of files that were sent.
-    pub sent_bytes: u64,
 }
 
 /// Serves a tree until it is dropped.

@@ -41,7 +41,7 @@ pub enum WebdavAuth {
     /// Nothing, if the server listens at a loopback address. Otherwise only paths with a device
     /// token are served.
     Open,
-    /// Nothing, at any address: whoever reaches the server can read.
+    /// Nothing, at any address: every client that reaches the server can read.
     OpenToAll,
     /// A login (RFC 7617), only over TLS or to a loopback address.
     Password {

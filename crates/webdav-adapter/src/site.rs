@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tfs_http::Hosts;
@@ -13,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use vfs_core::{Export, TorrentSource};
 
 use crate::access::WebdavGate;
+use crate::counters::SiteCounters;
 use crate::open_files::OpenFiles;
-use crate::server::WebdavCounts;
 use crate::settings::WebdavSettings;
 use crate::tokens::DeviceTokens;
 
@@ -37,14 +36,6 @@ pub(crate) struct WebdavSite<S: TorrentSource> {
     pub(crate) counters: Arc<SiteCounters>,
     /// Cancelled when the server ends.
     pub(crate) end: CancellationToken,
-}
-
-/// Counters since the start.
-#[derive(Debug, Default)]
-pub(crate) struct SiteCounters {
-    requests: AtomicU64,
-    refused: AtomicU64,
-    sent_bytes: AtomicU64,
 }
 
 impl<S: TorrentSource> WebdavSite<S> {
@@ -75,28 +66,5 @@ impl<S: TorrentSource> WebdavSite<S> {
 impl<S: TorrentSource> fmt::Debug for WebdavSite<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("WebdavSite").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl SiteCounters {
-    pub(crate) fn count_request(&self, is_refused: bool) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        if is_refused {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn count_sent(&self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn read(&self, connections: u64) -> WebdavCounts {
-        WebdavCounts {
-            connections,
-            requests: self.requests.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
-        }
     }
 }

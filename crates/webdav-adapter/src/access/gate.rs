@@ -27,7 +27,7 @@ pub(crate) struct WebdavGate {
 
 /// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Visitor {
+pub(crate) enum WebdavVisitor {
     /// Any client: no login is asked for.
     Anyone,
     /// A client with the login.
@@ -38,7 +38,7 @@ pub(crate) enum Visitor {
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub(crate) enum WebdavDenied {
     /// It has no login, or a wrong one: 401.
     Login,
     /// No device has its token: 404.
@@ -68,41 +68,53 @@ impl WebdavGate {
     }
 
     /// Returns who sends a request whose path has a device token.
-    pub(crate) fn device(&self, token: &str, peer: WebdavPeer) -> Result<Visitor, Denied> {
+    pub(crate) fn device(
+        &self,
+        token: &str,
+        peer: WebdavPeer,
+    ) -> Result<WebdavVisitor, WebdavDenied> {
         // Devices of one household share an address: the right ones are not locked out.
         let device = if is_token(token) { self.tokens.device_of(token) } else { None };
         match device {
-            Some(name) => Ok(Visitor::Device(name)),
-            None => Err(self.refuse_guess(peer, Denied::Unknown)),
+            Some(name) => Ok(WebdavVisitor::Device(name)),
+            None => Err(self.refuse_guess(peer, WebdavDenied::Unknown)),
         }
     }
 
     /// Returns who sends a request whose path has no device token.
-    pub(crate) fn visitor(&self, headers: &HeaderMap, peer: WebdavPeer) -> Result<Visitor, Denied> {
+    pub(crate) fn visitor(
+        &self,
+        headers: &HeaderMap,
+        peer: WebdavPeer,
+    ) -> Result<WebdavVisitor, WebdavDenied> {
         let Some(login) = &self.login else {
-            return if self.is_open { Ok(Visitor::Anyone) } else { Err(Denied::NoToken) };
+            return if self.is_open {
+                Ok(WebdavVisitor::Anyone)
+            } else {
+                Err(WebdavDenied::NoToken)
+            };
         };
         if !self.is_https && !is_loopback(peer.address) {
-            return Err(Denied::ClearText);
+            return Err(WebdavDenied::ClearText);
         }
-        let presented = Presented::of(headers).ok_or(Denied::Login)?;
+        let presented = Presented::of(headers).ok_or(WebdavDenied::Login)?;
         let is_right = login.accepts(&presented);
         if let Some(wait) = self.refused_for(peer) {
             return if is_right && login.is_long() {
-                Ok(Visitor::User)
+                Ok(WebdavVisitor::User)
             } else {
-                Err(Denied::TooMany(wait))
+                Err(WebdavDenied::TooMany(wait))
             };
         }
         if is_right {
-            return Ok(Visitor::User);
+            return Ok(WebdavVisitor::User);
         }
-        Err(self.refuse_guess(peer, Denied::Login))
+        Err(self.refuse_guess(peer, WebdavDenied::Login))
     }
 
-    fn refuse_guess(&self, peer: WebdavPeer, denied: Denied) -> Denied {
+    fn refuse_guess(&self, peer: WebdavPeer, denied: WebdavDenied) -> WebdavDenied {
         if let Some(wait) = self.refused_for(peer) {
-            return Denied::TooMany(wait);
+            return WebdavDenied::TooMany(wait);
         }
         self.guesses.count_wrong(peer.client());
         if let Some(proxy) = peer.proxy() {

@@ -5,5 +5,5 @@ mod gate;
 mod guesses;
 mod peer;
 
-pub(crate) use gate::{Denied, Visitor, WebdavGate};
+pub(crate) use gate::{WebdavDenied, WebdavGate, WebdavVisitor};
 pub(crate) use peer::WebdavPeer;

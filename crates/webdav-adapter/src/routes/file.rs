@@ -8,7 +8,7 @@ use hyper::{Response, StatusCode};
 use tfs_http::{FileSelection, FileVersion, ResponseBody, select_of, text, type_of};
 use vfs_core::{Attr, NodeKind, TorrentSource, VfsError};
 
-use super::sending::Sending;
+use super::sending::FileSending;
 use super::{WebdavCall, insert};
 use crate::refusal::{TEXT_TYPE, WebdavAnswer, WebdavRefusal};
 use crate::version::{etag_of, modified_at, modified_secs};
@@ -60,7 +60,7 @@ impl<S: TorrentSource> WebdavCall<S> {
         let mut response = if self.is_head() || part.is_empty() {
             text(status, TEXT_TYPE, "")
         } else {
-            Sending::begin(self, attr, part).await?
+            FileSending::begin(self, attr, part).await?
         };
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -23,7 +23,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tfs_http::{PeerAddress, ResponseBody, read_bytes, text};
 use vfs_core::{Attr, ReaderOrigin, TorrentSource};
 
-use crate::access::{Visitor, WebdavPeer};
+use crate::access::{WebdavPeer, WebdavVisitor};
 use crate::refusal::{METHODS, TEXT_TYPE, WebdavAnswer, WebdavRefusal};
 use crate::site::WebdavSite;
 use crate::target::{BadTarget, WebdavTarget};
@@ -56,7 +56,7 @@ struct WebdavCall<S: TorrentSource> {
     head: Parts,
     target: WebdavTarget,
     peer: WebdavPeer,
-    visitor: Visitor,
+    visitor: WebdavVisitor,
 }
 
 /// Answers a request.
@@ -101,7 +101,7 @@ async fn route<S: TorrentSource>(
         Some(token) => site.gate.device(token, peer)?,
         None => site.gate.visitor(&head.headers, peer)?,
     };
-    if visitor == Visitor::Anyone {
+    if visitor == WebdavVisitor::Anyone {
         let _host = site.hosts.check(&head)?;
     }
     let call = WebdavCall { site, head, target, peer, visitor };
@@ -156,9 +156,9 @@ impl<S: TorrentSource> WebdavCall<S> {
     fn origin(&self) -> Arc<ReaderOrigin> {
         let agent = self.head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = match (&self.visitor, agent) {
-            (Visitor::Device(name), Some(agent)) => Some(format!("device {name}, {agent}")),
-            (Visitor::Device(name), None) => Some(format!("device {name}")),
-            (Visitor::Anyone | Visitor::User, agent) => agent.map(str::to_owned),
+            (WebdavVisitor::Device(name), Some(agent)) => Some(format!("device {name}, {agent}")),
+            (WebdavVisitor::Device(name), None) => Some(format!("device {name}")),
+            (WebdavVisitor::Anyone | WebdavVisitor::User, agent) => agent.map(str::to_owned),
         };
         let cut = |agent: String| -> String {
             let plain = agent.chars().filter(|character| !character.is_control());

@@ -48,7 +48,7 @@ const STALL_MAX: Duration = Duration::from_secs(15 * 60);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// A file that is sent.
-pub(super) struct Sending<S: TorrentSource> {
+pub(super) struct FileSending<S: TorrentSource> {
     site: Arc<WebdavSite<S>>,
     /// `None` after it failed.
     opened: Option<OpenedFile<S>>,
@@ -67,7 +67,7 @@ enum EarlyRead {
     Waits(AbortOnDropHandle<Result<Bytes, VfsError>>),
 }
 
-impl<S: TorrentSource> Sending<S> {
+impl<S: TorrentSource> FileSending<S> {
     /// Reads the first bytes of a part, and returns the answer with all of it.
     pub(super) async fn begin(
         call: &WebdavCall<S>,
@@ -202,7 +202,7 @@ impl<S: TorrentSource> Sending<S> {
     }
 }
 
-impl<S: TorrentSource> Drop for Sending<S> {
+impl<S: TorrentSource> Drop for FileSending<S> {
     /// Leaves the file open for the client's next request, unless a read of it waits: the client is
     /// gone, and so is the reader.
     fn drop(&mut self) {

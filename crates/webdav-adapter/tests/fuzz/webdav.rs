@@ -21,9 +21,9 @@ const TIME_MAX: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// One device.
-struct OneDevice;
+struct FuzzDevice;
 
-impl DeviceTokens for OneDevice {
+impl DeviceTokens for FuzzDevice {
     fn device_of(&self, token: &str) -> Option<String> {
         (token == TOKEN).then(|| "tv".to_owned())
     }
@@ -42,7 +42,7 @@ static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
             let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig::default()));
             vfs.apply(ServerId::FIRST, listing, details, 1);
             let settings = WebdavSettings::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-            let server = WebdavServer::start(Export::new(vfs), settings, Arc::new(OneDevice));
+            let server = WebdavServer::start(Export::new(vfs), settings, Arc::new(FuzzDevice));
             let server = server.await.expect("a loopback port is free");
             sender.send(server.address()).expect("the receiver waits for it");
             std::future::pending::<()>().await;

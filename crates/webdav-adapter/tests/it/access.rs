@@ -6,16 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use webdav_adapter::WebdavAuth;
 
-use crate::stage::{Stage, TOKEN, settings};
+use crate::stage::{TOKEN, WebdavStage, settings};
 
 fn basic(user: &str, password: &str) -> String {
     format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-async fn stage_of(auth: WebdavAuth) -> Stage {
+async fn stage_of(auth: WebdavAuth) -> WebdavStage {
     let mut settings = settings();
     settings.auth = auth;
-    Stage::with_settings(settings).await
+    WebdavStage::with_settings(settings).await
 }
 
 fn login(password: &str) -> WebdavAuth {
@@ -68,7 +68,7 @@ async fn guesses_are_slowed_down() {
 async fn on_a_network_only_devices_are_served_without_a_login() {
     let mut settings = settings();
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
-    let stage = Stage::with_settings(settings).await;
+    let stage = WebdavStage::with_settings(settings).await;
     let address = SocketAddr::from(([127, 0, 0, 1], stage.address().port()));
     let get = async |path: &str| crate::client::send(address, &format!("GET {path}"), b"").await;
     assert_eq!(get("/film.mkv").await.status, 404);
@@ -91,7 +91,7 @@ async fn a_network_can_be_let_in() {
     let mut settings = settings();
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     settings.auth = WebdavAuth::OpenToAll;
-    let stage = Stage::with_settings(settings).await;
+    let stage = WebdavStage::with_settings(settings).await;
     let address = SocketAddr::from(([127, 0, 0, 1], stage.address().port()));
     let get = async |request: &str| crate::client::send(address, request, b"").await;
     assert_eq!(get("GET /film.mkv").await.status, 200);
@@ -100,7 +100,7 @@ async fn a_network_can_be_let_in() {
 
 #[tokio::test]
 async fn references_keep_the_device_token() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let listed = stage.check(&format!("PROPFIND /k/{TOKEN}\nDepth: 1"), 207).await;
     let prefix = format!("<D:href>/k/{TOKEN}/");
     assert_eq!(listed.text().matches(&prefix).count(), 3, "{}", listed.text());
@@ -115,7 +115,7 @@ async fn references_keep_the_device_token() {
 async fn foreign_host_names_are_refused_without_a_login() {
     let mut settings = settings();
     settings.hosts = vec!["Nas.example".to_owned()];
-    let stage = Stage::with_settings(settings).await;
+    let stage = WebdavStage::with_settings(settings).await;
     for (host, status) in [
         ("127.0.0.1:1", 200),
         ("localhost", 200),

@@ -1,13 +1,12 @@
 //! GET and HEAD of files.
 
-use std::time::Duration;
-
 use tfs_testkit::fake::file_id;
+use tfs_testkit::until::until_async;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::request_bytes;
-use crate::stage::{FILM_LEN, Stage};
+use crate::stage::{FILM_LEN, WebdavStage};
 
 const DATE: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
 
@@ -17,9 +16,9 @@ fn etag() -> String {
 
 #[tokio::test]
 async fn a_whole_file() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let reply = stage.check("GET /film.mkv", 200).await;
-    assert_eq!(reply.body, Stage::film(0, FILM_LEN));
+    assert_eq!(reply.body, WebdavStage::film(0, FILM_LEN));
     assert_eq!(reply.header("content-length"), Some("3000000"));
     assert_eq!(reply.header("content-type"), Some("video/x-matroska"));
     assert_eq!(reply.header("accept-ranges"), Some("bytes"));
@@ -40,7 +39,7 @@ async fn a_whole_file() {
 
 #[tokio::test]
 async fn one_range() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     for (range, start, end) in [
         ("bytes=0-0", 0, 1),
         ("bytes=1000-2499999", 1000, 2_500_000),
@@ -49,7 +48,7 @@ async fn one_range() {
         ("bytes=2999999-9999999999", 2_999_999, FILM_LEN),
     ] {
         let reply = stage.check(&format!("GET /film.mkv\nRange: {range}"), 206).await;
-        assert!(reply.body == Stage::film(start, end), "{range}");
+        assert!(reply.body == WebdavStage::film(start, end), "{range}");
         let content_range = format!("bytes {start}-{}/{FILM_LEN}", end - 1);
         assert_eq!(reply.header("content-range"), Some(&*content_range));
     }
@@ -64,7 +63,7 @@ async fn one_range() {
 
 #[tokio::test]
 async fn conditions() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let (etag, range) = (etag(), "Range: bytes=0-9");
     for (headers, status) in [
         (format!("If-None-Match: {etag}"), 304),
@@ -85,7 +84,7 @@ async fn conditions() {
 
 #[tokio::test]
 async fn heads_and_listings_never_wait() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     stage.source.hold(file_id(1, 0));
     let head = stage.check("HEAD /film.mkv", 200).await;
     assert_eq!((head.header("content-length"), head.body.len()), (Some("3000000"), 0));
@@ -96,7 +95,7 @@ async fn heads_and_listings_never_wait() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_during_a_wait_ends_its_read() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     stage.source.hold(file_id(1, 0));
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
     let request = request_bytes("GET /film.mkv\nUser-Agent: Player/1.0", b"");
@@ -111,7 +110,7 @@ async fn a_client_that_goes_away_during_a_wait_ends_its_read() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_in_the_middle_ends_its_read() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     stage.source.hold_from(file_id(1, 0), 2_000_000);
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
     connection.write_all(&request_bytes("GET /film.mkv", b"")).await.unwrap();
@@ -122,7 +121,7 @@ async fn a_client_that_goes_away_in_the_middle_ends_its_read() {
 
 #[tokio::test]
 async fn a_client_that_pauses_is_read_for_no_further() {
-    let stage = Stage::with(
+    let stage = WebdavStage::with(
         crate::stage::settings(),
         vec![tfs_testkit::fake::single_file(1, "film.mkv", 1 << 30)],
     )
@@ -133,15 +132,14 @@ async fn a_client_that_pauses_is_read_for_no_further() {
     connection.write_all(&request_bytes("GET /film.mkv", b"")).await.unwrap();
     connection.read_exact(&mut vec![0; 2 << 20]).await.unwrap();
     // It is quiet once the buffers are full.
-    let mut before = 0;
-    loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    let (mut before, mut same) = (0, 0);
+    until_async("quiet", async || {
         let sent = stage.server.counts().sent_bytes;
-        if sent == before {
-            break;
-        }
+        same = if sent == before { same + 1 } else { 0 };
         before = sent;
-    }
+        (same == 30).then_some(())
+    })
+    .await;
     assert!(before < 5 << 20, "{before}");
     // It goes on where it was.
     let mut part = vec![0; 8 << 20];
@@ -151,7 +149,7 @@ async fn a_client_that_pauses_is_read_for_no_further() {
 
 #[tokio::test]
 async fn requests_of_one_player_share_the_streams() {
-    let stage = Stage::with(
+    let stage = WebdavStage::with(
         crate::stage::settings(),
         vec![tfs_testkit::fake::single_file(1, "film.mkv", 64 << 20)],
     )

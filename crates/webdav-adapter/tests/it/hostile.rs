@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::send;
-use crate::stage::Stage;
+use crate::stage::WebdavStage;
 
 #[tokio::test]
 async fn paths_stay_in_the_tree() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     for (path, status) in [
         ("/../etc/passwd", 400),
         ("/%2e%2e/etc/passwd", 400),
@@ -38,7 +38,7 @@ async fn paths_stay_in_the_tree() {
 
 #[tokio::test]
 async fn bodies_are_bounded() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let bomb = "<!DOCTYPE l [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'>]>\
                 <propfind xmlns='DAV:'><prop>&b;</prop></propfind>";
     let deep = format!("<propfind xmlns='DAV:'>{}", "<a>".repeat(9000));
@@ -53,7 +53,7 @@ async fn bodies_are_bounded() {
 
 #[tokio::test]
 async fn a_thousand_idle_connections_keep_nobody_out() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let mut idle = Vec::new();
     for number in 0..1000 {
         let mut connection = TcpStream::connect(stage.address()).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_thousand_idle_connections_keep_nobody_out() {
 
 #[tokio::test]
 async fn requests_in_a_row_on_one_connection_are_answered() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
     for (path, line) in [
         ("/film.mkv", "HTTP/1.1 200 OK\r\n"),
@@ -89,7 +89,7 @@ async fn requests_in_a_row_on_one_connection_are_answered() {
 
 #[tokio::test]
 async fn the_end_of_the_server_ends_files() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     stage.source.hold_from(tfs_testkit::fake::file_id(1, 0), 100_000);
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
     let request = b"GET /film.mkv HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -104,7 +104,7 @@ async fn the_end_of_the_server_ends_files() {
 
 #[tokio::test]
 async fn the_end_of_the_server_ends_waits() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     stage.source.hold(tfs_testkit::fake::file_id(1, 0));
     let mut connection = TcpStream::connect(stage.address()).await.unwrap();
     let request = b"GET /film.mkv HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use percent_encoding::percent_decode_str;
 use tfs_testkit::fake::directory;
 
-use crate::stage::{Stage, TOKEN, settings};
+use crate::stage::{TOKEN, WebdavStage, settings};
 
 /// Returns the addresses and texts of the links of an index, each of one line.
 fn links(html: &str) -> Vec<(String, String)> {
@@ -23,7 +23,7 @@ fn without_entities(text: &str) -> String {
 
 #[tokio::test]
 async fn links_of_an_index_are_relative_and_say_their_names() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let moved = stage.check("GET /Series%20%26%20more?m3u", 301).await;
     assert_eq!(moved.header("location"), Some("/Series%20%26%20more/?m3u"));
     let index = stage.check("GET /Series%20%26%20more/", 200).await;
@@ -44,7 +44,7 @@ async fn links_of_an_index_are_relative_and_say_their_names() {
 
 #[tokio::test]
 async fn a_directory_has_a_playlist() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     for path in ["/Series%20%26%20more/?m3u", "/Series%20%26%20more/folder.m3u8"] {
         let list = stage.check(&format!("GET {path}\nHost: 127.0.0.1:99"), 200).await;
         assert_eq!(list.header("content-type"), Some("audio/x-mpegurl; charset=utf-8"));
@@ -69,7 +69,7 @@ async fn a_directory_has_a_playlist() {
 async fn a_large_directory_is_listed_in_pages() {
     let names: Vec<_> = (0..10_000).map(|number| format!("file {number:05}.mkv")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
-    let stage = Stage::with(settings(), vec![directory(3, "large", &files)]).await;
+    let stage = WebdavStage::with(settings(), vec![directory(3, "large", &files)]).await;
     let listed = stage.check("PROPFIND /large/\nDepth: 1", 207).await;
     assert_eq!(listed.text().matches("<D:response>").count(), 10_001);
     let found: BTreeSet<_> = listed.text().split("<D:displayname>").skip(2).collect();
@@ -83,7 +83,7 @@ async fn a_large_directory_is_listed_in_pages() {
 #[tokio::test]
 async fn names_that_no_markup_can_say() {
     let files = [("a<b>&\"'\u{fffe}\u{85}.mkv", 1), ("bell\u{7}", 1)];
-    let stage = Stage::with(settings(), vec![directory(4, "odd", &files)]).await;
+    let stage = WebdavStage::with(settings(), vec![directory(4, "odd", &files)]).await;
     let listed = stage.check("PROPFIND /odd\nDepth: 1", 207).await;
     let mut reader = quick_xml::Reader::from_str(listed.text());
     while reader.read_event().unwrap() != quick_xml::events::Event::Eof {}

@@ -1,13 +1,13 @@
 //! Methods besides GET.
 
 use crate::client::send;
-use crate::stage::Stage;
+use crate::stage::WebdavStage;
 
 const FINITE: &str = "propfind-finite-depth";
 
 #[tokio::test]
 async fn options_say_what_is_answered() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     for path in ["/", "/film.mkv", "/no such", "*"] {
         let path = path.replace(' ', "%20");
         let reply = stage.check(&format!("OPTIONS {path}"), 200).await;
@@ -19,7 +19,7 @@ async fn options_say_what_is_answered() {
 
 #[tokio::test]
 async fn nothing_can_be_written_and_the_client_gets_to_know() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     // Larger than all buffers between the two: the answer comes before the body is read.
     let body = vec![7; 20 << 20];
     let reply = send(stage.address(), "PUT /new.mkv", &body).await;
@@ -35,7 +35,7 @@ async fn nothing_can_be_written_and_the_client_gets_to_know() {
 
 #[tokio::test]
 async fn properties_of_one_node() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let reply = stage.check("PROPFIND /film.mkv\nDepth: 0", 207).await;
     assert_eq!(reply.header("content-type"), Some("application/xml; charset=utf-8"));
     let etag = format!("&quot;{}-0&quot;", "01".repeat(20));
@@ -64,7 +64,7 @@ async fn properties_of_one_node() {
 
 #[tokio::test]
 async fn depths() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let listed = stage.check("PROPFIND /Series%20%26%20more\nDepth: 1", 207).await;
     let hrefs: Vec<_> = listed.text().split("<D:href>").skip(1).collect();
     let mut hrefs: Vec<_> = hrefs.iter().map(|it| it.split('<').next().unwrap()).collect();
@@ -86,7 +86,7 @@ async fn depths() {
 
 #[tokio::test]
 async fn named_properties_and_names() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let body = b"<propfind xmlns='DAV:'><prop><getcontentlength/><getetag/><quota-used-bytes/>\
                  <x:y xmlns:x='urn:a&amp;\"b'/></prop></propfind>";
     let reply = send(stage.address(), "PROPFIND /\nDepth: 0", body).await;
@@ -106,7 +106,7 @@ async fn named_properties_and_names() {
 
 #[tokio::test]
 async fn locks_are_given_and_lock_nothing() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let body = b"<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope>\
                  <D:locktype><D:write/></D:locktype><D:owner>me</D:owner></D:lockinfo>";
     let mut tokens = Vec::new();

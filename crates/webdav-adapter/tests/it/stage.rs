@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use tfs_testkit::until::until_async;
@@ -18,7 +17,7 @@ pub(crate) const FILM_LEN: u64 = 3_000_000;
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A server and what is behind it.
-pub(crate) struct Stage {
+pub(crate) struct WebdavStage {
     pub(crate) source: FakeSource,
     pub(crate) vfs: Arc<Vfs<FakeSource>>,
     pub(crate) server: WebdavServer,
@@ -58,7 +57,7 @@ fn library() -> Vec<TorrentDetails> {
     vec![single_file(1, "film.mkv", FILM_LEN), series]
 }
 
-impl Stage {
+impl WebdavStage {
     /// Serves the usual torrents, open to this machine.
     pub(crate) async fn new() -> Self {
         Self::with(settings(), library()).await
@@ -109,11 +108,7 @@ impl Stage {
 
     /// Waits until the readers are as a test expects.
     pub(crate) async fn until_readers(&self, what: &str, is_it: impl Fn(&[OpenReader]) -> bool) {
-        until_async(what, async || {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            is_it(&self.vfs.readers()).then_some(())
-        })
-        .await;
+        until_async(what, async || is_it(&self.vfs.readers()).then_some(())).await;
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use webdav_adapter::{WebdavAuth, WebdavError, WebdavServer, WebdavTls, WebdavTlsError};
 
 use crate::client::{Reply, request_bytes};
-use crate::stage::{FILM_LEN, OneDevice, Stage, settings};
+use crate::stage::{FILM_LEN, OneDevice, WebdavStage, settings};
 
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["nas.example".to_owned()]).unwrap();
@@ -44,11 +44,11 @@ async fn files_and_logins_over_tls() {
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     settings.auth = WebdavAuth::Token("0123456789".to_owned());
     settings.tls = Some(WebdavTls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
-    let stage = Stage::with_settings(settings).await;
+    let stage = WebdavStage::with_settings(settings).await;
     let address = SocketAddr::from(([127, 0, 0, 1], stage.address().port()));
     let login = "Authorization: Bearer 0123456789\nHost: nas.example";
     let film = get(address, &certificate, &format!("GET /film.mkv\n{login}")).await;
-    assert_eq!((film.status, film.body == Stage::film(0, FILM_LEN)), (200, true));
+    assert_eq!((film.status, film.body == WebdavStage::film(0, FILM_LEN)), (200, true));
     let list = get(address, &certificate, &format!("GET /?m3u\n{login}")).await;
     assert!(list.text().contains("https://nas.example/film.mkv\n"), "{}", list.text());
     assert_eq!(get(address, &certificate, "GET /film.mkv").await.status, 401);
@@ -63,7 +63,7 @@ async fn files_and_logins_over_tls() {
 
 #[tokio::test]
 async fn no_password_crosses_a_network_in_clear_text() {
-    let stage = Stage::new().await;
+    let stage = WebdavStage::new().await;
     let mut settings = settings();
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     settings.auth = WebdavAuth::Token("0123456789".to_owned());
