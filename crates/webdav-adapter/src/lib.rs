@@ -18,6 +18,7 @@ mod counters;
 mod handler;
 mod markup;
 mod open_files;
+mod order;
 mod properties;
 mod refusal;
 mod routes;

@@ -15,10 +15,23 @@ use vfs_core::{Attr, Export, ExportEntry, Ino, NodeKind, TorrentSource};
 
 use super::{WebdavCall, insert};
 use crate::markup::{escaped, push_escaped};
+use crate::order::compare;
 use crate::refusal::{TEXT_TYPE, WebdavAnswer};
 
 /// Entries that are read and sent at once. The lock of the tree is held meanwhile.
 const PAGE_ENTRIES: usize = 500;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// How an index looks.
+const STYLE: &str = "html{color-scheme:light dark}body{font:1em sans-serif;margin:1em}\
+                     td{padding:.2em 1em .2em 0;overflow-wrap:anywhere}\
+                     td+td{text-align:right;white-space:nowrap}";
+
+/// The end of an index.
+const INDEX_END: &str = "</table>\n</body></html>\n";
 
 /// The type of an index.
 const INDEX_TYPE: &str = "text/html; charset=utf-8";
@@ -36,12 +49,14 @@ impl<S: TorrentSource> WebdavCall<S> {
         if self.head.uri.query().is_some_and(|query| query.split('&').any(|it| it == "m3u")) {
             return self.playlist(attr.ino, &self.target).await;
         }
+        // A directory that cannot be listed is no index.
+        let first = self.site.export.list(attr.ino, 0, PAGE_ENTRIES)?;
         let mut response = if self.is_head() {
             text(StatusCode::OK, INDEX_TYPE, "")
+        } else if first.is_end {
+            self.sorted_index(first.entries)
         } else {
-            // A directory that cannot be listed is no index.
-            self.site.export.list(attr.ino, 0, 1)?;
-            self.index(attr)
+            self.streamed_index(attr)
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(INDEX_TYPE));
@@ -49,18 +64,25 @@ impl<S: TorrentSource> WebdavCall<S> {
         Ok(response)
     }
 
-    fn index(&self, attr: &Attr) -> Response<ResponseBody> {
-        let title = escaped(self.target.name().unwrap_or("tfs"));
-        let mut begin = format!(
-            "<!doctype html>\n<html><head><meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-             <style>body{{font:1em sans-serif}}td{{padding:.1em 1em .1em 0}}\
-             td+td{{text-align:right}}</style>\n</head><body>\n<h1>{title}</h1>\n\
-             <p><a href=\"?m3u\">Playlist</a></p>\n<table>\n"
-        );
-        if !self.target.parts.is_empty() {
-            begin.push_str("<tr><td><a href=\"../\">../</a></td><td></td></tr>\n");
+    /// Returns the index of a directory of one page: directories first, ordered by name.
+    fn sorted_index(&self, mut entries: Vec<ExportEntry>) -> Response<ResponseBody> {
+        entries.retain_mut(|entry| is_listed(&self.site.export, entry));
+        entries.sort_by(|one, other| {
+            let (is_file, is_other_file) = (one.attr.kind, other.attr.kind);
+            let is_file = (is_file == NodeKind::File).cmp(&(is_other_file == NodeKind::File));
+            is_file.then_with(|| compare(&one.name, &other.name))
+        });
+        let mut index = self.index_begin();
+        for entry in &entries {
+            push_line(entry, &mut index);
         }
+        index.push_str(INDEX_END);
+        text(StatusCode::OK, INDEX_TYPE, index)
+    }
+
+    /// Returns the index of a large directory, in the order of the tree.
+    fn streamed_index(&self, attr: &Attr) -> Response<ResponseBody> {
+        let begin = self.index_begin();
         let frame = |text: String| Ok::<_, Infallible>(Frame::data(Bytes::from(text)));
         let lines = pages(self.site.export.clone(), attr.ino).map(|page| {
             let mut lines = String::with_capacity(page.len() * 128);
@@ -71,8 +93,22 @@ impl<S: TorrentSource> WebdavCall<S> {
         });
         let all = stream::once(async { begin })
             .chain(lines)
-            .chain(stream::once(async { "</table>\n</body></html>\n".to_owned() }));
+            .chain(stream::once(async { INDEX_END.to_owned() }));
         Response::new(StreamBody::new(all.map(frame)).boxed_unsync())
+    }
+
+    fn index_begin(&self) -> String {
+        let title = escaped(self.target.name().unwrap_or("tfs"));
+        let mut begin = format!(
+            "<!doctype html>\n<html><head><meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+             <style>{STYLE}</style>\n</head><body>\n<h1>{title}</h1>\n\
+             <p><a href=\"?m3u\">Playlist</a></p>\n<table>\n"
+        );
+        if !self.target.parts.is_empty() {
+            begin.push_str("<tr><td><a href=\"../\">../</a></td><td></td></tr>\n");
+        }
+        begin
     }
 }
 
@@ -89,7 +125,11 @@ fn push_line(entry: &ExportEntry, out: &mut String) {
     out.push_str("</a></td><td>");
     if !is_dir {
         // Writing to a `String` cannot fail.
-        let _written = write!(out, "{}", entry.attr.size);
+        let _written = match entry.attr.size {
+            size @ 0..MIB => write!(out, "{} KiB", size.div_ceil(KIB)),
+            size @ MIB..GIB => write!(out, "{} MiB", size / MIB),
+            size => write!(out, "{}.{} GiB", size / GIB, size % GIB * 10 / GIB),
+        };
     }
     out.push_str("</td></tr>\n");
 }

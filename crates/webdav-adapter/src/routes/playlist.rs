@@ -10,6 +10,7 @@ use vfs_core::{ExportEntry, Ino, NodeKind, TorrentSource};
 
 use super::directory::pages;
 use super::{WebdavCall, insert};
+use crate::order::compare;
 use crate::refusal::WebdavAnswer;
 use crate::target::WebdavTarget;
 
@@ -77,7 +78,7 @@ impl<S: TorrentSource> WebdavCall<S> {
                     break;
                 }
             }
-            files.sort();
+            files.sort_by(|one: &String, other| compare(one, other));
             files.truncate(FILES_MAX - file_count);
             file_count += files.len();
             for name in files {
@@ -90,7 +91,7 @@ impl<S: TorrentSource> WebdavCall<S> {
             }
             if next.depth < DEPTH_MAX {
                 // The first one is taken from the end.
-                dirs.sort_by(|(one, _), (other, _)| other.cmp(one));
+                dirs.sort_by(|(one, _), (other, _)| compare(other, one));
                 let depth = next.depth + 1;
                 pending.extend(dirs.into_iter().map(|(name, ino)| {
                     let path = format!("{}{}/", next.path, encoded(&name));
