@@ -71,10 +71,10 @@ impl<S: TorrentSource> OpenFiles<S> {
             at.map(|at| idle.remove(at).opened)
         };
         if let Some(opened) = found {
-            return Ok(opened);
+            return Ok(OpenedFile { position: start, ..opened });
         }
         let file = Arc::new(self.export.open(ino, origin)?);
-        Ok(OpenedFile { ino, origin: Arc::clone(origin), file, position: 0 })
+        Ok(OpenedFile { ino, origin: Arc::clone(origin), file, position: start })
     }
 
     /// Keeps a file for the next request.

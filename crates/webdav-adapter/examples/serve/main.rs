@@ -1,8 +1,8 @@
 //! Serves a directory as if it were the torrents of a server, for trials with WebDAV clients.
 //!
 //! `cargo run -p webdav-adapter --example serve -- DIR [ADDRESS] [--login USER:PASSWORD]
-//! [--device NAME=TOKEN] [--tls PEM]`. Each entry of the directory is a torrent. `many` in place of
-//! a directory makes up 10,000 files.
+//! [--device NAME=TOKEN] [--tls PEM] [--print]`. Each entry of the directory is a torrent. `many` in
+//! place of a directory makes up 10,000 files. `--print` prints each stream of the source.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
 mod source;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut tokens = Tokens::default();
     let mut settings = WebdavSettings::new(SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let mut dir = None;
+    let (mut dir, mut prints) = (None, false);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or("an option needs a value");
         match argument.as_str() {
@@ -53,15 +53,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 let pem = std::fs::read(value()?)?;
                 settings.tls = Some(WebdavTls::from_pem(&pem, &pem)?);
             }
+            "--print" => prints = true,
             _ if dir.is_none() => dir = Some(argument),
             address => settings.listen = address.parse()?,
         }
     }
-    let source = match dir.as_deref() {
+    let mut source = match dir.as_deref() {
         None => return Err("name a directory, or \"many\"".into()),
         Some("many") => DirSource::many(10_000),
         Some(dir) => DirSource::of(Path::new(dir))?,
     };
+    source.prints = prints;
     let source = Arc::new(source);
     let vfs = Arc::new(Vfs::new(Arc::clone(&source), VfsConfig::default()));
     let listing = source.list().await?;

@@ -20,6 +20,8 @@ const CHUNK_BYTES: usize = 128 << 10;
 /// The torrents, with the paths of their files.
 pub(crate) struct DirSource {
     torrents: Vec<(TorrentDetails, Vec<PathBuf>)>,
+    /// Whether each stream is printed.
+    pub(crate) prints: bool,
 }
 
 /// A stream of a file.
@@ -52,7 +54,7 @@ impl DirSource {
             let layout = if is_dir { Layout::Directory } else { Layout::SingleFile };
             torrents.push((details(torrents.len(), name, layout, entries), paths));
         }
-        Ok(Self { torrents })
+        Ok(Self { torrents, prints: false })
     }
 
     /// A torrent of made-up files.
@@ -64,7 +66,8 @@ impl DirSource {
         };
         let files = (0..count).map(file).collect();
         let paths = vec![PathBuf::new(); usize::try_from(count).unwrap_or(0)];
-        Self { torrents: vec![(details(0, "many".into(), Layout::Directory, files), paths)] }
+        let torrents = vec![(details(0, "many".into(), Layout::Directory, files), paths)];
+        Self { torrents, prints: false }
     }
 }
 
@@ -146,6 +149,9 @@ impl TorrentSource for DirSource {
         } else {
             Some(Arc::new(File::open(path).map_err(failed("open a file"))?))
         };
+        if self.prints {
+            println!("stream of {path:?}: {range:?}");
+        }
         Ok(DirStream { file, position: range.start(), end: range.end() })
     }
 

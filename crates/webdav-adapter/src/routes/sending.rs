@@ -1,5 +1,6 @@
 //! A file that is sent: reads ahead while the client takes bytes, and stops while it does not.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,17 +53,21 @@ pub(super) struct FileSending<S: TorrentSource> {
     site: Arc<WebdavSite<S>>,
     /// `None` after it failed.
     opened: Option<OpenedFile<S>>,
-    rest: Range<u64>,
+    /// What no read was begun for.
+    unread: Range<u64>,
+    /// Number of bytes that are still to be sent.
+    left: u64,
+    /// Number of bytes that were sent.
     sent: u64,
-    /// Whether a read waits, which ends with this.
+    /// Reads that were begun, in order.
+    begun: VecDeque<BegunRead>,
+    /// Whether the client waits for a read, which ends with this.
     is_waiting: bool,
-    /// Bytes that were read early.
-    next: Option<EarlyRead>,
     _place: OwnedSemaphorePermit,
 }
 
-/// A read that began before its bytes were needed.
-enum EarlyRead {
+/// A read that was begun. It was polled once, and goes on in a task if it has to wait.
+enum BegunRead {
     Done(Result<Bytes, VfsError>),
     Waits(AbortOnDropHandle<Result<Bytes, VfsError>>),
 }
@@ -83,25 +88,27 @@ impl<S: TorrentSource> FileSending<S> {
         let mut sending = Self {
             site,
             opened: Some(opened),
-            rest: part,
+            left: part.end - part.start,
+            unread: part,
             sent: 0,
+            begun: VecDeque::new(),
             is_waiting: false,
-            next: None,
             _place: place,
         };
-        let end = sending.site.end.clone();
-        let first = end.run_until_cancelled(sending.read(FIRST_BYTES));
-        let first = timeout(first_byte_max, first).await;
-        let first = first.map_err(|_elapsed| WebdavRefusal::no_byte_yet())?;
-        let first = first.unwrap_or(Err(VfsError::ShuttingDown))?;
+        // Both at once, so that they share a stream at the server. The buffers on the way to the
+        // client take the second one in any case.
+        sending.begin_read(FIRST_BYTES);
+        sending.begin_read(SECOND_BYTES);
+        let first = timeout(first_byte_max, sending.following()).await;
+        let first = first.map_err(|_elapsed| WebdavRefusal::no_byte_yet())??;
         if let Some(limit) = call.head.extensions.get::<StallLimit>() {
             limit.set(STALL_MAX);
         }
-        let state = (sending, Some(first));
+        let state = (sending, first);
         let frames = stream::unfold(state, |(mut sending, first)| async {
             let bytes = match first {
                 Some(first) => first,
-                None => sending.following().await?,
+                None => sending.following_or_end().await?,
             };
             sending.site.counters.count_sent(bytes.len());
             Some((Ok::<_, Infallible>(Frame::data(bytes)), (sending, None)))
@@ -111,43 +118,38 @@ impl<S: TorrentSource> FileSending<S> {
 
     /// Returns the next bytes. `None` at the end, and if a read fails: the connection is closed
     /// then, since the answer is shorter than its head says.
-    async fn following(&mut self) -> Option<Bytes> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let bytes_max = self.read_bytes();
-        let end = self.site.end.clone();
-        match end.run_until_cancelled(self.read(bytes_max)).await? {
-            Ok(bytes) => {
-                self.begin_early();
-                Some(bytes)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a client gets no more of a file");
-                None
-            }
-        }
+    async fn following_or_end(&mut self) -> Option<Bytes> {
+        let following = self.following().await;
+        following.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a client gets no more of a file");
+            None
+        })
     }
 
-    /// Reads on, at least one byte.
-    async fn read(&mut self, bytes_max: u64) -> Result<Bytes, VfsError> {
-        let wanted = self.wanted(bytes_max);
+    /// Returns the next bytes, at least one; `None` at the end. Begins the read after them if the
+    /// client takes more than the beginning.
+    async fn following(&mut self) -> Result<Option<Bytes>, VfsError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        if self.begun.is_empty() {
+            self.begin_read(self.read_bytes());
+        }
         self.is_waiting = true;
-        let outcome = match self.next.take() {
-            Some(EarlyRead::Done(outcome)) => outcome,
-            // A task that panics ends its file, and no other one.
-            Some(EarlyRead::Waits(task)) => task.await.unwrap_or(Err(VfsError::ShuttingDown)),
-            None => {
-                let opened = self.opened.as_ref().ok_or(VfsError::ShuttingDown)?;
-                opened.file.read(self.rest.start, wanted).await
-            }
+        let end = self.site.end.clone();
+        let outcome = match self.begun.pop_front() {
+            Some(BegunRead::Done(outcome)) => outcome,
+            Some(BegunRead::Waits(task)) => match end.run_until_cancelled(task).await {
+                Some(Ok(outcome)) => outcome,
+                // A task that panics ends its file, and no other one.
+                Some(Err(_)) | None => Err(VfsError::ShuttingDown),
+            },
+            None => Err(VfsError::ShuttingDown),
         };
         let checked = outcome.and_then(|bytes| {
             // Never longer than what was asked for: the answer would be longer than its head says.
-            if bytes.is_empty() || self.rest.end - self.rest.start < length(&bytes) {
-                return Err(VfsError::NothingThere);
-            }
-            Ok(bytes)
+            let is_right = !bytes.is_empty() && length(&bytes) <= self.left;
+            if is_right { Ok(bytes) } else { Err(VfsError::NothingThere) }
         });
         let bytes = match checked {
             Ok(bytes) => bytes,
@@ -157,48 +159,43 @@ impl<S: TorrentSource> FileSending<S> {
             }
         };
         self.is_waiting = false;
-        self.rest.start += length(&bytes);
+        self.left -= length(&bytes);
         self.sent += length(&bytes);
         if let Some(opened) = &mut self.opened {
-            opened.position = self.rest.start;
+            opened.position += length(&bytes);
         }
-        Ok(bytes)
+        if self.begun.is_empty() && self.sent >= EARLY_READS_AFTER && !self.is_crowded() {
+            self.begin_read(READ_BYTES);
+        }
+        Ok(Some(bytes))
     }
 
-    /// Begins the next read if the client takes more than the beginning. It is polled once here:
-    /// bytes in memory need no task.
-    fn begin_early(&mut self) {
-        let Some(opened) = self.opened.as_ref().filter(|_| !self.rest.is_empty()) else { return };
-        if self.sent < EARLY_READS_AFTER || self.is_crowded() {
-            return;
-        }
-        let (file, start, wanted) =
-            (Arc::clone(&opened.file), self.rest.start, self.wanted(READ_BYTES));
-        let mut reading = Box::pin(async move { file.read(start, wanted).await });
-        self.next = Some(match reading.as_mut().now_or_never() {
-            Some(outcome) => EarlyRead::Done(outcome),
-            None => EarlyRead::Waits(AbortOnDropHandle::new(tokio::spawn(reading))),
+    /// Begins the next read, unless nothing is left.
+    fn begin_read(&mut self, bytes_max: u64) {
+        let Some(opened) = self.opened.as_ref().filter(|_| !self.unread.is_empty()) else { return };
+        let (file, start) = (Arc::clone(&opened.file), self.unread.start);
+        let wanted = (self.unread.end - start).min(bytes_max);
+        self.unread.start += wanted;
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let mut reading = Box::pin(async move {
+            let bytes = file.read(start, wanted).await?;
+            // The next read begins where this one was to end.
+            let is_whole = u32::try_from(bytes.len()) == Ok(wanted);
+            if is_whole { Ok(bytes) } else { Err(VfsError::NothingThere) }
+        });
+        self.begun.push_back(match reading.as_mut().now_or_never() {
+            Some(outcome) => BegunRead::Done(outcome),
+            None => BegunRead::Waits(AbortOnDropHandle::new(tokio::spawn(reading))),
         });
     }
 
     fn read_bytes(&self) -> u64 {
-        if self.is_crowded() {
-            CROWDED_READ_BYTES
-        } else if self.sent < FIRST_BYTES + SECOND_BYTES {
-            SECOND_BYTES
-        } else {
-            READ_BYTES
-        }
+        if self.is_crowded() { CROWDED_READ_BYTES } else { READ_BYTES }
     }
 
     /// Returns whether many files are sent.
     fn is_crowded(&self) -> bool {
         FILES_MAX - self.site.places.available_permits() > READ_AHEAD_FILES_MAX
-    }
-
-    fn wanted(&self, bytes_max: u64) -> u32 {
-        let wanted = (self.rest.end - self.rest.start).min(bytes_max);
-        u32::try_from(wanted).unwrap_or(u32::MAX)
     }
 }
 
@@ -206,8 +203,11 @@ impl<S: TorrentSource> Drop for FileSending<S> {
     /// Leaves the file open for the client's next request, unless a read of it waits: the client is
     /// gone, and so is the reader.
     fn drop(&mut self) {
-        let waits = matches!(&self.next, Some(EarlyRead::Waits(task)) if !task.is_finished());
-        let is_waiting = self.is_waiting || waits;
+        let waits = |read: &BegunRead| match read {
+            BegunRead::Waits(task) => !task.is_finished(),
+            BegunRead::Done(_) => false,
+        };
+        let is_waiting = self.is_waiting || self.begun.iter().any(waits);
         if let Some(opened) = self.opened.take().filter(|_| !is_waiting) {
             self.site.files.keep(opened);
         }
