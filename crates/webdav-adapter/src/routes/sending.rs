@@ -1,6 +1,5 @@
 //! A file that is sent: reads ahead while the client takes bytes, and stops while it does not.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,8 +58,8 @@ pub(super) struct FileSending<S: TorrentSource> {
     left: u64,
     /// Number of bytes that were sent.
     sent: u64,
-    /// Reads that were begun, in order.
-    begun: VecDeque<BegunRead>,
+    /// The read that was begun, at most one.
+    begun: Option<BegunRead>,
     /// Whether the client waits for a read, which ends with this.
     is_waiting: bool,
     _place: OwnedSemaphorePermit,
@@ -91,14 +90,11 @@ impl<S: TorrentSource> FileSending<S> {
             left: part.end - part.start,
             unread: part,
             sent: 0,
-            begun: VecDeque::new(),
+            begun: None,
             is_waiting: false,
             _place: place,
         };
-        // Both at once, so that they share a stream at the server. The buffers on the way to the
-        // client take the second one in any case.
         sending.begin_read(FIRST_BYTES);
-        sending.begin_read(SECOND_BYTES);
         let first = timeout(first_byte_max, sending.following()).await;
         let first = first.map_err(|_elapsed| WebdavRefusal::no_byte_yet())??;
         if let Some(limit) = call.head.extensions.get::<StallLimit>() {
@@ -132,12 +128,12 @@ impl<S: TorrentSource> FileSending<S> {
         if self.left == 0 {
             return Ok(None);
         }
-        if self.begun.is_empty() {
+        if self.begun.is_none() {
             self.begin_read(self.read_bytes());
         }
         self.is_waiting = true;
         let end = self.site.end.clone();
-        let outcome = match self.begun.pop_front() {
+        let outcome = match self.begun.take() {
             Some(BegunRead::Done(outcome)) => outcome,
             Some(BegunRead::Waits(task)) => match end.run_until_cancelled(task).await {
                 Some(Ok(outcome)) => outcome,
@@ -164,7 +160,7 @@ impl<S: TorrentSource> FileSending<S> {
         if let Some(opened) = &mut self.opened {
             opened.position += length(&bytes);
         }
-        if self.begun.is_empty() && self.sent >= EARLY_READS_AFTER && !self.is_crowded() {
+        if self.begun.is_none() && self.sent >= EARLY_READS_AFTER && !self.is_crowded() {
             self.begin_read(READ_BYTES);
         }
         Ok(Some(bytes))
@@ -183,7 +179,7 @@ impl<S: TorrentSource> FileSending<S> {
             let is_whole = u32::try_from(bytes.len()) == Ok(wanted);
             if is_whole { Ok(bytes) } else { Err(VfsError::NothingThere) }
         });
-        self.begun.push_back(match reading.as_mut().now_or_never() {
+        self.begun = Some(match reading.as_mut().now_or_never() {
             Some(outcome) => BegunRead::Done(outcome),
             None => BegunRead::Waits(AbortOnDropHandle::new(tokio::spawn(reading))),
         });
@@ -203,11 +199,8 @@ impl<S: TorrentSource> Drop for FileSending<S> {
     /// Leaves the file open for the client's next request, unless a read of it waits: the client is
     /// gone, and so is the reader.
     fn drop(&mut self) {
-        let waits = |read: &BegunRead| match read {
-            BegunRead::Waits(task) => !task.is_finished(),
-            BegunRead::Done(_) => false,
-        };
-        let is_waiting = self.is_waiting || self.begun.iter().any(waits);
+        let waits = matches!(&self.begun, Some(BegunRead::Waits(task)) if !task.is_finished());
+        let is_waiting = self.is_waiting || waits;
         if let Some(opened) = self.opened.take().filter(|_| !is_waiting) {
             self.site.files.keep(opened);
         }
