@@ -24,9 +24,6 @@ use crate::site::{FILES_MAX, WebdavSite};
 /// Bytes of the first read. Its failure is the status of the answer, and a player waits for it.
 const FIRST_BYTES: u64 = 64 << 10;
 
-/// Bytes of the second read: many players look at the beginning of a range and go elsewhere.
-const SECOND_BYTES: u64 = 256 << 10;
-
 /// Bytes of each further read. One is sent while the next is read, so that 1 MiB is in memory.
 const READ_BYTES: u64 = 512 << 10;
 
