@@ -24,6 +24,7 @@
 mod connection;
 mod counts;
 mod handle;
+mod memory;
 mod places;
 mod reads;
 mod server;

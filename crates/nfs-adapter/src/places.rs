@@ -16,13 +16,13 @@ const EVICTED_AFTER: Duration = Duration::from_secs(1);
 
 /// The connections of a server.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct NfsPlaces {
     /// Protects the next number and the connections by number. Held for one access.
-    taken: Mutex<(u64, BTreeMap<u64, Taken>)>,
+    taken: Mutex<(u64, BTreeMap<u64, TakenPlace>)>,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct TakenPlace {
     /// Since when no call is answered; `None` while one is.
     idle_since: Option<Instant>,
     /// Cancelled when another connection got the place.
@@ -31,16 +31,16 @@ struct Taken {
 
 /// The place of a connection. It is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    places: &'a Places,
+pub(crate) struct NfsPlace<'a> {
+    places: &'a NfsPlaces,
     number: u64,
     evicted: CancellationToken,
 }
 
-impl Places {
+impl NfsPlaces {
     /// Returns a place, if necessary that of the connection that was idle for the longest time; or
     /// `None` if all are in use.
-    pub(crate) fn take(&self) -> Option<Place<'_>> {
+    pub(crate) fn take(&self) -> Option<NfsPlace<'_>> {
         let now = Instant::now();
         let mut taken = self.taken();
         if taken.1.len() >= CONNECTIONS_MAX {
@@ -53,17 +53,17 @@ impl Places {
         }
         taken.0 += 1;
         let (number, evicted) = (taken.0, CancellationToken::new());
-        let entry = Taken { idle_since: Some(now), evicted: evicted.clone() };
+        let entry = TakenPlace { idle_since: Some(now), evicted: evicted.clone() };
         taken.1.insert(number, entry);
-        Some(Place { places: self, number, evicted })
+        Some(NfsPlace { places: self, number, evicted })
     }
 
-    fn taken(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Taken>)> {
+    fn taken(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, TakenPlace>)> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place<'_> {
+impl NfsPlace<'_> {
     /// Records whether the connection answers calls.
     pub(crate) fn set_busy(&self, is_busy: bool) {
         if let Some(taken) = self.places.taken().1.get_mut(&self.number) {
@@ -77,7 +77,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for NfsPlace<'_> {
     fn drop(&mut self) {
         self.places.taken().1.remove(&self.number);
     }

@@ -31,12 +31,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 const CLOSE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A connection.
-trait Peer: AsyncRead + AsyncWrite + Send + Unpin {}
+trait NfsPeer: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Peer for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> NfsPeer for T {}
 
 /// Serves a connection in a task.
-struct Connect(Arc<dyn Fn(Box<dyn Peer>, String) + Send + Sync>);
+struct NfsConnect(Arc<dyn Fn(Box<dyn NfsPeer>, String) + Send + Sync>);
 
 /// A running NFS server. Dropping it ends it too, without waiting.
 ///
@@ -50,7 +50,7 @@ pub struct NfsServer {
     address: SocketAddr,
     counters: Arc<NfsCounters>,
     tasks: TaskTracker,
-    connect: Connect,
+    connect: NfsConnect,
     /// Cancelled when this is dropped.
     end: DropGuard,
 }
@@ -98,7 +98,7 @@ impl NfsServer {
         let accepting = accept(listener, Arc::clone(&connect));
         tasks.spawn(end.clone().run_until_cancelled_owned(accepting));
         tasks.spawn(end.clone().run_until_cancelled_owned(close_idle_files(service)));
-        Ok(Self { address, counters, tasks, connect: Connect(connect), end: end.drop_guard() })
+        Ok(Self { address, counters, tasks, connect: NfsConnect(connect), end: end.drop_guard() })
     }
 
     /// Serves a connection that was accepted elsewhere, or is in memory. `peer` is the name of its
@@ -132,7 +132,7 @@ impl NfsServer {
 }
 
 /// Accepts connections without an end.
-async fn accept(listener: TcpListener, connect: Arc<impl Fn(Box<dyn Peer>, String)>) {
+async fn accept(listener: TcpListener, connect: Arc<impl Fn(Box<dyn NfsPeer>, String)>) {
     loop {
         match listener.accept().await {
             Ok((connection, address)) => {
@@ -152,7 +152,7 @@ async fn accept(listener: TcpListener, connect: Arc<impl Fn(Box<dyn Peer>, Strin
 
 async fn serve<S: TorrentSource>(
     service: Arc<NfsService<S>>,
-    connection: Box<dyn Peer>,
+    connection: Box<dyn NfsPeer>,
     peer: String,
 ) {
     let Some(place) = service.places.take() else {
@@ -182,8 +182,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-impl fmt::Debug for Connect {
+impl fmt::Debug for NfsConnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connect")
+        f.write_str("NfsConnect")
     }
 }

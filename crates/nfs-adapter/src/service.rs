@@ -7,8 +7,8 @@ use std::time::Duration;
 use vfs_core::{Export, FilePool, TorrentSource};
 
 use crate::counts::NfsCounters;
-use crate::places::Places;
-use crate::reads::{MemoryLimits, ReplyMemory};
+use crate::memory::{MemoryLimits, ReplyMemory};
+use crate::places::NfsPlaces;
 use crate::tree::NfsTree;
 use crate::{NfsSettings, NfsWaits};
 
@@ -27,7 +27,7 @@ pub(crate) struct NfsService<S: TorrentSource> {
     pub(crate) memory: ReplyMemory,
     pub(crate) waits: NfsWaits,
     pub(crate) counters: Arc<NfsCounters>,
-    pub(crate) places: Places,
+    pub(crate) places: NfsPlaces,
 }
 
 impl<S: TorrentSource> NfsService<S> {
@@ -41,7 +41,7 @@ impl<S: TorrentSource> NfsService<S> {
             memory: ReplyMemory::new(&MemoryLimits::OF_SERVER),
             waits,
             counters: Arc::default(),
-            places: Places::default(),
+            places: NfsPlaces::default(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A server over made-up torrents, for trials with the NFS client of a kernel or of libnfs.
 //!
-//! `serve ADDRESS ARRIVAL [MANY] [JUKEBOX_MILLIS]`: `films/film.txt`, `films/late.txt`, whose second
-//! half is missing until the file ARRIVAL exists, and MANY small files in `many`. Line N of each
-//! file is N with 15 digits, from 0: `seq -f %015.0f 0 N`.
+//! `serve ADDRESS ARRIVAL [MANY] [JUKEBOX_MILLIS]`: `films/film.txt`, `films/late.txt`, whose
+//! second half is missing until the file ARRIVAL exists, and MANY small files in `many`. Line N of
+//! each file is N with 15 digits, from 0: `seq -f %015.0f 0 N`.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
 mod numbers;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use nfs_adapter::{NfsServer, NfsSettings, NfsWaits};
 use vfs_core::{Export, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
-use self::numbers::Numbers;
+use self::numbers::NumberedFiles;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let many = args.next().map_or(Ok(100), |it| it.parse())?;
     let jukebox: Option<u64> = args.next().map(|it| it.parse()).transpose()?;
 
-    let vfs = Arc::new(Vfs::new(Arc::new(Numbers { many, arrival }), VfsConfig::default()));
+    let vfs = Arc::new(Vfs::new(Arc::new(NumberedFiles { many, arrival }), VfsConfig::default()));
     let source = vfs.source(ServerId::FIRST).ok_or("no such server")?;
     let listing = source.list().await?;
     let mut details = Vec::new();

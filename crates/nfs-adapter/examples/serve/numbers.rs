@@ -34,7 +34,7 @@ const LATE: FileId = FileId { torrent: FILMS, index: FileIndex(1) };
 
 /// The source.
 #[derive(Debug, Clone)]
-pub(crate) struct Numbers {
+pub(crate) struct NumberedFiles {
     /// Number of small files in one directory.
     pub(crate) many: u64,
     /// When this file exists, the missing bytes have arrived.
@@ -43,21 +43,21 @@ pub(crate) struct Numbers {
 
 /// A range of a file of numbered lines.
 #[derive(Debug)]
-pub(crate) struct Lines {
-    source: Numbers,
+pub(crate) struct NumberedLines {
+    source: NumberedFiles,
     file: FileId,
     position: u64,
     end: u64,
 }
 
-impl Numbers {
+impl NumberedFiles {
     fn has_arrived(&self) -> bool {
         self.arrival.exists()
     }
 }
 
-impl TorrentSource for Numbers {
-    type Stream = Lines;
+impl TorrentSource for NumberedFiles {
+    type Stream = NumberedLines;
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
         let small = usize::try_from(self.many).unwrap_or(0);
@@ -115,9 +115,14 @@ impl TorrentSource for Numbers {
             .ok_or_else(|| SourceError::new(SourceErrorKind::Failed, "make a bitfield"))
     }
 
-    async fn open_at(&self, file: FileId, _: u64, range: ByteRange) -> Result<Lines, SourceError> {
+    async fn open_at(
+        &self,
+        file: FileId,
+        _: u64,
+        range: ByteRange,
+    ) -> Result<NumberedLines, SourceError> {
         let source = self.clone();
-        Ok(Lines { source, file, position: range.start(), end: range.end() })
+        Ok(NumberedLines { source, file, position: range.start(), end: range.end() })
     }
 
     fn limits(&self) -> SourceLimits {
@@ -125,7 +130,7 @@ impl TorrentSource for Numbers {
     }
 }
 
-impl SourceStream for Lines {
+impl SourceStream for NumberedLines {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         while self.file == LATE && self.position >= LATE_FROM && !self.source.has_arrived() {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -9,13 +9,13 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use vfs_core::{ReaderOrigin, TorrentSource};
 
-use super::Closed;
+use super::NfsClosed;
 use super::origins::Origins;
-use super::writer::Outgoing;
+use super::writer::OutgoingReply;
 use crate::reads::{FileReads, ReadEnd};
 use crate::service::NfsService;
-use crate::tree::{Answer, Asked, Quality, ReadArgs};
-use crate::wire::{CallError, Refusal, RpcCall, RpcReply};
+use crate::tree::{AnswerQuality, NfsAnswer, NfsAsked, NfsReadArgs};
+use crate::wire::{NfsCallError, NfsRefusal, RpcCall, RpcReply};
 
 /// Maximum number of calls of a connection that wait. Metadata never does, except at the start, so
 /// a client can list while this many reads wait; more stop its input.
@@ -30,7 +30,7 @@ const LIST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers the calls of a connection. Dropping it ends those that wait.
 #[derive(Debug)]
-pub(super) struct Answers<S: TorrentSource> {
+pub(super) struct CallAnswers<S: TorrentSource> {
     shared: Arc<AnswerContext<S>>,
     origins: Origins,
     /// Calls that wait, and the number of each.
@@ -43,22 +43,22 @@ pub(super) struct Answers<S: TorrentSource> {
 struct AnswerContext<S: TorrentSource> {
     service: Arc<NfsService<S>>,
     reads: FileReads<S>,
-    replies: mpsc::Sender<Outgoing>,
+    replies: mpsc::Sender<OutgoingReply>,
 }
 
 /// A decoded call.
-enum Decoded {
+enum DecodedCall {
     Reply(RpcReply),
     /// The list of torrents is not known yet: the reply can be another one soon.
     Early(RpcReply),
-    Read(u32, ReadArgs),
+    Read(u32, NfsReadArgs),
 }
 
-impl<S: TorrentSource> Answers<S> {
+impl<S: TorrentSource> CallAnswers<S> {
     pub(super) fn new(
         service: Arc<NfsService<S>>,
         peer: &str,
-        replies: mpsc::Sender<Outgoing>,
+        replies: mpsc::Sender<OutgoingReply>,
     ) -> Self {
         let reads = FileReads::new(Arc::clone(&service));
         let shared = Arc::new(AnswerContext { service, reads, replies });
@@ -90,7 +90,7 @@ impl<S: TorrentSource> Answers<S> {
 
     /// Answers a call that failed by a bug.
     pub(super) async fn on_bug(&self, xid: u32) {
-        self.shared.refused(xid, Refusal::Internal).await;
+        self.shared.refused(xid, NfsRefusal::Internal).await;
     }
 
     pub(super) fn end_abandoned(&self) {
@@ -98,11 +98,11 @@ impl<S: TorrentSource> Answers<S> {
     }
 
     /// Answers a call, or lets it wait. Waits until there is room for the reply.
-    pub(super) async fn answer(&mut self, record: Vec<u8>) -> Result<(), Closed> {
+    pub(super) async fn answer(&mut self, record: Vec<u8>) -> Result<(), NfsClosed> {
         let call = match RpcCall::decode(&record) {
             Ok(call) => call,
-            Err(CallError::NoCall) => return Err(Closed::NoCall),
-            Err(CallError::Refused(xid, refusal)) => {
+            Err(NfsCallError::NoCall) => return Err(NfsClosed::NoCall),
+            Err(NfsCallError::Refused(xid, refusal)) => {
                 self.shared.refused(xid, refusal).await;
                 return Ok(());
             }
@@ -115,14 +115,14 @@ impl<S: TorrentSource> Answers<S> {
             }
         };
         match decoded {
-            Decoded::Reply(reply) => self.shared.send(reply).await,
-            Decoded::Early(reply) => {
+            DecodedCall::Reply(reply) => self.shared.send(reply).await,
+            DecodedCall::Early(reply) => {
                 let origin = self.origins.get(call.machine);
                 let shared = Arc::clone(&self.shared);
                 let xid = call.xid;
                 self.spawn(xid, async move { shared.answer_late(record, reply, origin).await });
             }
-            Decoded::Read(xid, args) => {
+            DecodedCall::Read(xid, args) => {
                 let origin = self.origins.get(call.machine);
                 if let Some(end) = self.shared.reads.try_read(args, &origin) {
                     self.shared.send_read(xid, args, end).await;
@@ -142,17 +142,17 @@ impl<S: TorrentSource> Answers<S> {
 }
 
 impl<S: TorrentSource> AnswerContext<S> {
-    fn decoded(&self, call: &RpcCall<'_>) -> Result<Decoded, Refusal> {
+    fn decoded(&self, call: &RpcCall<'_>) -> Result<DecodedCall, NfsRefusal> {
         Ok(match self.service.tree.ask(call)? {
-            Asked::Read(args) => Decoded::Read(call.xid, args),
-            Asked::Answer(Answer { results, quality }) => {
+            NfsAsked::Read(args) => DecodedCall::Read(call.xid, args),
+            NfsAsked::Answer(NfsAnswer { results, quality }) => {
                 let reply = RpcReply::of_results(call.xid, &results);
                 match quality {
-                    Quality::Early => Decoded::Early(reply),
-                    Quality::Final => Decoded::Reply(reply),
-                    Quality::Foreign => {
+                    AnswerQuality::Early => DecodedCall::Early(reply),
+                    AnswerQuality::Final => DecodedCall::Reply(reply),
+                    AnswerQuality::Foreign => {
                         self.service.counters.on_refused();
-                        Decoded::Reply(reply)
+                        DecodedCall::Reply(reply)
                     }
                 }
             }
@@ -166,38 +166,38 @@ impl<S: TorrentSource> AnswerContext<S> {
             sleep(LIST_INTERVAL).await;
             let Ok(call) = RpcCall::decode(&record) else { break };
             match self.decoded(&call) {
-                Ok(Decoded::Early(early)) => reply = early,
-                Ok(Decoded::Reply(late)) => return self.send(late).await,
-                Ok(Decoded::Read(xid, args)) => return self.read(xid, args, origin).await,
+                Ok(DecodedCall::Early(early)) => reply = early,
+                Ok(DecodedCall::Reply(late)) => return self.send(late).await,
+                Ok(DecodedCall::Read(xid, args)) => return self.read(xid, args, origin).await,
                 Err(_refusal) => break,
             }
         }
         self.send(reply).await;
     }
 
-    async fn read(&self, xid: u32, args: ReadArgs, origin: Arc<ReaderOrigin>) {
+    async fn read(&self, xid: u32, args: NfsReadArgs, origin: Arc<ReaderOrigin>) {
         let end = self.reads.read(args, origin).await;
         self.send_read(xid, args, end).await;
     }
 
-    async fn send_read(&self, xid: u32, args: ReadArgs, end: ReadEnd) {
+    async fn send_read(&self, xid: u32, args: NfsReadArgs, end: ReadEnd) {
         let ReadEnd { outcome, memory } = end;
         let (results, data) = self.service.tree.read_results(args, outcome);
         let reply = RpcReply::with_data(xid, &results, data);
-        self.queue(Outgoing { reply, memory }).await;
+        self.queue(OutgoingReply { reply, memory }).await;
     }
 
-    async fn refused(&self, xid: u32, refusal: Refusal) {
+    async fn refused(&self, xid: u32, refusal: NfsRefusal) {
         tracing::debug!(?refusal, "refused a call");
         self.service.counters.on_refused();
         self.send(RpcReply::refused(xid, refusal)).await;
     }
 
     async fn send(&self, reply: RpcReply) {
-        self.queue(Outgoing { reply, memory: None }).await;
+        self.queue(OutgoingReply { reply, memory: None }).await;
     }
 
-    async fn queue(&self, reply: Outgoing) {
+    async fn queue(&self, reply: OutgoingReply) {
         if self.replies.send(reply).await.is_err() {
             tracing::trace!("a reply after the end of its connection");
         }

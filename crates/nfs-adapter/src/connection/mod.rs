@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use vfs_core::TorrentSource;
 
-use self::answers::Answers;
-use crate::places::Place;
+use self::answers::CallAnswers;
+use crate::places::NfsPlace;
 use crate::service::NfsService;
 use crate::wire::{RecordDecoder, RecordError};
 
@@ -33,7 +33,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why a connection is closed by the server.
 #[derive(Debug, Error)]
-enum Closed {
+enum NfsClosed {
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error("a record that is no call")]
@@ -50,7 +50,7 @@ enum Closed {
     Send(#[source] io::Error),
 }
 
-impl Closed {
+impl NfsClosed {
     /// Returns whether the client is not one of NFS.
     fn is_refusal(&self) -> bool {
         matches!(self, Self::Record(_) | Self::NoCall | Self::RecordTime)
@@ -65,22 +65,22 @@ pub(crate) async fn serve<S: TorrentSource, I: AsyncRead + AsyncWrite + Send + U
     service: Arc<NfsService<S>>,
     connection: I,
     peer: &str,
-    place: &Place<'_>,
+    place: &NfsPlace<'_>,
 ) {
     let _counted = service.counters.on_connection();
     let (input, output) = tokio::io::split(connection);
     // A full queue stops the connection's input.
     let (sender, receiver) = mpsc::channel(REPLIES_MAX);
-    let answers = Answers::new(Arc::clone(&service), peer, sender);
+    let answers = CallAnswers::new(Arc::clone(&service), peer, sender);
     let mut receiving = Box::pin(receive(input, answers, place));
     let mut sending = Box::pin(writer::send(output, receiver, &service.counters));
     let ended = tokio::select! {
         received = &mut receiving => match received {
             // What is answered already is sent.
-            Ok(()) => sending.await.map_err(Closed::Send),
+            Ok(()) => sending.await.map_err(NfsClosed::Send),
             Err(closed) => Err(closed),
         },
-        sent = &mut sending => sent.map_err(Closed::Send),
+        sent = &mut sending => sent.map_err(NfsClosed::Send),
     };
     if let Err(closed) = ended {
         if closed.is_refusal() {
@@ -92,9 +92,9 @@ pub(crate) async fn serve<S: TorrentSource, I: AsyncRead + AsyncWrite + Send + U
 
 async fn receive<S: TorrentSource>(
     mut input: impl AsyncRead + Unpin,
-    mut answers: Answers<S>,
-    place: &Place<'_>,
-) -> Result<(), Closed> {
+    mut answers: CallAnswers<S>,
+    place: &NfsPlace<'_>,
+) -> Result<(), NfsClosed> {
     let mut decoder = RecordDecoder::default();
     let mut checks = interval(CHECK_INTERVAL);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -116,7 +116,7 @@ async fn receive<S: TorrentSource>(
         }
         tokio::select! {
             received = input.read_buf(decoder.input()), if decoder.has_room() => {
-                if received.map_err(Closed::Receive)? == 0 {
+                if received.map_err(NfsClosed::Receive)? == 0 {
                     return Ok(());
                 }
             }
@@ -129,13 +129,13 @@ async fn receive<S: TorrentSource>(
             _ = checks.tick() => {
                 answers.end_abandoned();
                 if record_since.is_some_and(|since| since.elapsed() >= RECORD_TIME_MAX) {
-                    return Err(Closed::RecordTime);
+                    return Err(NfsClosed::RecordTime);
                 }
                 if !answers.is_busy() && called_at.elapsed() >= IDLE_MAX {
-                    return Err(Closed::Idle);
+                    return Err(NfsClosed::Idle);
                 }
             }
-            () = place.evicted() => return Err(Closed::Evicted),
+            () = place.evicted() => return Err(NfsClosed::Evicted),
         }
     }
 }

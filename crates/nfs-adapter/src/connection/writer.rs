@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::counts::NfsCounters;
-use crate::reads::ReservedMemory;
+use crate::memory::ReservedMemory;
 use crate::wire::RpcReply;
 
 /// How long a client may take no byte of a reply.
@@ -17,7 +17,7 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// A reply with its memory, which is free again after it was sent.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingReply {
     pub(super) reply: RpcReply,
     pub(super) memory: Option<ReservedMemory>,
 }
@@ -25,10 +25,10 @@ pub(super) struct Outgoing {
 /// Sends replies until their senders are gone.
 pub(super) async fn send(
     mut output: impl AsyncWrite + Unpin,
-    mut replies: mpsc::Receiver<Outgoing>,
+    mut replies: mpsc::Receiver<OutgoingReply>,
     counters: &NfsCounters,
 ) -> io::Result<()> {
-    while let Some(Outgoing { reply, memory }) = replies.recv().await {
+    while let Some(OutgoingReply { reply, memory }) = replies.recv().await {
         let mut bytes = reply.bytes();
         while bytes.has_remaining() {
             let Ok(written) = timeout(STALL_MAX, output.write_buf(&mut bytes)).await else {

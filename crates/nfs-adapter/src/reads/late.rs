@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ReadEnd;
-use crate::tree::ReadArgs;
+use crate::tree::NfsReadArgs;
 
 /// Maximum number of such reads of a connection. Of more, the oldest end.
 const LATE_MAX: usize = 256;
@@ -22,7 +22,7 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(90);
 pub(crate) struct LateReads {
     /// Protects the reads, by their arguments: a client asks with the same ones. Held for one
     /// access.
-    reads: Mutex<HashMap<ReadArgs, LateRead>>,
+    reads: Mutex<HashMap<NfsReadArgs, LateRead>>,
 }
 
 #[derive(Debug)]
@@ -33,12 +33,12 @@ struct LateRead {
 
 impl LateReads {
     /// Returns a read that runs, or has ended since.
-    pub(super) fn take(&self, args: &ReadArgs) -> Option<AbortOnDropHandle<ReadEnd>> {
+    pub(super) fn take(&self, args: &NfsReadArgs) -> Option<AbortOnDropHandle<ReadEnd>> {
         self.reads().remove(args).map(|late| late.task)
     }
 
     /// Keeps a read until its client asks again.
-    pub(super) fn put(&self, args: ReadArgs, task: AbortOnDropHandle<ReadEnd>) {
+    pub(super) fn put(&self, args: NfsReadArgs, task: AbortOnDropHandle<ReadEnd>) {
         let mut reads = self.reads();
         if reads.len() >= LATE_MAX {
             let oldest = reads.iter().min_by_key(|(_, late)| late.asked_at);
@@ -54,7 +54,7 @@ impl LateReads {
         self.reads().retain(|_, late| now.duration_since(late.asked_at) < ABANDONED_AFTER);
     }
 
-    fn reads(&self) -> MutexGuard<'_, HashMap<ReadArgs, LateRead>> {
+    fn reads(&self) -> MutexGuard<'_, HashMap<NfsReadArgs, LateRead>> {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,6 @@
 //! READ: open files, memory, and waits.
 
 mod late;
-mod memory;
 
 use std::sync::Arc;
 
@@ -12,15 +11,15 @@ use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{ExportFile, ReaderOrigin, TorrentSource};
 
 pub(crate) use self::late::LateReads;
-pub(crate) use self::memory::{MemoryLimits, ReplyMemory, ReservedMemory};
 use crate::NfsWaits;
+use crate::memory::{MemoryLimits, ReplyMemory, ReservedMemory};
 use crate::service::NfsService;
-use crate::tree::{Failure, ReadArgs};
+use crate::tree::{NfsFailure, NfsReadArgs};
 
 /// The end of a READ.
 #[derive(Debug)]
 pub(crate) struct ReadEnd {
-    pub(crate) outcome: Result<Bytes, Failure>,
+    pub(crate) outcome: Result<Bytes, NfsFailure>,
     /// The memory of the data, until they are sent.
     pub(crate) memory: Option<ReservedMemory>,
 }
@@ -34,7 +33,7 @@ pub(crate) struct FileReads<S: TorrentSource> {
 }
 
 impl ReadEnd {
-    pub(crate) fn failed(failure: Failure) -> Self {
+    pub(crate) fn failed(failure: NfsFailure) -> Self {
         Self { outcome: Err(failure), memory: None }
     }
 }
@@ -46,22 +45,26 @@ impl<S: TorrentSource> FileReads<S> {
     }
 
     /// Returns the end of a read if it needs no waiting.
-    pub(crate) fn try_read(&self, args: ReadArgs, origin: &Arc<ReaderOrigin>) -> Option<ReadEnd> {
+    pub(crate) fn try_read(
+        &self,
+        args: NfsReadArgs,
+        origin: &Arc<ReaderOrigin>,
+    ) -> Option<ReadEnd> {
         let file = match self.service.pool.open(args.ino, origin) {
             Ok(file) => file,
-            Err(error) => return Some(ReadEnd::failed(Failure::of_handle(error))),
+            Err(error) => return Some(ReadEnd::failed(NfsFailure::of_handle(error))),
         };
         let memory = self.memory.try_reserve(&self.service.memory, args.len)?;
         let vfs = self.service.tree.export.vfs();
         let answer = vfs.try_read(file.handle(), args.offset, args.len)?;
-        Some(ReadEnd { outcome: answer.map_err(Failure::from), memory: Some(memory) })
+        Some(ReadEnd { outcome: answer.map_err(NfsFailure::from), memory: Some(memory) })
     }
 
     /// Reads, and waits as the settings say.
     ///
     /// # Cancel safety
     /// Dropping the future ends the read.
-    pub(crate) async fn read(&self, args: ReadArgs, origin: Arc<ReaderOrigin>) -> ReadEnd {
+    pub(crate) async fn read(&self, args: NfsReadArgs, origin: Arc<ReaderOrigin>) -> ReadEnd {
         let service = Arc::clone(&self.service);
         let memory = self.memory.clone();
         let reading = read_file(service, memory, args, origin);
@@ -72,11 +75,11 @@ impl<S: TorrentSource> FileReads<S> {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
                 tracing::error!(%error, ino = args.ino.0, "a READ failed by a bug");
-                ReadEnd::failed(Failure::new(nfsstat3::NFS3ERR_SERVERFAULT))
+                ReadEnd::failed(NfsFailure::new(nfsstat3::NFS3ERR_SERVERFAULT))
             }
             Err(_elapsed) => {
                 self.late.put(args, running);
-                ReadEnd::failed(Failure::new(nfsstat3::NFS3ERR_JUKEBOX))
+                ReadEnd::failed(NfsFailure::new(nfsstat3::NFS3ERR_JUKEBOX))
             }
         }
     }
@@ -90,16 +93,16 @@ impl<S: TorrentSource> FileReads<S> {
 async fn read_file<S: TorrentSource>(
     service: Arc<NfsService<S>>,
     memory: ReplyMemory,
-    args: ReadArgs,
+    args: NfsReadArgs,
     origin: Arc<ReaderOrigin>,
 ) -> ReadEnd {
-    let ReadArgs { ino, offset, len } = args;
+    let NfsReadArgs { ino, offset, len } = args;
     let file: Arc<ExportFile<S>> = match service.pool.open(ino, &origin) {
         Ok(file) => file,
-        Err(error) => return ReadEnd::failed(Failure::of_handle(error)),
+        Err(error) => return ReadEnd::failed(NfsFailure::of_handle(error)),
     };
     let is_missing = service.tree.export.vfs().is_missing(file.handle(), offset, len);
     let memory = memory.reserve(&service.memory, len, is_missing).await;
-    let outcome = file.read(offset, len).await.map_err(Failure::from);
+    let outcome = file.read(offset, len).await.map_err(NfsFailure::from);
     ReadEnd { outcome, memory }
 }

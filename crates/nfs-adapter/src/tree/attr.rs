@@ -7,7 +7,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Void;
 use vfs_core::{Attr, NodeKind, TorrentSource, Validity};
 
-use super::{Answer, NfsTree};
+use super::{NfsAnswer, NfsTree};
 use crate::wire::{XdrError, XdrReader};
 
 /// The bits of a mode that let programs execute a file.
@@ -17,13 +17,13 @@ const EXECUTE_BITS: u32 = 0o111;
 const SECOND_NANOS: u64 = 1_000_000_000;
 
 impl<S: TorrentSource> NfsTree<S> {
-    pub(super) fn getattr(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn getattr(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let results = node.map(|attr| GETATTR3resok { obj_attributes: self.fattr(&attr) });
-        Ok(Answer::with(results, || Void))
+        Ok(NfsAnswer::with(results, || Void))
     }
 
-    pub(super) fn access(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn access(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let wanted = args.u32()?;
         let results = node.map(|attr| {
@@ -36,7 +36,7 @@ impl<S: TorrentSource> NfsTree<S> {
             };
             ACCESS3resok { obj_attributes: self.attr_of(&node), access: wanted & granted }
         });
-        Ok(Answer::of::<_, ACCESS3resfail>(results))
+        Ok(NfsAnswer::of::<_, ACCESS3resfail>(results))
     }
 
     /// Returns attributes as NFS has them. All users see the same.

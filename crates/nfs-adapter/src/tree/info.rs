@@ -7,7 +7,7 @@ use nfs3_types::nfs3::{
 use vfs_core::{NAME_BYTES_MAX, TorrentSource};
 
 use super::listing::LISTING_BYTES_PREFERRED;
-use super::{Answer, NfsTree};
+use super::{NfsAnswer, NfsTree};
 use crate::READ_BYTES_MAX;
 use crate::wire::{XdrError, XdrReader};
 
@@ -22,7 +22,7 @@ const READ_UNIT_BYTES: u32 = 4096;
 const FILE_BYTES_MAX: u64 = i64::MAX.unsigned_abs();
 
 impl<S: TorrentSource> NfsTree<S> {
-    pub(super) fn fsstat(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn fsstat(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let stats = self.export.vfs().stats();
         let results = node.map(|_| FSSTAT3resok {
@@ -35,10 +35,10 @@ impl<S: TorrentSource> NfsTree<S> {
             afiles: 0,
             invarsec: 0,
         });
-        Ok(Answer::of::<_, FSSTAT3resfail>(results))
+        Ok(NfsAnswer::of::<_, FSSTAT3resfail>(results))
     }
 
-    pub(super) fn fsinfo(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn fsinfo(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let results = node.map(|_| FSINFO3resok {
             obj_attributes: self.attr_of(&node),
@@ -53,10 +53,10 @@ impl<S: TorrentSource> NfsTree<S> {
             time_delta: nfstime3 { seconds: 0, nseconds: 1 },
             properties: FSF3_SYMLINK | FSF3_HOMOGENEOUS,
         });
-        Ok(Answer::of::<_, FSINFO3resfail>(results))
+        Ok(NfsAnswer::of::<_, FSINFO3resfail>(results))
     }
 
-    pub(super) fn pathconf(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn pathconf(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let results = node.map(|_| PATHCONF3resok {
             obj_attributes: self.attr_of(&node),
@@ -67,6 +67,6 @@ impl<S: TorrentSource> NfsTree<S> {
             case_insensitive: false,
             case_preserving: true,
         });
-        Ok(Answer::of::<_, PATHCONF3resfail>(results))
+        Ok(NfsAnswer::of::<_, PATHCONF3resfail>(results))
     }
 }

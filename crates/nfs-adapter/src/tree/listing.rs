@@ -7,7 +7,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::{BoundedList, Pack};
 use vfs_core::{Attr, ExportEntry, TorrentSource};
 
-use super::{Answer, Failure, NfsTree, directory};
+use super::{NfsAnswer, NfsFailure, NfsTree, directory};
 use crate::wire::{XdrError, XdrReader};
 
 /// The size of a listing that clients should ask for, in bytes.
@@ -24,7 +24,7 @@ const DOT_COOKIE: u64 = 1;
 const DOT_DOT_COOKIE: u64 = 2;
 
 /// The arguments of a listing.
-struct ListArgs {
+struct NfsListArgs {
     cookie: u64,
     verifier: [u8; 8],
     /// Maximum size of names, numbers and cookies in bytes.
@@ -34,11 +34,11 @@ struct ListArgs {
 }
 
 impl<S: TorrentSource> NfsTree<S> {
-    pub(super) fn readdir(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn readdir(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let (cookie, verifier, count) = (args.u64()?, args.fixed()?, args.u32()?);
         let list =
-            ListArgs { cookie, verifier, names_bytes_max: u32::MAX, results_bytes_max: count };
+            NfsListArgs { cookie, verifier, names_bytes_max: u32::MAX, results_bytes_max: count };
         let empty = || READDIR3resok {
             dir_attributes: self.attr_of(&node),
             cookieverf: cookieverf3(self.cookie_verifier),
@@ -56,14 +56,14 @@ impl<S: TorrentSource> NfsTree<S> {
             Ok(results)
         });
         let failed = || READDIR3resfail { dir_attributes: self.attr_of(&node) };
-        Ok(Answer::with(results, failed))
+        Ok(NfsAnswer::with(results, failed))
     }
 
-    pub(super) fn readdirplus(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn readdirplus(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         let (cookie, verifier) = (args.u64()?, args.fixed()?);
         let (names_bytes_max, results_bytes_max) = (args.u32()?, args.u32()?);
-        let list = ListArgs { cookie, verifier, names_bytes_max, results_bytes_max };
+        let list = NfsListArgs { cookie, verifier, names_bytes_max, results_bytes_max };
         let empty = || READDIRPLUS3resok {
             dir_attributes: self.attr_of(&node),
             cookieverf: cookieverf3(self.cookie_verifier),
@@ -83,7 +83,7 @@ impl<S: TorrentSource> NfsTree<S> {
             Ok(results)
         });
         let failed = || READDIRPLUS3resfail { dir_attributes: self.attr_of(&node) };
-        Ok(Answer::with(results, failed))
+        Ok(NfsAnswer::with(results, failed))
     }
 
     /// Collects entries after the cookie, as many as the client has room for. Returns whether no
@@ -91,14 +91,14 @@ impl<S: TorrentSource> NfsTree<S> {
     fn list<T: Pack>(
         &self,
         dir: &Attr,
-        args: &ListArgs,
+        args: &NfsListArgs,
         empty_bytes: usize,
         to_entry: impl Fn(ExportEntry) -> T,
-    ) -> Result<(nfs3_types::xdr_codec::List<T>, bool), Failure> {
+    ) -> Result<(nfs3_types::xdr_codec::List<T>, bool), NfsFailure> {
         // Clients that ignore verifiers send zeros.
         let is_other = args.verifier != [0; 8] && args.verifier != self.cookie_verifier;
         if args.cookie != 0 && is_other {
-            return Err(Failure::new(nfsstat3::NFS3ERR_BAD_COOKIE));
+            return Err(NfsFailure::new(nfsstat3::NFS3ERR_BAD_COOKIE));
         }
         let room = usize::try_from(args.results_bytes_max.min(LISTING_BYTES_MAX)).unwrap_or(0);
         // An empty list is counted twice.
@@ -114,7 +114,7 @@ impl<S: TorrentSource> NfsTree<S> {
                 let name_bytes = name_bytes(&entry.name);
                 let is_full = name_bytes > names_room || entries.try_push(to_entry(entry)).is_err();
                 if is_full && count == 0 {
-                    return Err(Failure::new(nfsstat3::NFS3ERR_TOOSMALL));
+                    return Err(NfsFailure::new(nfsstat3::NFS3ERR_TOOSMALL));
                 }
                 if is_full {
                     return Ok((entries.into_inner(), false));
@@ -130,7 +130,7 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 
     /// Returns the entries `.` and `..` after the cookie.
-    fn dots(&self, dir: &Attr, cookie: u64) -> Result<Vec<ExportEntry>, Failure> {
+    fn dots(&self, dir: &Attr, cookie: u64) -> Result<Vec<ExportEntry>, NfsFailure> {
         let mut dots = Vec::new();
         if cookie < DOT_COOKIE {
             dots.push(ExportEntry { name: ".".to_owned(), cookie: DOT_COOKIE, attr: *dir });

@@ -15,10 +15,10 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Opaque;
 use vfs_core::{Attr, Export, Ino, NodeKind, TorrentSource};
 
-pub(crate) use self::outcome::{Answer, Failure, Quality};
+pub(crate) use self::outcome::{AnswerQuality, NfsAnswer, NfsFailure};
 use crate::NfsSettings;
 use crate::handle::FileHandles;
-use crate::wire::{Refusal, RpcCall, XdrError, XdrReader};
+use crate::wire::{NfsRefusal, RpcCall, XdrError, XdrReader};
 
 /// Maximum length of a file handle in bytes: `NFS3_FHSIZE` of RFC 1813, 2.4.
 const HANDLE_BYTES_MAX: usize = 64;
@@ -35,16 +35,16 @@ pub(crate) struct NfsTree<S> {
 }
 
 /// What a call asks for.
-pub(crate) enum Asked {
+pub(crate) enum NfsAsked {
     /// It is answered.
-    Answer(Answer),
+    Answer(NfsAnswer),
     /// A READ, with its arguments.
-    Read(ReadArgs),
+    Read(NfsReadArgs),
 }
 
 /// The arguments of a READ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ReadArgs {
+pub(crate) struct NfsReadArgs {
     pub(crate) ino: Ino,
     pub(crate) offset: u64,
     pub(crate) len: u32,
@@ -57,33 +57,34 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 
     /// Answers a call, unless it is a READ of a file. Blocks only for short locks.
-    pub(crate) fn ask(&self, call: &RpcCall<'_>) -> Result<Asked, Refusal> {
+    pub(crate) fn ask(&self, call: &RpcCall<'_>) -> Result<NfsAsked, NfsRefusal> {
         let (only, is_nfs) = match call.program {
             NFS => (NFS_VERSION, true),
             MOUNT => (MOUNT_VERSION, false),
-            _ => return Err(Refusal::Program),
+            _ => return Err(NfsRefusal::Program),
         };
         if call.version != only {
-            return Err(Refusal::ProgramVersion(only));
+            return Err(NfsRefusal::ProgramVersion(only));
         }
         let mut args = call.args;
         if is_nfs {
             self.nfs(call.procedure, &mut args)
         } else {
-            self.mount(call.procedure, &mut args).map(Asked::Answer)
+            self.mount(call.procedure, &mut args).map(NfsAsked::Answer)
         }
     }
 
-    fn nfs(&self, procedure: u32, args: &mut XdrReader<'_>) -> Result<Asked, Refusal> {
-        let procedure = NFS_PROGRAM::try_from(procedure).map_err(|_unknown| Refusal::Procedure)?;
+    fn nfs(&self, procedure: u32, args: &mut XdrReader<'_>) -> Result<NfsAsked, NfsRefusal> {
+        let procedure =
+            NFS_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)?;
         let answered = match procedure {
-            NFS_PROGRAM::NFSPROC3_NULL => Ok(Answer::empty()),
+            NFS_PROGRAM::NFSPROC3_NULL => Ok(NfsAnswer::empty()),
             NFS_PROGRAM::NFSPROC3_GETATTR => self.getattr(args),
             NFS_PROGRAM::NFSPROC3_LOOKUP => self.lookup(args),
             NFS_PROGRAM::NFSPROC3_ACCESS => self.access(args),
             NFS_PROGRAM::NFSPROC3_READLINK => self.readlink(args),
             NFS_PROGRAM::NFSPROC3_READ => {
-                return self.read(args).map_err(|XdrError| Refusal::Arguments);
+                return self.read(args).map_err(|XdrError| NfsRefusal::Arguments);
             }
             NFS_PROGRAM::NFSPROC3_READDIR => self.readdir(args),
             NFS_PROGRAM::NFSPROC3_READDIRPLUS => self.readdirplus(args),
@@ -102,15 +103,15 @@ impl<S: TorrentSource> NfsTree<S> {
             | NFS_PROGRAM::NFSPROC3_LINK
             | NFS_PROGRAM::NFSPROC3_COMMIT => Ok(read_only::refused(procedure)),
         };
-        answered.map(Asked::Answer).map_err(|XdrError| Refusal::Arguments)
+        answered.map(NfsAsked::Answer).map_err(|XdrError| NfsRefusal::Arguments)
     }
 
     /// Decodes the handle of a node, and returns its attributes.
-    fn node(&self, args: &mut XdrReader<'_>) -> Result<Result<Attr, Failure>, XdrError> {
+    fn node(&self, args: &mut XdrReader<'_>) -> Result<Result<Attr, NfsFailure>, XdrError> {
         let handle = args.opaque(HANDLE_BYTES_MAX)?;
         Ok(match self.handles.ino(handle) {
-            Some(ino) => self.export.attr(ino).map_err(Failure::of_handle),
-            None => Err(Failure::new(nfsstat3::NFS3ERR_BADHANDLE)),
+            Some(ino) => self.export.attr(ino).map_err(NfsFailure::of_handle),
+            None => Err(NfsFailure::new(nfsstat3::NFS3ERR_BADHANDLE)),
         })
     }
 
@@ -119,7 +120,7 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 
     /// Returns the attributes of a node after a call, for the client's cache.
-    fn attr_of(&self, node: &Result<Attr, Failure>) -> post_op_attr {
+    fn attr_of(&self, node: &Result<Attr, NfsFailure>) -> post_op_attr {
         match node {
             Ok(attr) => post_op_attr::Some(self.fattr(attr)),
             Err(_) => post_op_attr::None,
@@ -128,9 +129,9 @@ impl<S: TorrentSource> NfsTree<S> {
 }
 
 /// Returns the attributes if the node is a directory.
-fn directory(node: Result<Attr, Failure>) -> Result<Attr, Failure> {
+fn directory(node: Result<Attr, NfsFailure>) -> Result<Attr, NfsFailure> {
     match node?.kind {
         NodeKind::Directory => node,
-        NodeKind::File | NodeKind::Symlink => Err(Failure::new(nfsstat3::NFS3ERR_NOTDIR)),
+        NodeKind::File | NodeKind::Symlink => Err(NfsFailure::new(nfsstat3::NFS3ERR_NOTDIR)),
     }
 }

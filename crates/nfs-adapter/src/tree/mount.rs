@@ -8,9 +8,9 @@ use nfs3_types::rpc::auth_flavor;
 use nfs3_types::xdr_codec::{List, Opaque};
 use vfs_core::{Ino, NodeKind, TorrentSource, VfsError};
 
-use super::outcome::Quality;
-use super::{Answer, NfsTree};
-use crate::wire::{RECORD_BYTES_MAX, Refusal, XdrError, XdrReader, packed};
+use super::outcome::AnswerQuality;
+use super::{NfsAnswer, NfsTree};
+use crate::wire::{NfsRefusal, RECORD_BYTES_MAX, XdrError, XdrReader, packed};
 
 /// Maximum length of a path in bytes: `MNTPATHLEN` of RFC 1813, 5.1.1.
 const PATH_BYTES_MAX: usize = 1024;
@@ -20,19 +20,21 @@ impl<S: TorrentSource> NfsTree<S> {
         &self,
         procedure: u32,
         args: &mut XdrReader<'_>,
-    ) -> Result<Answer, Refusal> {
-        match MOUNT_PROGRAM::try_from(procedure).map_err(|_unknown| Refusal::Procedure)? {
-            MOUNT_PROGRAM::MOUNTPROC3_MNT => self.mnt(args).map_err(|XdrError| Refusal::Arguments),
+    ) -> Result<NfsAnswer, NfsRefusal> {
+        match MOUNT_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)? {
+            MOUNT_PROGRAM::MOUNTPROC3_MNT => {
+                self.mnt(args).map_err(|XdrError| NfsRefusal::Arguments)
+            }
             // Who mounted what is not recorded: a mount is only a handle that a client keeps.
             MOUNT_PROGRAM::MOUNTPROC3_DUMP => Ok(answer(packed(&mountlist::default()))),
             MOUNT_PROGRAM::MOUNTPROC3_EXPORT => Ok(answer(self.exported())),
             MOUNT_PROGRAM::MOUNTPROC3_NULL
             | MOUNT_PROGRAM::MOUNTPROC3_UMNT
-            | MOUNT_PROGRAM::MOUNTPROC3_UMNTALL => Ok(Answer::empty()),
+            | MOUNT_PROGRAM::MOUNTPROC3_UMNTALL => Ok(NfsAnswer::empty()),
         }
     }
 
-    fn mnt(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    fn mnt(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let path = args.opaque(RECORD_BYTES_MAX)?;
         let found = match self.handles.below(path) {
             _ if path.len() > PATH_BYTES_MAX => Err(mountstat3::MNT3ERR_NAMETOOLONG),
@@ -40,9 +42,9 @@ impl<S: TorrentSource> NfsTree<S> {
             None => Err(mountstat3::MNT3ERR_NOENT),
         };
         let quality = match found {
-            Ok(_) => Quality::Final,
-            Err(mountstat3::MNT3ERR_IO) => Quality::Early,
-            Err(_) => Quality::Foreign,
+            Ok(_) => AnswerQuality::Final,
+            Err(mountstat3::MNT3ERR_IO) => AnswerQuality::Early,
+            Err(_) => AnswerQuality::Foreign,
         };
         let result = match found {
             Ok(ino) => mountres3::Ok(mountres3_ok {
@@ -51,7 +53,7 @@ impl<S: TorrentSource> NfsTree<S> {
             }),
             Err(status) => mountres3::Err(status),
         };
-        Ok(Answer { results: packed(&result), quality })
+        Ok(NfsAnswer { results: packed(&result), quality })
     }
 
     /// Returns the directory at a path below the exported one.
@@ -84,6 +86,6 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 }
 
-fn answer(results: Vec<u8>) -> Answer {
-    Answer { results, quality: Quality::Final }
+fn answer(results: Vec<u8>) -> NfsAnswer {
+    NfsAnswer { results, quality: AnswerQuality::Final }
 }

@@ -8,19 +8,19 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Void;
 use vfs_core::{Attr, NAME_BYTES_MAX, NodeKind, TorrentSource};
 
-use super::{Answer, Asked, Failure, NfsTree, ReadArgs, directory};
+use super::{NfsAnswer, NfsAsked, NfsFailure, NfsReadArgs, NfsTree, directory};
 use crate::READ_BYTES_MAX;
 use crate::wire::{RECORD_BYTES_MAX, XdrError, XdrReader, packed};
 
 impl<S: TorrentSource> NfsTree<S> {
-    pub(super) fn lookup(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn lookup(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
         // Longer names than allowed have a status of their own.
         let name = args.opaque(RECORD_BYTES_MAX)?;
         let found = directory(node).and_then(|dir| match name.len() {
-            0 => Err(Failure::new(nfsstat3::NFS3ERR_INVAL)),
-            1..=NAME_BYTES_MAX => self.export.child(dir.ino, name).map_err(Failure::from),
-            _ => Err(Failure::new(nfsstat3::NFS3ERR_NAMETOOLONG)),
+            0 => Err(NfsFailure::new(nfsstat3::NFS3ERR_INVAL)),
+            1..=NAME_BYTES_MAX => self.export.child(dir.ino, name).map_err(NfsFailure::from),
+            _ => Err(NfsFailure::new(nfsstat3::NFS3ERR_NAMETOOLONG)),
         });
         let dir_attributes = || self.attr_of(&node);
         let results = found.map(|attr| LOOKUP3resok {
@@ -28,42 +28,44 @@ impl<S: TorrentSource> NfsTree<S> {
             obj_attributes: post_op_attr::Some(self.fattr(&attr)),
             dir_attributes: dir_attributes(),
         });
-        Ok(Answer::with(results, || LOOKUP3resfail { dir_attributes: dir_attributes() }))
+        Ok(NfsAnswer::with(results, || LOOKUP3resfail { dir_attributes: dir_attributes() }))
     }
 
-    pub(super) fn readlink(&self, args: &mut XdrReader<'_>) -> Result<Answer, XdrError> {
+    pub(super) fn readlink(&self, args: &mut XdrReader<'_>) -> Result<NfsAnswer, XdrError> {
         let node = self.node(args)?;
-        let target = node.and_then(|it| self.export.read_link(it.ino).map_err(Failure::from));
+        let target = node.and_then(|it| self.export.read_link(it.ino).map_err(NfsFailure::from));
         let symlink_attributes = || self.attr_of(&node);
         let results = target.map(|target| READLINK3resok {
             symlink_attributes: symlink_attributes(),
             data: nfspath3::from(target.into_bytes()),
         });
         let failed = || READLINK3resfail { symlink_attributes: symlink_attributes() };
-        Ok(Answer::with(results, failed))
+        Ok(NfsAnswer::with(results, failed))
     }
 
     /// Decodes a READ. Its length is limited to [`READ_BYTES_MAX`]: an answer may be shorter.
-    pub(super) fn read(&self, args: &mut XdrReader<'_>) -> Result<Asked, XdrError> {
+    pub(super) fn read(&self, args: &mut XdrReader<'_>) -> Result<NfsAsked, XdrError> {
         let node = self.node(args)?;
         let (offset, len) = (args.u64()?, args.u32()?.min(READ_BYTES_MAX));
         let file = node.and_then(|it| match it.kind {
             NodeKind::File => Ok(it),
-            NodeKind::Directory | NodeKind::Symlink => Err(Failure::new(nfsstat3::NFS3ERR_INVAL)),
+            NodeKind::Directory | NodeKind::Symlink => {
+                Err(NfsFailure::new(nfsstat3::NFS3ERR_INVAL))
+            }
         });
         Ok(match file {
-            Ok(attr) => Asked::Read(ReadArgs { ino: attr.ino, offset, len }),
-            Err(failure) => Asked::Answer(self.read_failed(failure, &node)),
+            Ok(attr) => NfsAsked::Read(NfsReadArgs { ino: attr.ino, offset, len }),
+            Err(failure) => NfsAsked::Answer(self.read_failed(failure, &node)),
         })
     }
 
     /// Returns the results of a READ, and the data that they end with.
     pub(crate) fn read_results(
         &self,
-        args: ReadArgs,
-        outcome: Result<Bytes, Failure>,
+        args: NfsReadArgs,
+        outcome: Result<Bytes, NfsFailure>,
     ) -> (Vec<u8>, Bytes) {
-        let node = self.export.attr(args.ino).map_err(Failure::of_handle);
+        let node = self.export.attr(args.ino).map_err(NfsFailure::of_handle);
         let data = match outcome {
             Ok(data) => data,
             Err(failure) => return (self.read_failed(failure, &node).results, Bytes::new()),
@@ -78,8 +80,8 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 
     /// Returns the answer to a failed READ.
-    fn read_failed(&self, failure: Failure, node: &Result<Attr, Failure>) -> Answer {
+    fn read_failed(&self, failure: NfsFailure, node: &Result<Attr, NfsFailure>) -> NfsAnswer {
         let failed = || READ3resfail { file_attributes: self.attr_of(node) };
-        Answer::with(Err::<Void, _>(failure), failed)
+        NfsAnswer::with(Err::<Void, _>(failure), failed)
     }
 }

@@ -8,15 +8,15 @@ use crate::wire::packed;
 
 /// An answer: the results of a procedure.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct NfsAnswer {
     pub(crate) results: Vec<u8>,
     /// Why it can be another one soon, or is a refusal.
-    pub(crate) quality: Quality,
+    pub(crate) quality: AnswerQuality,
 }
 
 /// What an answer is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quality {
+pub(crate) enum AnswerQuality {
     /// It stands.
     Final,
     /// Torrents are not listed yet: the answer can be another one soon.
@@ -27,42 +27,45 @@ pub(crate) enum Quality {
 
 /// The status of a failed procedure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct NfsFailure {
     pub(crate) status: nfsstat3,
-    quality: Quality,
+    quality: AnswerQuality,
 }
 
-impl Answer {
+impl NfsAnswer {
     pub(crate) fn empty() -> Self {
-        Self { results: Vec::new(), quality: Quality::Final }
+        Self { results: Vec::new(), quality: AnswerQuality::Final }
     }
 
     /// Packs results, or a failure with what `on_failure` has for the client's cache.
     pub(super) fn with<T: Pack, E: Pack>(
-        outcome: Result<T, Failure>,
+        outcome: Result<T, NfsFailure>,
         on_failure: impl FnOnce() -> E,
     ) -> Self {
         match outcome {
             Ok(results) => {
                 let results = packed(&Nfs3Result::<T, E>::Ok(results));
-                Self { results, quality: Quality::Final }
+                Self { results, quality: AnswerQuality::Final }
             }
-            Err(Failure { status, quality }) => {
+            Err(NfsFailure { status, quality }) => {
                 let results = packed(&Nfs3Result::<T, E>::Err((status, on_failure())));
                 Self { results, quality }
             }
         }
     }
 
-    pub(super) fn of<T: Pack, E: Pack + Default>(outcome: Result<T, Failure>) -> Self {
+    pub(super) fn of<T: Pack, E: Pack + Default>(outcome: Result<T, NfsFailure>) -> Self {
         Self::with(outcome, E::default)
     }
 }
 
-impl Failure {
+impl NfsFailure {
     pub(crate) fn new(status: nfsstat3) -> Self {
         let is_foreign = status == nfsstat3::NFS3ERR_BADHANDLE;
-        Self { status, quality: if is_foreign { Quality::Foreign } else { Quality::Final } }
+        Self {
+            status,
+            quality: if is_foreign { AnswerQuality::Foreign } else { AnswerQuality::Final },
+        }
     }
 
     /// Returns the failure for a node that a valid handle has named. Numbers are not reused, so an
@@ -87,7 +90,7 @@ impl Failure {
 /// | `WouldBlock`, `TimedOut`, `ShuttingDown`, most of `Source` | `IO` |
 /// | `Source`, denied | `ACCES` |
 /// | the others, which are bugs | `SERVERFAULT` |
-impl From<VfsError> for Failure {
+impl From<VfsError> for NfsFailure {
     fn from(error: VfsError) -> Self {
         Self::new(match error {
             VfsError::NotFound => nfsstat3::NFS3ERR_NOENT,
@@ -95,7 +98,7 @@ impl From<VfsError> for Failure {
             VfsError::IsDirectory | VfsError::NotSymlink => nfsstat3::NFS3ERR_INVAL,
             VfsError::Stale => nfsstat3::NFS3ERR_STALE,
             VfsError::NoTree => {
-                return Self { status: nfsstat3::NFS3ERR_IO, quality: Quality::Early };
+                return Self { status: nfsstat3::NFS3ERR_IO, quality: AnswerQuality::Early };
             }
             VfsError::WouldBlock | VfsError::TimedOut | VfsError::ShuttingDown => {
                 nfsstat3::NFS3ERR_IO
@@ -140,9 +143,9 @@ mod tests {
             (source(SourceErrorKind::Unreachable), nfsstat3::NFS3ERR_IO),
         ] {
             let name = error.to_string();
-            assert_eq!(Failure::from(error).status, want, "{name}");
+            assert_eq!(NfsFailure::from(error).status, want, "{name}");
         }
-        assert_eq!(Failure::of_handle(VfsError::NotFound).status, nfsstat3::NFS3ERR_STALE);
-        assert_eq!(Failure::from(VfsError::NoTree).quality, Quality::Early);
+        assert_eq!(NfsFailure::of_handle(VfsError::NotFound).status, nfsstat3::NFS3ERR_STALE);
+        assert_eq!(NfsFailure::from(VfsError::NoTree).quality, AnswerQuality::Early);
     }
 }

@@ -3,12 +3,12 @@
 
 use nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3, post_op_attr, wcc_data};
 
-use super::Answer;
-use super::outcome::Quality;
+use super::NfsAnswer;
+use super::outcome::AnswerQuality;
 use crate::wire::packed;
 
 /// Returns the answer of a procedure that changes something. It says nothing about any node.
-pub(super) fn refused(procedure: NFS_PROGRAM) -> Answer {
+pub(super) fn refused(procedure: NFS_PROGRAM) -> NfsAnswer {
     let changes = packed(&wcc_data::default());
     let failed = if procedure == NFS_PROGRAM::NFSPROC3_RENAME {
         [changes.as_slice(), &changes].concat()
@@ -18,5 +18,5 @@ pub(super) fn refused(procedure: NFS_PROGRAM) -> Answer {
         changes
     };
     let results = [packed(&nfsstat3::NFS3ERR_ROFS), failed].concat();
-    Answer { results, quality: Quality::Final }
+    NfsAnswer { results, quality: AnswerQuality::Final }
 }

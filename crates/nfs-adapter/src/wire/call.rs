@@ -2,7 +2,7 @@
 
 use nfs3_types::rpc::{RPC_VERSION_2, auth_flavor, auth_stat, msg_type};
 
-use super::reply::Refusal;
+use super::reply::NfsRefusal;
 use super::xdr::{XdrError, XdrReader};
 
 /// Maximum size of credentials: `opaque_auth` of RFC 5531, 8.2.
@@ -28,28 +28,28 @@ pub(crate) struct RpcCall<'a> {
 
 /// Why a record is not a call that can be served.
 #[derive(Debug)]
-pub(crate) enum CallError {
+pub(crate) enum NfsCallError {
     /// It is no call: the connection cannot go on.
     NoCall,
     /// The call is answered with a refusal.
-    Refused(u32, Refusal),
+    Refused(u32, NfsRefusal),
 }
 
 impl<'a> RpcCall<'a> {
-    pub(crate) fn decode(record: &'a [u8]) -> Result<Self, CallError> {
+    pub(crate) fn decode(record: &'a [u8]) -> Result<Self, NfsCallError> {
         let mut reader = XdrReader::new(record);
-        let no_call = |XdrError| CallError::NoCall;
+        let no_call = |XdrError| NfsCallError::NoCall;
         let xid = reader.u32().map_err(no_call)?;
         if reader.u32().map_err(no_call)? != msg_type::CALL as u32 {
-            return Err(CallError::NoCall);
+            return Err(NfsCallError::NoCall);
         }
         let version = reader.u32().map_err(no_call)?;
         if version != RPC_VERSION_2 {
-            return Err(CallError::Refused(xid, Refusal::RpcVersion));
+            return Err(NfsCallError::Refused(xid, NfsRefusal::RpcVersion));
         }
         let mut header = || Ok([reader.u32()?, reader.u32()?, reader.u32()?]);
         let [program, version, procedure] = header().map_err(no_call)?;
-        let refused = |stat| move |XdrError| CallError::Refused(xid, Refusal::Auth(stat));
+        let refused = |stat| move |XdrError| NfsCallError::Refused(xid, NfsRefusal::Auth(stat));
         let machine = credentials(&mut reader).map_err(refused(auth_stat::AUTH_BADCRED))?;
         // The verifier has no meaning for these credentials.
         verifier(&mut reader).map_err(refused(auth_stat::AUTH_BADVERF))?;

@@ -5,7 +5,7 @@ mod record;
 mod reply;
 mod xdr;
 
-pub(crate) use self::call::{CallError, RpcCall};
+pub(crate) use self::call::{NfsCallError, RpcCall};
 pub(crate) use self::record::{RECORD_BYTES_MAX, RecordDecoder, RecordError};
-pub(crate) use self::reply::{Refusal, RpcReply, packed};
+pub(crate) use self::reply::{NfsRefusal, RpcReply, packed};
 pub(crate) use self::xdr::{XdrError, XdrReader};

@@ -12,7 +12,7 @@ const LAST_FRAGMENT: u32 = 1 << 31;
 
 /// Why RPC refuses a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum NfsRefusal {
     /// Another version of RPC.
     RpcVersion,
     /// Credentials or verifier are not accepted.
@@ -29,7 +29,7 @@ pub(crate) enum Refusal {
     Internal,
 }
 
-impl Refusal {
+impl NfsRefusal {
     fn body(self) -> reply_body<'static> {
         let data = match self {
             Self::RpcVersion => {
@@ -67,7 +67,7 @@ impl RpcReply {
         Self::new(xid, accepted(accept_stat_data::SUCCESS), results, data)
     }
 
-    pub(crate) fn refused(xid: u32, refusal: Refusal) -> Self {
+    pub(crate) fn refused(xid: u32, refusal: NfsRefusal) -> Self {
         Self::new(xid, refusal.body(), &[], Bytes::new())
     }
 

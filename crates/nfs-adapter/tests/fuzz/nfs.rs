@@ -21,16 +21,16 @@ const PIPE_BYTES: usize = 16 << 10;
 const REPLY_BYTES_MAX: u32 = (1 << 20) + 512;
 
 /// A server, which lives as long as its thread.
-struct Target {
+struct NfsTarget {
     runtime: Runtime,
     server: NfsServer,
 }
 
 thread_local! {
-    static TARGET: Target = Target::new();
+    static TARGET: NfsTarget = NfsTarget::new();
 }
 
-impl Target {
+impl NfsTarget {
     fn new() -> Self {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build().expect("there are threads");

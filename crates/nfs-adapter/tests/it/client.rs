@@ -13,20 +13,20 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A connection.
-pub(crate) struct Client {
+pub(crate) struct NfsClient {
     pub(crate) stream: TcpStream,
     pub(crate) credentials: opaque_auth<'static>,
     xid: u32,
 }
 
 /// A call, with the program and its version.
-pub(crate) struct Call<'a> {
+pub(crate) struct NfsTestCall<'a> {
     pub(crate) program: (u32, u32),
     pub(crate) procedure: u32,
     pub(crate) args: &'a [u8],
 }
 
-impl Client {
+impl NfsClient {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let machine = auth_unix { machinename: Opaque::borrowed(b"laptop"), ..Default::default() };
@@ -34,7 +34,7 @@ impl Client {
     }
 
     /// Sends a call in one fragment, and returns its number.
-    pub(crate) async fn send(&mut self, call: &Call<'_>) -> u32 {
+    pub(crate) async fn send(&mut self, call: &NfsTestCall<'_>) -> u32 {
         self.xid += 1;
         let body = msg_body::CALL(call_body {
             rpcvers: RPC_VERSION_2,
@@ -58,7 +58,7 @@ impl Client {
     pub(crate) async fn send_nfs(&mut self, procedure: NFS_PROGRAM, args: &impl Pack) -> u32 {
         let program = (nfs3::PROGRAM, nfs3::VERSION);
         let args = &packed(args);
-        self.send(&Call { program, procedure: procedure as u32, args }).await
+        self.send(&NfsTestCall { program, procedure: procedure as u32, args }).await
     }
 
     /// Returns the next reply: its number, and all after it. `None` at the end of the connection.
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// Calls, and returns all after the number of the reply.
-    pub(crate) async fn call_raw(&mut self, call: &Call<'_>) -> Vec<u8> {
+    pub(crate) async fn call_raw(&mut self, call: &NfsTestCall<'_>) -> Vec<u8> {
         let xid = self.send(call).await;
         let (of, reply) = self.next_reply().await.expect("a reply");
         assert_eq!(of, xid);
@@ -88,7 +88,7 @@ impl Client {
     pub(crate) async fn mnt(&mut self, path: &str) -> Result<nfs_fh3, mountstat3> {
         let args = &packed(&dirpath(Opaque::borrowed(path.as_bytes())));
         let program = (mount::PROGRAM, mount::VERSION);
-        let reply = self.call_raw(&Call { program, procedure: 1, args }).await;
+        let reply = self.call_raw(&NfsTestCall { program, procedure: 1, args }).await;
         match results(&reply) {
             mountres3::Ok(ok) => Ok(nfs_fh3 { data: Opaque::owned(ok.fhandle.0.to_vec()) }),
             mountres3::Err(status) => Err(status),

@@ -8,7 +8,7 @@ use nfs3_types::rpc::{auth_flavor, opaque_auth};
 use nfs3_types::xdr_codec::Opaque;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::client::{Call, Client, packed};
+use crate::client::{NfsClient, NfsTestCall, packed};
 use crate::support::{Fixture, serve, settings};
 
 /// Sends bytes, and returns whether the server closes the connection without an answer.
@@ -85,7 +85,7 @@ async fn versions_programs_and_procedures_are_refused_with_the_range() {
         ((nfs3::PROGRAM, 3), 0, accepted(0, &[])),
         ((mount::PROGRAM, 3), 0, accepted(0, &[])),
     ] {
-        let reply = client.call_raw(&Call { program, procedure, args: &[] }).await;
+        let reply = client.call_raw(&NfsTestCall { program, procedure, args: &[] }).await;
         assert_eq!(reply, want, "{program:?} {procedure}");
     }
     // RPC version 3.
@@ -113,7 +113,7 @@ async fn lengths_are_not_believed() {
         (3, [getattr.clone(), long(201)].concat()),
         (17, getattr.clone()),
     ] {
-        let reply = client.call_raw(&Call { program, procedure, args: &args }).await;
+        let reply = client.call_raw(&NfsTestCall { program, procedure, args: &args }).await;
         assert_eq!(reply.last(), Some(&4), "malformed: {procedure} {args:?}");
     }
     assert!(client.attr(&root).await.is_ok(), "the connection goes on");
@@ -144,7 +144,7 @@ async fn credentials_are_bounded() {
     ] {
         client.credentials = opaque_auth { flavor, body: Opaque::owned(body) };
         let program = (nfs3::PROGRAM, nfs3::VERSION);
-        let reply = client.call_raw(&Call { program, procedure: 0, args: &[] }).await;
+        let reply = client.call_raw(&NfsTestCall { program, procedure: 0, args: &[] }).await;
         let denied: Vec<_> = [1, 1, 1, 1].into_iter().flat_map(u32::to_be_bytes).collect();
         assert_eq!(reply != denied, is_accepted, "{flavor:?} {reply:?}");
     }
@@ -158,26 +158,24 @@ async fn idle_connections_make_room() {
     let mut idle = Vec::new();
     for _ in 0..128 {
         idle.push(fixture.client().await);
-    }
-    while fixture.server.counts().connections < 128 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    // Connections that are younger keep their places.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    for _ in 0..100 {
-        idle.push(fixture.client().await);
-    }
-    let counts = loop {
-        let counts = fixture.server.counts();
-        if counts.connections <= 128 {
-            break counts;
+        while fixture.server.counts().connections < idle.len() as u64 {
+            tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
-    assert!(counts.connections <= 128);
+    }
+    // Connections that are younger than a second keep their places.
+    let mut refused = fixture.client().await;
+    assert!(refused.next_reply().await.is_none());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    // The new one gets the place of the one that was idle for the longest time.
+    assert_serves(&fixture).await;
+    assert!(idle.remove(0).next_reply().await.is_none(), "it is closed");
+    assert!(idle.pop().unwrap().mnt("/").await.is_ok(), "the youngest one goes on");
+    assert!(fixture.server.counts().connections <= 128);
     drop(idle);
-    while fixture.server.counts().connections > 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    while fixture.server.counts().connections > 0 {
+        tokio::task::yield_now().await;
     }
     assert_serves(&fixture).await;
 }
@@ -196,7 +194,7 @@ async fn a_client_that_takes_no_replies_stops_only_itself() {
             Err(_elapsed) => break,
         }
     }
-    let mut client: Client = fixture.client().await;
+    let mut client: NfsClient = fixture.client().await;
     assert!(client.attr(&film).await.is_ok());
     assert_eq!(client.read(&film, 0, 10).await.unwrap().0.len(), 10);
     drop(greedy);

@@ -9,26 +9,26 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Pack as _;
 use tfs_testkit::fake::{directory, single_file};
 
-use crate::client::Client;
+use crate::client::NfsClient;
 use crate::support::{serve, settings, update};
 
 /// Where a listing continues.
 #[derive(Clone, Copy, Default)]
-struct From {
+struct ListPosition {
     cookie: u64,
     verifier: cookieverf3,
 }
 
 /// A page: names, whether it is the last one, and where the next one begins.
-type Page = (Vec<String>, bool, From);
+type Page = (Vec<String>, bool, ListPosition);
 
 async fn names(
-    client: &mut Client,
+    client: &mut NfsClient,
     dir: &nfs_fh3,
-    from: From,
+    from: ListPosition,
     count: u32,
 ) -> Result<Page, nfsstat3> {
-    let From { cookie, verifier: cookieverf } = from;
+    let ListPosition { cookie, verifier: cookieverf } = from;
     let args = READDIR3args { dir: dir.clone(), cookie, cookieverf, count };
     match client.nfs(NFS_PROGRAM::NFSPROC3_READDIR, &args).await {
         READDIR3res::Ok(ok) => {
@@ -36,19 +36,19 @@ async fn names(
             let entries = ok.reply.entries.0;
             let cookie = entries.last().map_or(from.cookie, |entry| entry.cookie);
             let names = entries.iter().map(|entry| text(entry.name.as_ref())).collect();
-            Ok((names, ok.reply.eof, From { cookie, verifier: ok.cookieverf }))
+            Ok((names, ok.reply.eof, ListPosition { cookie, verifier: ok.cookieverf }))
         }
         READDIR3res::Err((status, _)) => Err(status),
     }
 }
 
 async fn nodes(
-    client: &mut Client,
+    client: &mut NfsClient,
     dir: &nfs_fh3,
-    from: From,
+    from: ListPosition,
     counts: (u32, u32),
 ) -> Result<Page, nfsstat3> {
-    let From { cookie, verifier: cookieverf } = from;
+    let ListPosition { cookie, verifier: cookieverf } = from;
     let (dircount, maxcount) = counts;
     let args = READDIRPLUS3args { dir: dir.clone(), cookie, cookieverf, dircount, maxcount };
     match client.nfs(NFS_PROGRAM::NFSPROC3_READDIRPLUS, &args).await {
@@ -67,7 +67,7 @@ async fn nodes(
                 assert_eq!(client.lookup(dir, &name).await.as_ref(), Ok(handle), "{name}");
                 names.push(name);
             }
-            Ok((names, ok.reply.eof, From { cookie, verifier: ok.cookieverf }))
+            Ok((names, ok.reply.eof, ListPosition { cookie, verifier: ok.cookieverf }))
         }
         READDIRPLUS3res::Err((status, _)) => Err(status),
     }
@@ -90,7 +90,7 @@ async fn every_name_is_listed_once_in_pages_of_any_size() {
     want.extend([".".to_owned(), "..".to_owned()]);
     for count in [600, 4096, 1 << 20, u32::MAX] {
         for is_plus in [false, true] {
-            let (mut from, mut got, mut pages) = (From::default(), Vec::new(), 0);
+            let (mut from, mut got, mut pages) = (ListPosition::default(), Vec::new(), 0);
             loop {
                 let page = if is_plus {
                     nodes(&mut client, &dir, from, (count, count)).await
@@ -117,7 +117,7 @@ async fn a_page_without_room_for_an_entry_is_too_small() {
     let fixture = serve(settings()).await;
     let mut client = fixture.client().await;
     let root = client.mnt("/").await.unwrap();
-    let from = From::default();
+    let from = ListPosition::default();
     for count in [0, 1, 100, 127] {
         let page = names(&mut client, &root, from, count).await;
         assert_eq!(page.map(|_| ()), Err(nfsstat3::NFS3ERR_TOOSMALL), "{count}");
@@ -136,7 +136,8 @@ async fn a_listing_continues_after_changes_and_not_after_a_restart() {
     let fixture = serve(settings()).await;
     let mut client = fixture.client().await;
     let root = client.mnt("/").await.unwrap();
-    let (first, is_end, next) = names(&mut client, &root, From::default(), 200).await.unwrap();
+    let (first, is_end, next) =
+        names(&mut client, &root, ListPosition::default(), 200).await.unwrap();
     assert!(!is_end);
     fixture.source.add(single_file(9, "a new one", 1));
     update(&fixture.source, &fixture.vfs);
@@ -150,7 +151,7 @@ async fn a_listing_continues_after_changes_and_not_after_a_restart() {
     let page = names(&mut client, &root, next, 4096).await;
     assert_eq!(page.map(|_| ()), Err(nfsstat3::NFS3ERR_BAD_COOKIE));
     // A client that ignores verifiers, and any cookie.
-    let from = From { cookie: u64::MAX, ..From::default() };
+    let from = ListPosition { cookie: u64::MAX, ..ListPosition::default() };
     let (names, is_end, _) = names(&mut client, &root, from, 4096).await.unwrap();
     assert!(names.is_empty() && is_end);
 }
@@ -160,6 +161,6 @@ async fn files_have_no_listing() {
     let fixture = serve(settings()).await;
     let mut client = fixture.client().await;
     let film = client.find("film/film.mkv").await;
-    let page = names(&mut client, &film, From::default(), 4096).await;
+    let page = names(&mut client, &film, ListPosition::default(), 4096).await;
     assert_eq!(page.map(|_| ()), Err(nfsstat3::NFS3ERR_NOTDIR));
 }

@@ -5,7 +5,7 @@ use nfs3_types::nfs3::{
     PATHCONF3args, PATHCONF3res, ftype3, nfsstat3,
 };
 
-use crate::client::{Call, packed};
+use crate::client::{NfsTestCall, packed};
 use crate::support::{FILM_LEN, serve, settings, update};
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn every_change_is_refused_as_read_only() {
         (15, 3),
         (21, 2),
     ] {
-        let reply = client.call_raw(&Call { program, procedure, args: &[] }).await;
+        let reply = client.call_raw(&NfsTestCall { program, procedure, args: &[] }).await;
         let results = reply.strip_prefix(&crate::client::ACCEPTED).expect("an accepted call");
         let want = [packed(&nfsstat3::NFS3ERR_ROFS), vec![0; words * 4]].concat();
         assert_eq!(results, want, "{procedure}");

@@ -14,14 +14,14 @@ use crate::support::{Fixture, serve, settings};
 async fn all_closed(fixture: &Fixture) {
     while fixture.source.open_now() > 0 || fixture.vfs.readers().iter().any(|it| it.wait.is_some())
     {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
 }
 
 /// Waits until a reader waits.
 async fn one_waits(fixture: &Fixture) {
     while !fixture.vfs.readers().iter().any(|it| it.wait.is_some()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -56,7 +56,7 @@ async fn reads_end_with_their_connection() {
     drop(client);
     all_closed(&fixture).await;
     while fixture.server.counts().connections > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     let mut client = fixture.client().await;
     fixture.source.let_go(file_id(1, 0));
