@@ -27,6 +27,8 @@ struct TakenPlace {
     idle_since: Option<Instant>,
     /// Cancelled when another connection got the place.
     evicted: CancellationToken,
+    /// The name of the client.
+    peer: Box<str>,
 }
 
 /// The place of a connection. It is free again when this is dropped.
@@ -40,7 +42,7 @@ pub(crate) struct NfsPlace<'a> {
 impl NfsPlaces {
     /// Returns a place, if necessary that of the connection that was idle for the longest time; or
     /// `None` if all are in use.
-    pub(crate) fn take(&self) -> Option<NfsPlace<'_>> {
+    pub(crate) fn take(&self, peer: &str) -> Option<NfsPlace<'_>> {
         let now = Instant::now();
         let mut taken = self.taken();
         if taken.1.len() >= CONNECTIONS_MAX {
@@ -53,7 +55,8 @@ impl NfsPlaces {
         }
         taken.0 += 1;
         let (number, evicted) = (taken.0, CancellationToken::new());
-        let entry = TakenPlace { idle_since: Some(now), evicted: evicted.clone() };
+        let entry =
+            TakenPlace { idle_since: Some(now), evicted: evicted.clone(), peer: peer.into() };
         taken.1.insert(number, entry);
         Some(NfsPlace { places: self, number, evicted })
     }
@@ -69,6 +72,14 @@ impl NfsPlace<'_> {
         if let Some(taken) = self.places.taken().1.get_mut(&self.number) {
             taken.idle_since = (!is_busy).then(Instant::now);
         }
+    }
+
+    /// Returns whether no other connection has the same client.
+    pub(crate) fn is_last_of_client(&self) -> bool {
+        let taken = self.places.taken();
+        let own = taken.1.get(&self.number);
+        let is_of_client = |other: &TakenPlace| own.is_some_and(|own| own.peer == other.peer);
+        !taken.1.iter().any(|(number, it)| *number != self.number && is_of_client(it))
     }
 
     /// Waits until another connection got the place.

@@ -155,7 +155,7 @@ async fn serve<S: TorrentSource>(
     connection: Box<dyn NfsPeer>,
     peer: String,
 ) {
-    let Some(place) = service.places.take() else {
+    let Some(place) = service.places.take(&peer) else {
         tracing::warn!(peer, "closed a connection: as many as are allowed are in use");
         service.counters.on_refused();
         return;

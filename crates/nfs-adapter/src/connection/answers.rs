@@ -12,6 +12,7 @@ use vfs_core::{ReaderOrigin, TorrentSource};
 use super::NfsClosed;
 use super::origins::Origins;
 use super::writer::OutgoingReply;
+use crate::places::NfsPlace;
 use crate::reads::{FileReads, ReadEnd};
 use crate::service::NfsService;
 use crate::tree::{AnswerQuality, NfsAnswer, NfsAsked, NfsReadArgs};
@@ -30,7 +31,8 @@ const LIST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers the calls of a connection. Dropping it ends those that wait.
 #[derive(Debug)]
-pub(super) struct CallAnswers<S: TorrentSource> {
+pub(super) struct CallAnswers<'a, S: TorrentSource> {
+    place: &'a NfsPlace<'a>,
     shared: Arc<AnswerContext<S>>,
     origins: Origins,
     /// Calls that wait, and the number of each.
@@ -54,15 +56,22 @@ enum DecodedCall {
     Read(u32, NfsReadArgs),
 }
 
-impl<S: TorrentSource> CallAnswers<S> {
+impl<'a, S: TorrentSource> CallAnswers<'a, S> {
     pub(super) fn new(
         service: Arc<NfsService<S>>,
         peer: &str,
+        place: &'a NfsPlace<'a>,
         replies: mpsc::Sender<OutgoingReply>,
     ) -> Self {
         let reads = FileReads::new(Arc::clone(&service));
         let shared = Arc::new(AnswerContext { service, reads, replies });
-        Self { shared, origins: Origins::new(peer), waiting: JoinSet::new(), xids: HashMap::new() }
+        Self {
+            place,
+            shared,
+            origins: Origins::new(peer),
+            waiting: JoinSet::new(),
+            xids: HashMap::new(),
+        }
     }
 
     /// Returns whether another call can be taken.
@@ -138,6 +147,16 @@ impl<S: TorrentSource> CallAnswers<S> {
     fn spawn(&mut self, xid: u32, call: impl Future<Output = ()> + Send + 'static) {
         let id = self.waiting.spawn(call).id();
         self.xids.insert(id, xid);
+    }
+}
+
+impl<S: TorrentSource> Drop for CallAnswers<'_, S> {
+    fn drop(&mut self) {
+        // The streams of a client that is gone are for others. It can have several connections.
+        if self.place.is_last_of_client() {
+            let pool = &self.shared.service.pool;
+            self.origins.all().for_each(|origin| pool.close_reader(origin));
+        }
     }
 }
 

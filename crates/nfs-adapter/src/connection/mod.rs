@@ -71,7 +71,7 @@ pub(crate) async fn serve<S: TorrentSource, I: AsyncRead + AsyncWrite + Send + U
     let (input, output) = tokio::io::split(connection);
     // A full queue stops the connection's input.
     let (sender, receiver) = mpsc::channel(REPLIES_MAX);
-    let answers = CallAnswers::new(Arc::clone(&service), peer, sender);
+    let answers = CallAnswers::new(Arc::clone(&service), peer, place, sender);
     let mut receiving = Box::pin(receive(input, answers, place));
     let mut sending = Box::pin(writer::send(output, receiver, &service.counters));
     let ended = tokio::select! {
@@ -92,7 +92,7 @@ pub(crate) async fn serve<S: TorrentSource, I: AsyncRead + AsyncWrite + Send + U
 
 async fn receive<S: TorrentSource>(
     mut input: impl AsyncRead + Unpin,
-    mut answers: CallAnswers<S>,
+    mut answers: CallAnswers<'_, S>,
     place: &NfsPlace<'_>,
 ) -> Result<(), NfsClosed> {
     let mut decoder = RecordDecoder::default();

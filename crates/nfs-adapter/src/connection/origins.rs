@@ -25,6 +25,11 @@ impl Origins {
         Self { unnamed: Arc::new(origin), named: HashMap::new() }
     }
 
+    /// Returns all readers so far.
+    pub(super) fn all(&self) -> impl Iterator<Item = &ReaderOrigin> {
+        self.named.values().chain([&self.unnamed]).map(|it| &**it)
+    }
+
     /// Returns the reader with the machine name of AUTH_SYS, which clients choose.
     pub(super) fn get(&mut self, machine: Option<&[u8]>) -> Arc<ReaderOrigin> {
         let Some(machine) = machine else { return Arc::clone(&self.unnamed) };
