@@ -11,9 +11,11 @@ use vfs_core::{ReaderOrigin, TorrentSource};
 
 use super::NfsClosed;
 use super::origins::Origins;
+use super::queue::{QueuedRead, ReadQueue};
 use super::writer::OutgoingReply;
+use crate::memory::DataClass;
 use crate::places::NfsPlace;
-use crate::reads::{FileReads, ReadEnd};
+use crate::reads::{FileReads, ReadEnd, TriedRead};
 use crate::service::NfsService;
 use crate::tree::{AnswerQuality, NfsAnswer, NfsAsked, NfsReadArgs};
 use crate::wire::{NfsCallError, NfsRefusal, RpcCall, RpcReply};
@@ -21,6 +23,10 @@ use crate::wire::{NfsCallError, NfsRefusal, RpcCall, RpcReply};
 /// Maximum number of calls of a connection that wait. Metadata never does, except at the start, so
 /// a client can list while this many reads wait; more stop its input.
 const WAITING_MAX: usize = 1024;
+
+/// Maximum number of running calls beside which one can wait for the list of torrents: each of
+/// those can have 64 KiB.
+const EARLY_MAX: usize = 64;
 
 /// How long a call waits for the list of torrents. Handles outlive a restart, and then the client
 /// asks before the list is there. Finder blocks as long.
@@ -35,9 +41,18 @@ pub(super) struct CallAnswers<'a, S: TorrentSource> {
     place: &'a NfsPlace<'a>,
     shared: Arc<AnswerContext<S>>,
     origins: Origins,
-    /// Calls that wait, and the number of each.
-    waiting: JoinSet<()>,
-    xids: HashMap<task::Id, u32>,
+    queue: ReadQueue,
+    /// Calls that run, and what they are.
+    running: JoinSet<()>,
+    calls: HashMap<task::Id, RunningCall>,
+}
+
+/// A call that runs in a task.
+#[derive(Debug)]
+struct RunningCall {
+    xid: u32,
+    /// Of a READ.
+    class: Option<DataClass>,
 }
 
 /// What the calls of a connection share.
@@ -69,19 +84,20 @@ impl<'a, S: TorrentSource> CallAnswers<'a, S> {
             place,
             shared,
             origins: Origins::new(peer),
-            waiting: JoinSet::new(),
-            xids: HashMap::new(),
+            queue: ReadQueue::default(),
+            running: JoinSet::new(),
+            calls: HashMap::new(),
         }
     }
 
     /// Returns whether another call can be taken.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < WAITING_MAX
+        self.running.len() + self.queue.len() < WAITING_MAX
     }
 
     /// Returns whether calls wait.
     pub(super) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.running.is_empty()
     }
 
     /// Waits until a call that waits has ended. Returns the number of one that failed by a bug.
@@ -89,12 +105,16 @@ impl<'a, S: TorrentSource> CallAnswers<'a, S> {
     /// # Cancel safety
     /// No end is lost.
     pub(super) async fn one_ended(&mut self) -> Option<u32> {
-        let ended = self.waiting.join_next_with_id().await?;
+        let ended = self.running.join_next_with_id().await?;
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
-        let xid = self.xids.remove(&id);
+        let call = self.calls.remove(&id)?;
+        if let Some(class) = call.class {
+            self.queue.on_end(class);
+        }
+        self.run_queued();
         let error = ended.err()?;
         tracing::error!(%error, "a call failed by a bug");
-        xid
+        Some(call.xid)
     }
 
     /// Answers a call that failed by a bug.
@@ -125,28 +145,40 @@ impl<'a, S: TorrentSource> CallAnswers<'a, S> {
         };
         match decoded {
             DecodedCall::Reply(reply) => self.shared.send(reply).await,
+            DecodedCall::Early(reply) if self.running.len() >= EARLY_MAX => {
+                self.shared.send(reply).await;
+            }
             DecodedCall::Early(reply) => {
                 let origin = self.origins.get(call.machine);
                 let shared = Arc::clone(&self.shared);
-                let xid = call.xid;
-                self.spawn(xid, async move { shared.answer_late(record, reply, origin).await });
+                let running = RunningCall { xid: call.xid, class: None };
+                self.run(running, async move { shared.answer_late(record, reply, origin).await });
             }
             DecodedCall::Read(xid, args) => {
                 let origin = self.origins.get(call.machine);
-                if let Some(end) = self.shared.reads.try_read(args, &origin) {
-                    self.shared.send_read(xid, args, end).await;
-                } else {
-                    let shared = Arc::clone(&self.shared);
-                    self.spawn(xid, async move { shared.read(xid, args, origin).await });
+                match self.shared.reads.try_read(args, &origin) {
+                    TriedRead::Ended(end) => self.shared.send_read(xid, args, end).await,
+                    TriedRead::Waits(class) => {
+                        self.queue.push(QueuedRead { xid, args, origin, class });
+                        self.run_queued();
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn spawn(&mut self, xid: u32, call: impl Future<Output = ()> + Send + 'static) {
-        let id = self.waiting.spawn(call).id();
-        self.xids.insert(id, xid);
+    fn run_queued(&mut self) {
+        while let Some(QueuedRead { xid, args, origin, class }) = self.queue.next() {
+            let shared = Arc::clone(&self.shared);
+            let running = RunningCall { xid, class: Some(class) };
+            self.run(running, async move { shared.read(xid, args, class, origin).await });
+        }
+    }
+
+    fn run(&mut self, call: RunningCall, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.running.spawn(task).id();
+        self.calls.insert(id, call);
     }
 }
 
@@ -187,15 +219,17 @@ impl<S: TorrentSource> AnswerContext<S> {
             match self.decoded(&call) {
                 Ok(DecodedCall::Early(early)) => reply = early,
                 Ok(DecodedCall::Reply(late)) => return self.send(late).await,
-                Ok(DecodedCall::Read(xid, args)) => return self.read(xid, args, origin).await,
+                Ok(DecodedCall::Read(xid, args)) => {
+                    return self.read(xid, args, DataClass::Present, origin).await;
+                }
                 Err(_refusal) => break,
             }
         }
         self.send(reply).await;
     }
 
-    async fn read(&self, xid: u32, args: NfsReadArgs, origin: Arc<ReaderOrigin>) {
-        let end = self.reads.read(args, origin).await;
+    async fn read(&self, xid: u32, args: NfsReadArgs, class: DataClass, origin: Arc<ReaderOrigin>) {
+        let end = self.reads.read(args, class, origin).await;
         self.send_read(xid, args, end).await;
     }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod origins;
+mod queue;
 mod writer;
 
 use std::io;
@@ -73,7 +74,7 @@ pub(crate) async fn serve<S: TorrentSource, I: AsyncRead + AsyncWrite + Send + U
     let (sender, receiver) = mpsc::channel(REPLIES_MAX);
     let answers = CallAnswers::new(Arc::clone(&service), peer, place, sender);
     let mut receiving = Box::pin(receive(input, answers, place));
-    let mut sending = Box::pin(writer::send(output, receiver, &service.counters));
+    let mut sending = Box::pin(writer::send(output, receiver, &service));
     let ended = tokio::select! {
         received = &mut receiving => match received {
             // What is answered already is sent.

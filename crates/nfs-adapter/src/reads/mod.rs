@@ -12,7 +12,7 @@ use vfs_core::{ExportFile, ReaderOrigin, TorrentSource};
 
 pub(crate) use self::late::LateReads;
 use crate::NfsWaits;
-use crate::memory::{MemoryLimits, ReplyMemory, ReservedMemory};
+use crate::memory::{DataClass, MemoryLimits, ReplyMemory, ReservedMemory};
 use crate::service::NfsService;
 use crate::tree::{NfsFailure, NfsReadArgs};
 
@@ -22,6 +22,15 @@ pub(crate) struct ReadEnd {
     pub(crate) outcome: Result<Bytes, NfsFailure>,
     /// The memory of the data, until they are sent.
     pub(crate) memory: Option<ReservedMemory>,
+}
+
+/// What can be done with a READ at once.
+#[derive(Debug)]
+pub(crate) enum TriedRead {
+    /// It has ended.
+    Ended(ReadEnd),
+    /// It may have to wait.
+    Waits(DataClass),
 }
 
 /// The reads of a connection.
@@ -44,30 +53,39 @@ impl<S: TorrentSource> FileReads<S> {
         Self { service, memory, late: LateReads::default() }
     }
 
-    /// Returns the end of a read if it needs no waiting.
-    pub(crate) fn try_read(
-        &self,
-        args: NfsReadArgs,
-        origin: &Arc<ReaderOrigin>,
-    ) -> Option<ReadEnd> {
-        let file = match self.service.pool.open(args.ino, origin) {
-            Ok(file) => file,
-            Err(error) => return Some(ReadEnd::failed(NfsFailure::of_handle(error))),
+    /// Reads, if that needs no waiting. Blocks only for short locks.
+    pub(crate) fn try_read(&self, args: NfsReadArgs, origin: &Arc<ReaderOrigin>) -> TriedRead {
+        let NfsReadArgs { ino, offset, len } = args;
+        let handle = match self.service.pool.open(ino, origin) {
+            Ok(file) => file.handle(),
+            Err(error) => {
+                return TriedRead::Ended(ReadEnd::failed(NfsFailure::of_handle(error)));
+            }
         };
-        let memory = self.memory.try_reserve(&self.service.memory, args.len)?;
         let vfs = self.service.tree.export.vfs();
-        let answer = vfs.try_read(file.handle(), args.offset, args.len)?;
-        Some(ReadEnd { outcome: answer.map_err(NfsFailure::from), memory: Some(memory) })
+        if let Some(memory) = self.memory.try_reserve(&self.service.memory, len)
+            && let Some(answer) = vfs.try_read(handle, offset, len)
+        {
+            let outcome = answer.map_err(NfsFailure::from);
+            return TriedRead::Ended(ReadEnd { outcome, memory: Some(memory) });
+        }
+        let is_missing = vfs.is_missing(handle, offset, len);
+        TriedRead::Waits(if is_missing { DataClass::Missing } else { DataClass::Present })
     }
 
     /// Reads, and waits as the settings say.
     ///
     /// # Cancel safety
     /// Dropping the future ends the read.
-    pub(crate) async fn read(&self, args: NfsReadArgs, origin: Arc<ReaderOrigin>) -> ReadEnd {
+    pub(crate) async fn read(
+        &self,
+        args: NfsReadArgs,
+        class: DataClass,
+        origin: Arc<ReaderOrigin>,
+    ) -> ReadEnd {
         let service = Arc::clone(&self.service);
         let memory = self.memory.clone();
-        let reading = read_file(service, memory, args, origin);
+        let reading = read_file(service, memory, class, args, origin);
         let NfsWaits::Jukebox { after } = self.service.waits else { return reading.await };
         let running = self.late.take(&args);
         let mut running = running.unwrap_or_else(|| AbortOnDropHandle::new(tokio::spawn(reading)));
@@ -93,16 +111,16 @@ impl<S: TorrentSource> FileReads<S> {
 async fn read_file<S: TorrentSource>(
     service: Arc<NfsService<S>>,
     memory: ReplyMemory,
+    class: DataClass,
     args: NfsReadArgs,
     origin: Arc<ReaderOrigin>,
 ) -> ReadEnd {
     let NfsReadArgs { ino, offset, len } = args;
+    let memory = memory.reserve(&service.memory, len, class).await;
     let file: Arc<ExportFile<S>> = match service.pool.open(ino, &origin) {
         Ok(file) => file,
         Err(error) => return ReadEnd::failed(NfsFailure::of_handle(error)),
     };
-    let is_missing = service.tree.export.vfs().is_missing(file.handle(), offset, len);
-    let memory = memory.reserve(&service.memory, len, is_missing).await;
     let outcome = file.read(offset, len).await.map_err(NfsFailure::from);
     ReadEnd { outcome, memory }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use nfs3_types::mount;
-use nfs3_types::nfs3::{self, GETATTR3args, NFS_PROGRAM};
+use nfs3_types::nfs3::{self, GETATTR3args};
 use nfs3_types::rpc::{auth_flavor, opaque_auth};
 use nfs3_types::xdr_codec::Opaque;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::client::{NfsClient, NfsTestCall, packed};
+use crate::client::{NfsTestCall, packed, read_results};
 use crate::support::{Fixture, serve, settings};
 
 /// Sends bytes, and returns whether the server closes the connection without an answer.
@@ -181,23 +181,27 @@ async fn idle_connections_make_room() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_replies_stops_only_itself() {
+async fn clients_that_take_no_replies_stop_only_themselves() {
     let fixture = serve(settings()).await;
-    let mut greedy = fixture.client().await;
-    let film = greedy.find("film/film.mkv").await;
-    let mut sent = 0_u32;
-    // Until the server takes no more.
-    while sent < 3000 {
-        let send = greedy.send_read(&film, 0, 1 << 20);
-        match tokio::time::timeout(Duration::from_millis(500), send).await {
-            Ok(_) => sent += 1,
-            Err(_elapsed) => break,
+    let mut greedy = Vec::new();
+    // Six times sixteen replies of 1 MiB: more than the server has memory for.
+    for _ in 0..6 {
+        let mut client = fixture.client().await;
+        let film = client.find("film/film.mkv").await;
+        for _ in 0..100 {
+            client.send_read(&film, 0, 1 << 20).await;
         }
+        greedy.push(client);
     }
-    let mut client: NfsClient = fixture.client().await;
-    assert!(client.attr(&film).await.is_ok());
-    assert_eq!(client.read(&film, 0, 10).await.unwrap().0.len(), 10);
-    drop(greedy);
-    let args = GETATTR3args { object: film };
-    let _: nfs3::GETATTR3res = client.nfs(NFS_PROGRAM::NFSPROC3_GETATTR, &args).await;
+    let mut client = fixture.client().await;
+    let film = client.find("film/film.mkv").await;
+    for _ in 0..10 {
+        assert_eq!(client.read(&film, 0, 10).await.unwrap().0.len(), 10);
+    }
+    // Each gets all of its replies when it takes them.
+    let mut first = greedy.swap_remove(0);
+    for _ in 0..100 {
+        let (_, reply) = first.next_reply().await.unwrap();
+        assert_eq!(read_results(&reply).unwrap().0.len(), 1 << 20);
+    }
 }
