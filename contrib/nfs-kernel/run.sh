@@ -44,12 +44,18 @@ done
 
 start_server() { # ADDRESS
     # shellcheck disable=SC2086 # nothing, or a number
+    : > "$work/serve.log"
     "$serve" "$1" "$work/arrived" 2000 $jukebox > "$work/serve.log" 2>&1 &
     server=$!
     until [ -s "$work/serve.log" ]; do
         kill -0 $server || { cat "$work/serve.log"; exit 1; }
         sleep 0.1
     done
+}
+stop_server() {
+    kill -9 $server 2> /dev/null || true
+    # Its port is free after its end.
+    wait $server 2> /dev/null || true
 }
 start_server 127.0.0.1:0
 address=$(head -n 1 "$work/serve.log")
@@ -75,9 +81,9 @@ while IFS= read -r line; do
     printf '%s\n' "$line"
     case $line in
     "ask arrival") touch "$work/arrived" ;;
-    "ask kill") kill -9 $server ;;
+    "ask kill") stop_server ;;
     "ask restart")
-        kill -9 $server 2> /dev/null || true
+        stop_server
         start_server "127.0.0.1:$port"
         ;;
     "ask end") ended=1 ;;

@@ -43,8 +43,9 @@ struct NfsConnect(Arc<dyn Fn(Box<dyn NfsPeer>, String) + Send + Sync>);
 /// # Limits
 /// 128 connections, of which idle ones make room for new ones; 1,024 waiting reads and 32 unsent
 /// replies of each; 64 KiB and 64 fragments for a call; 1 MiB for a READ; 256 KiB for a listing;
-/// 34 MiB of data for a connection, and 128 MiB for all besides two READs of each; 30 seconds for a call to arrive, a minute
-/// without a byte of a reply taken, 15 minutes without a call.
+/// 34 MiB of data for a connection, and 128 MiB for all besides two READs of each; 30 seconds for
+/// a call to arrive, a minute without a byte of a reply taken, or 5 seconds if others need its
+/// memory; 15 minutes without a call.
 #[derive(Debug)]
 pub struct NfsServer {
     address: SocketAddr,

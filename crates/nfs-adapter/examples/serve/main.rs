@@ -1,8 +1,9 @@
 //! A server over made-up torrents, for trials with the NFS client of a kernel or of libnfs.
 //!
-//! `serve ADDRESS ARRIVAL [MANY] [JUKEBOX_MILLIS]`: `films/film.txt`, `films/late.txt`, whose
-//! second half is missing until the file ARRIVAL exists, and MANY small files in `many`. Line N of
-//! each file is N with 15 digits, from 0: `seq -f %015.0f 0 N`.
+//! `serve ADDRESS ARRIVAL [MANY] [JUKEBOX_MILLIS]` has `films/film.txt`, `films/late.txt` and MANY
+//! small files in `many`. When the file ARRIVAL exists, there is a torrent `new`, and the second
+//! half of `late.txt` is no longer missing. Line N of each file is N with 15 digits, from 0:
+//! `seq -f %015.0f 0 N`.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
 mod numbers;
@@ -25,6 +26,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let jukebox: Option<u64> = args.next().map(|it| it.parse()).transpose()?;
 
     let vfs = Arc::new(Vfs::new(Arc::new(NumberedFiles { many, arrival }), VfsConfig::default()));
+    update(&vfs).await?;
+
+    // A real server keeps its key.
+    let mut settings = NfsSettings::new(address, [7; 32]);
+    if let Some(millis) = jukebox {
+        settings.waits = NfsWaits::Jukebox { after: Duration::from_millis(millis) };
+    }
+    let server = NfsServer::start(Export::new(Arc::clone(&vfs)), settings).await?;
+    println!("{}", server.address());
+    let mut counts = server.counts();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        update(&vfs).await?;
+        if counts != server.counts() {
+            counts = server.counts();
+            println!("{counts:?}");
+        }
+    }
+}
+
+/// Tells the filesystem what is listed now.
+async fn update(vfs: &Vfs<NumberedFiles>) -> Result<(), Box<dyn Error>> {
     let source = vfs.source(ServerId::FIRST).ok_or("no such server")?;
     let listing = source.list().await?;
     let mut details = Vec::new();
@@ -32,16 +55,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         details.push(source.details(torrent).await?);
     }
     vfs.apply(ServerId::FIRST, listing, details, 1_700_000_000);
-
-    // A real server keeps its key.
-    let mut settings = NfsSettings::new(address, [7; 32]);
-    if let Some(millis) = jukebox {
-        settings.waits = NfsWaits::Jukebox { after: Duration::from_millis(millis) };
-    }
-    let server = NfsServer::start(Export::new(vfs), settings).await?;
-    println!("{}", server.address());
-    loop {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        println!("{:?}", server.counts());
-    }
+    Ok(())
 }

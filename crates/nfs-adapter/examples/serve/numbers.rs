@@ -1,4 +1,4 @@
-//! A source without a server: files of numbered lines, and one whose second half arrives late.
+//! A source without a server: files of numbered lines. Half of one and a torrent arrive late.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +27,7 @@ const SMALL_BYTES: u64 = 1600;
 const LATE_FROM: u64 = 2 << 20;
 
 const FILMS: InfoHash = InfoHash::from_bytes([7; InfoHash::BYTES]);
+const NEW: InfoHash = InfoHash::from_bytes([9; InfoHash::BYTES]);
 const MANY: InfoHash = InfoHash::from_bytes([8; InfoHash::BYTES]);
 
 /// Index of `late.txt` in its torrent.
@@ -62,6 +63,7 @@ impl TorrentSource for NumberedFiles {
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
         let small = usize::try_from(self.many).unwrap_or(0);
         let films = vec![FILM_BYTES, LATE_FROM, SMALL_BYTES];
+        let new = self.has_arrived().then(|| (NEW, vec![SMALL_BYTES]));
         let torrents = [(FILMS, films), (MANY, vec![SMALL_BYTES; small])];
         let summary = |(info_hash, progress): (_, Vec<u64>)| TorrentSummary {
             info_hash,
@@ -71,7 +73,7 @@ impl TorrentSource for NumberedFiles {
             state: TorrentState::Live,
             file_progress: Some(progress.into_iter().collect()),
         };
-        Ok(torrents.into_iter().map(summary).collect())
+        Ok(torrents.into_iter().chain(new).map(summary).collect())
     }
 
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
@@ -84,6 +86,8 @@ impl TorrentSource for NumberedFiles {
             let late = file(&["late.txt"], LATE_BYTES);
             let small = file(&["extras", "small.txt"], SMALL_BYTES);
             ("films", vec![file(&["film.txt"], FILM_BYTES), late, small])
+        } else if torrent == NEW {
+            ("new", vec![file(&["new.txt"], SMALL_BYTES)])
         } else {
             let one = |number| file(&[&format!("{number:05} of many.txt")], SMALL_BYTES);
             ("many", (0..self.many).map(one).collect())
@@ -107,6 +111,8 @@ impl TorrentSource for NumberedFiles {
         };
         let bytes = if torrent == FILMS {
             FILM_BYTES + LATE_BYTES + SMALL_BYTES
+        } else if torrent == NEW {
+            SMALL_BYTES
         } else {
             self.many * SMALL_BYTES
         };
