@@ -14,6 +14,7 @@ use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 use super::client::{ControlClient, ControlError};
 use super::elsewhere::{self, UnreachedState};
+use super::served::served_root;
 use super::stale::remove_stale;
 use super::wire::{MountId, ProcessMounts};
 
@@ -123,8 +124,12 @@ pub(super) struct Processes {
 impl Processes {
     /// Returns the mount with this device number.
     fn find(&self, device: &str) -> Option<FoundMount> {
+        self.find_by(|mount| mount.device == device)
+    }
+
+    fn find_by(&self, is_wanted: impl Fn(&MountId) -> bool) -> Option<FoundMount> {
         self.answered.iter().find_map(|(client, process)| {
-            let mount = process.mounts.iter().find(|mount| mount.device == device)?.clone();
+            let mount = process.mounts.iter().find(|mount| is_wanted(mount))?.clone();
             Some(FoundMount { client: client.clone(), mount, pid: process.pid })
         })
     }
@@ -168,7 +173,8 @@ pub async fn daemons() -> Result<Vec<ControlClient>, FindError> {
     Ok(daemons.map(|(client, _)| client).collect())
 }
 
-/// Returns the mount at `path`, or without a path the only mount.
+/// Returns the mount at `path`, or without a path the only mount. The [name](crate::served_name) of
+/// a library that is only served stands for a path.
 ///
 /// A process without a socket in the runtime directory of this user is looked up in the kernel's
 /// list of sockets: it may have another `XDG_RUNTIME_DIR`, or, for root, belong to another user.
@@ -179,6 +185,11 @@ pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
     let Some(path) = path else {
         return choose(ask(clients().await?).await);
     };
+    if let Some(name) = served_root(path) {
+        let own = ask(clients().await?).await;
+        let found = own.find_by(|mount| mount.mountpoint == name);
+        return found.ok_or_else(|| FindError::NotMounted { path: path.to_owned() });
+    }
     let given = path.to_owned();
     let (table, entry) = blocking(move || entry_at(&given)).await?;
     // By device, not by path: the mount may be visible at several paths.

@@ -20,6 +20,7 @@ mod elsewhere;
 mod find;
 mod lines;
 mod resolve;
+mod served;
 mod stale;
 pub mod status;
 mod statuses;
@@ -32,5 +33,6 @@ pub use find::{
     own_drop_folders, own_mountpoints,
 };
 pub use resolve::{PathInMount, find_mounts_of};
+pub use served::served_name;
 pub use stale::remove_stale;
 pub use statuses::{Statuses, statuses};

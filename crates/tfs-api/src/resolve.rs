@@ -11,6 +11,7 @@ use tfs_sys::blocking;
 use tfs_sys::mountinfo::{Location, MountTable};
 
 use super::find::{FindError, FoundMount, find_mount};
+use super::served::enter_served;
 
 /// Paths that are in one mount.
 #[derive(Debug, Clone)]
@@ -30,8 +31,11 @@ pub struct PathInMount {
 pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<PathInMount>, FindError> {
     let mut mounts: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for path in paths {
-        let path = path.clone();
-        let (mountpoint, inside) = blocking(move || enter(&path)).await?;
+        let given = path.clone();
+        let (mountpoint, inside) = match enter_served(path) {
+            Some(found) => found,
+            None => blocking(move || enter(&given)).await?,
+        };
         match mounts.iter_mut().find(|(known, _)| *known == mountpoint) {
             Some((_, all)) => all.push(inside),
             None => mounts.push((mountpoint, vec![inside])),

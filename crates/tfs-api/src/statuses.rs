@@ -41,8 +41,8 @@ pub async fn statuses(path: Option<&Path>) -> Result<Statuses, FindError> {
 }
 
 async fn status_at(path: &Path) -> Result<Statuses, FindError> {
-    let (client, device) = match find_mount(Some(path)).await {
-        Ok(FoundMount { client, mount, .. }) => (client, mount.device),
+    let (client, id) = match find_mount(Some(path)).await {
+        Ok(FoundMount { client, mount, .. }) => (client, mount),
         Err(error @ (FindError::Foreign { .. } | FindError::SocketLost { .. })) => {
             // Its `.tfs/status.json` may be readable although its process does not answer.
             let is_at = |mount: &UnreachedMount| {
@@ -57,7 +57,9 @@ async fn status_at(path: &Path) -> Result<Statuses, FindError> {
     };
     let mut statuses = Statuses::default();
     statuses.add(client.status().await);
-    statuses.mounts.retain(|mount| mount.device == device);
+    let is_wanted =
+        |mount: &MountStatus| mount.device == id.device && mount.status.mountpoint == id.mountpoint;
+    statuses.mounts.retain(is_wanted);
     statuses.missing.clear();
     Ok(statuses)
 }

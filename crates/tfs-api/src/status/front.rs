@@ -22,3 +22,10 @@ pub struct FrontStatus {
     /// Bytes of files that were sent.
     pub sent_bytes: u64,
 }
+
+impl FrontStatus {
+    /// Returns the problem with it, if there is one.
+    pub(super) fn trouble_text(&self) -> Option<String> {
+        Some(format!("no {}: {}", self.kind, self.trouble.as_ref()?))
+    }
+}

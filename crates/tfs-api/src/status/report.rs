@@ -31,7 +31,8 @@ pub struct StatusReport {
     pub tfs_version: String,
     /// The process id of the mount.
     pub pid: u32,
-    /// The mount point; invalid UTF-8 is replaced.
+    /// The mount point; invalid UTF-8 is replaced. As in [`MountId`](crate::wire::MountId), a name
+    /// if it is mounted nowhere.
     pub mountpoint: String,
     /// When the mount was started, in seconds since 1970.
     pub started_at: i64,
@@ -262,7 +263,8 @@ impl StatusReport {
         let drop = || Some(format!("no drop folder: {}", self.drop.as_ref()?.trouble.as_ref()?));
         let arr = || self.intake.arr.as_ref()?.trouble.clone();
         let web = || self.intake.web.as_ref()?.trouble.clone();
-        missing.or_else(failed).or_else(drop).or_else(arr).or_else(web)
+        let front = || self.fronts.iter().find_map(FrontStatus::trouble_text);
+        missing.or_else(failed).or_else(drop).or_else(front).or_else(arr).or_else(web)
     }
 
     /// Returns notes for users that are not problems of the mount: torrents that are skipped.

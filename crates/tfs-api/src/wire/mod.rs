@@ -50,10 +50,11 @@ pub struct ProcessMounts {
 /// Identity of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountId {
-    /// The mount point: absolute, without symbolic links.
+    /// The mount point: absolute, without symbolic links. A library that is mounted nowhere has the
+    /// name of its first front end, such as `webdav://127.0.0.1:8080`.
     pub mountpoint: String,
     /// The device number of its filesystem as in `/proc/self/mountinfo`, such as `0:45`. It
-    /// distinguishes mounts on top of each other.
+    /// distinguishes mounts on top of each other. Empty if it is mounted nowhere.
     pub device: String,
 }
 

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tfs_api::wire::{
     FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted, shown,
 };
-use tfs_api::{ControlError, FindError, FoundMount, find_mount};
+use tfs_api::{ControlError, FindError, FoundMount, find_mount, served_name};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::{MountTable, locate};
 use tfs_sys::places::{places, places_left};
@@ -26,7 +26,7 @@ pub struct EndedMount {
     pub pid: Option<u32>,
 }
 
-/// Unmounts the mount of tfs at `path`. Its process is asked first; then the mount has ended
+/// Unmounts the mount of tfs at `path`, or ends the library of that [name](served_name). Its process is asked first; then the mount has ended
 /// completely on return. If the process does not answer or is gone, the mount is detached without
 /// it.
 ///
@@ -37,6 +37,9 @@ pub async fn end_mount(path: &Path, how: Unmount) -> Result<EndedMount, UnmountE
         EndAnswer::Ended(ended) => return Ok(ended),
         EndAnswer::Busy(holders) => {
             return Err(UnmountError::Busy { path: path.to_owned(), holders });
+        }
+        EndAnswer::None { .. } if served_name(path).is_some() => {
+            return Err(UnmountError::NotMounted { path: path.to_owned() });
         }
         EndAnswer::None { was_asked, silent } => {
             let path = path.to_owned();

@@ -12,8 +12,8 @@ use vfs_core::{RootContents, RootLayout, TorrentTime};
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
 use crate::{
-    AttrOptions, DiskUsage, DropSettings, MissingErrno, MissingPolicy, PollIntervals,
-    PreloadSettings, ReadPolicy, RemovalPolicy, SecurityContext,
+    AttrOptions, DiskUsage, DropSettings, FrontSettings, MissingErrno, MissingPolicy,
+    PollIntervals, PreloadSettings, ReadPolicy, RemovalPolicy, SecurityContext,
 };
 
 /// Bytes in a KiB.
@@ -23,13 +23,15 @@ impl MountSettings {
     /// Returns the settings of a mount of the configuration. Reads the password files.
     ///
     /// # Errors
-    /// If the choice of servers is ambiguous, or their credentials cannot be used.
+    /// If the choice of servers is ambiguous, or their credentials cannot be used; if a flag opens
+    /// NFS to other machines without a token.
     pub fn of(loaded: &Loaded, mount: &MountSection) -> Result<Self, Problem> {
         let servers = loaded.servers_of(mount)?.into_iter().map(MountServer::from).collect();
-        Ok(Self::with_servers(&loaded.settings, mount, servers))
+        let fronts = FrontSettings::of_mount(loaded, mount)?;
+        Ok(Self { fronts, ..Self::with_servers(&loaded.settings, mount, servers) })
     }
 
-    /// Returns the settings of a mount, for servers that the caller has chosen.
+    /// Returns the settings of a mount without front ends, for servers that the caller has chosen.
     #[must_use]
     pub fn with_servers(
         settings: &Settings,
