@@ -1,7 +1,6 @@
 //! The files of a mount by their identity, for the page: what is there of them, and their bytes.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -9,11 +8,9 @@ use tfs_api::wire::{FailureBody, FailureKind};
 use tfs_types::chain;
 use tfs_web::WebFile;
 use vfs_core::{
-    FileId, HandleId, OpenReader, PieceShares, SourceErrorKind, TorrentSource, Vfs, VfsError,
+    FileId, HandleId, OpenReader, PieceShares, ReaderOrigin, SourceErrorKind, TorrentSource, Vfs,
+    VfsError,
 };
-
-/// The name of the reader of a file that the page opened.
-pub(crate) const PAGE_READER: &str = "page";
 
 /// The files of a mount.
 pub(crate) trait MountFiles: Send + Sync {
@@ -28,38 +25,23 @@ pub(crate) trait MountFiles: Send + Sync {
     /// Returns the readers of a file: where each is, and where it waits.
     fn readers_of(&self, file: FileId) -> Vec<(u64, Option<u64>)>;
 
-    /// Opens a file. It is released when the result is dropped.
-    fn open(&self, file: FileId) -> Result<Box<dyn WebFile>, FailureBody>;
-}
-
-/// The handles of files that the page has opened. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PageHandles(Arc<Mutex<HashSet<HandleId>>>);
-
-impl PageHandles {
-    pub(crate) fn contains(&self, handle: HandleId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&handle)
-    }
-
-    fn add(&self, handle: HandleId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(handle);
-    }
-
-    fn remove(&self, handle: HandleId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&handle);
-    }
+    /// Opens a file for a client. It is released when the result is dropped.
+    fn open(
+        &self,
+        file: FileId,
+        origin: &Arc<ReaderOrigin>,
+    ) -> Result<Box<dyn WebFile>, FailureBody>;
 }
 
 /// The files of a filesystem, which it does not keep alive.
 #[derive(Debug)]
 pub(crate) struct FilesOfMount<S> {
     vfs: Weak<Vfs<S>>,
-    handles: PageHandles,
 }
 
 impl<S> FilesOfMount<S> {
-    pub(crate) fn new(vfs: &Arc<Vfs<S>>, handles: PageHandles) -> Self {
-        Self { vfs: Arc::downgrade(vfs), handles }
+    pub(crate) fn new(vfs: &Arc<Vfs<S>>) -> Self {
+        Self { vfs: Arc::downgrade(vfs) }
     }
 }
 
@@ -81,25 +63,22 @@ impl<S: TorrentSource> MountFiles for FilesOfMount<S> {
         readers.map(place).collect()
     }
 
-    fn open(&self, file: FileId) -> Result<Box<dyn WebFile>, FailureBody> {
+    fn open(
+        &self,
+        file: FileId,
+        origin: &Arc<ReaderOrigin>,
+    ) -> Result<Box<dyn WebFile>, FailureBody> {
         let vfs = self.vfs.upgrade().ok_or_else(ended)?;
-        let (handle, found) = vfs.open_file(file).map_err(|error| read_failure(&error))?;
-        self.handles.add(handle);
+        let opened = vfs.open_file(file, origin);
+        let (handle, found) = opened.map_err(|error| read_failure(&error))?;
         let name = found.path.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(Box::new(OpenPageFile {
-            vfs: Weak::clone(&self.vfs),
-            handles: self.handles.clone(),
-            handle,
-            name,
-            len: found.len,
-        }))
+        Ok(Box::new(OpenPageFile { vfs: Weak::clone(&self.vfs), handle, name, len: found.len }))
     }
 }
 
 /// An open file.
 struct OpenPageFile<S: TorrentSource> {
     vfs: Weak<Vfs<S>>,
-    handles: PageHandles,
     handle: HandleId,
     name: String,
     len: u64,
@@ -124,7 +103,6 @@ impl<S: TorrentSource> WebFile for OpenPageFile<S> {
 
 impl<S: TorrentSource> Drop for OpenPageFile<S> {
     fn drop(&mut self) {
-        self.handles.remove(self.handle);
         if let Some(vfs) = self.vfs.upgrade() {
             vfs.release(self.handle);
         }

@@ -45,7 +45,11 @@ pub trait WebBackend: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<SearchAnswer, FailureBody>>;
 
     /// Opens a file for the player of a browser. It is released when the result is dropped.
-    fn open(&self, place: FilePlace) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>>;
+    fn open(
+        &self,
+        place: FilePlace,
+        client: WebClient,
+    ) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>>;
 
     /// Changes a torrent. The caller has checked the right to do so.
     fn act(
@@ -57,6 +61,15 @@ pub trait WebBackend: fmt::Debug + Send + Sync + 'static {
 
     /// Adds a torrent. The caller has checked the right to do so.
     fn add(&self, request: AddRequest) -> BoxFuture<'_, Result<WebAdded, FailureBody>>;
+}
+
+/// The client of a request, for the status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebClient {
+    /// Its address, without the port.
+    pub peer: String,
+    /// What it calls itself; at most 200 characters, without control characters.
+    pub agent: Option<String>,
 }
 
 /// An open file.

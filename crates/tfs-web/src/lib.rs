@@ -20,6 +20,6 @@ mod settings;
 mod site;
 
 pub use access::{AccessToken, TokenError};
-pub use backend::{WebBackend, WebFile};
+pub use backend::{WebBackend, WebClient, WebFile};
 pub use server::{WebError, WebServer};
 pub use settings::{HOSTS_MAX, WebOptions, WebSettings, WebSettingsError};

@@ -9,6 +9,7 @@ mod cache;
 mod event;
 mod failure;
 mod preload;
+mod reader_name;
 mod recent;
 mod reload;
 mod search;

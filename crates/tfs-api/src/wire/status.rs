@@ -50,7 +50,7 @@ pub struct MountStatus {
 }
 
 /// One open file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReaderStatus {
     /// The path of the file in the mount, from its root; null if the torrent is gone.
     pub path: Option<String>,
@@ -63,8 +63,8 @@ pub struct ReaderStatus {
     pub pid: Option<u32>,
     /// Its name.
     pub command: Option<String>,
-    /// The front end that a client on the network uses, such as `webdav` or `nfs`; null for a
-    /// process of this machine. Older processes do not send it.
+    /// The front end that a client on the network uses: `webdav`, `nfs`, `dlna`, or `page`; null
+    /// for a process of this machine. Older processes do not send it.
     #[serde(default)]
     pub front: Option<String>,
     /// The address of that client.

@@ -31,7 +31,7 @@ use crate::drop::DropService;
 use crate::events::MountEvents;
 use crate::history::CounterReading;
 use crate::mounting::{KernelSide, LibraryPlace, Mounting, Program};
-use crate::page_files::{FilesOfMount, MountFiles, PAGE_READER, PageHandles};
+use crate::page_files::{FilesOfMount, MountFiles};
 use crate::preload::preload;
 use crate::server::NamedServer;
 use crate::status::{MountInfo, recent_of, status_of};
@@ -54,8 +54,6 @@ pub(crate) struct MountControl<S> {
     /// Clients of its servers, for the page.
     servers: Vec<NamedServer>,
     files: Arc<FilesOfMount<S>>,
-    /// Files that the page has open.
-    page_handles: PageHandles,
 }
 
 impl<S: TorrentSource> MountControl<S> {
@@ -66,7 +64,6 @@ impl<S: TorrentSource> MountControl<S> {
         refresher: Refresher,
         ending: Ending,
     ) -> Self {
-        let page_handles = PageHandles::default();
         Self {
             place: about.place.clone(),
             device: mount.device(),
@@ -79,8 +76,7 @@ impl<S: TorrentSource> MountControl<S> {
             events: MountEvents::default(),
             drop: Weak::new(),
             servers: Vec::new(),
-            files: Arc::new(FilesOfMount::new(vfs, page_handles.clone())),
-            page_handles,
+            files: Arc::new(FilesOfMount::new(vfs)),
         }
     }
 
@@ -131,15 +127,11 @@ impl<S: TorrentSource> MountControl<S> {
         let readers = readers.map(|reader| {
             let program = programs.remove(&reader.handle);
             let is_passed = passed.contains(&reader.handle);
-            let is_of_page = self.page_handles.contains(reader.handle);
             let server = reader.server.and_then(|id| self.about.servers.get(usize::from(id.0)));
             let server = server.map(|server| server.name.clone());
             let mut status = ReaderStatus { server, ..reader_status(reader, program) };
             if is_passed {
                 status.way = WayStatus::Passthrough;
-            }
-            if is_of_page {
-                status.command = Some(PAGE_READER.to_owned());
             }
             status
         });

@@ -10,8 +10,8 @@ use tfs_web::model::{
     AddRequest, BUCKETS_MAX, FilePlace, History, MountQuery, Overview, PieceMap, TorrentDetail,
     WebAction, WebAdded, WebTorrents,
 };
-use tfs_web::{WebBackend, WebFile};
-use vfs_core::{FileId, FileIndex};
+use tfs_web::{WebBackend, WebClient, WebFile};
+use vfs_core::{FileId, FileIndex, ReaderOrigin};
 
 use super::act::act;
 use super::adding::add;
@@ -22,6 +22,9 @@ use super::preloads::PagePreloads;
 use super::torrents::{TorrentLists, detail};
 use crate::actions::ListTags;
 use crate::control::{ControlTarget, MountRegistry, ReloadTarget};
+
+/// The front end of readers in a browser, in the status.
+const PAGE_FRONT: &str = "page";
 
 /// The mounts of this process.
 pub(super) struct WebMounts {
@@ -129,10 +132,16 @@ impl WebBackend for WebMounts {
         })
     }
 
-    fn open(&self, place: FilePlace) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
+    fn open(
+        &self,
+        place: FilePlace,
+        client: WebClient,
+    ) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
         Box::pin(async move {
             let file = parse_place(&place)?;
-            self.mount_of(&place)?.files().open(file)
+            let WebClient { peer, agent } = client;
+            let origin = Arc::new(ReaderOrigin { front: PAGE_FRONT, peer, agent });
+            self.mount_of(&place)?.files().open(file, &origin)
         })
     }
 

@@ -11,7 +11,7 @@ use tfs_web::model::{
     AddRequest, BUCKETS_MAX, FailedList, FileMap, FilePlace, History, MountQuery, Overview,
     PieceMap, SAMPLES_MAX, TorrentDetail, WebAction, WebAdded, WebTorrents,
 };
-use tfs_web::{WebBackend, WebFile};
+use tfs_web::{WebBackend, WebClient, WebFile};
 
 use crate::library::{hash_of, mix, torrents};
 use crate::mount::mount;
@@ -277,7 +277,11 @@ impl WebBackend for FakeBackend {
         ready(answer).boxed()
     }
 
-    fn open(&self, place: FilePlace) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
+    fn open(
+        &self,
+        place: FilePlace,
+        _client: WebClient,
+    ) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
         let opened = self.file(&place);
         let opened = opened.map(|(name, len, _have)| Box::new(EndlessFile { name, len }) as _);
         ready(opened).boxed()

@@ -21,8 +21,23 @@ export const torrentHash = (place) => {
 
 const fileKey = (item) => `${item.mountpoint}\n${item.info_hash}\n${item.file_index}`;
 
-/** Says who reads. */
-function who({ command, pid }) {
+/** Names of browsers in their User-Agent; those that name another one, too, come first. */
+const BROWSERS = ["Edg/", "OPR/", "Firefox/", "Chrome/", "Safari/"];
+
+/** Returns the product that a client names. */
+function product(agent) {
+  const words = agent.split(/\s+/);
+  if (!agent.startsWith("Mozilla/")) return words[0];
+  const known = BROWSERS.map((browser) => words.find((word) => word.startsWith(browser)));
+  return known.find(Boolean) ?? "browser";
+}
+
+/** Says who reads: a program of this machine, or a client on the network. */
+function who({ command, pid, front, peer, agent }) {
+  if (front) {
+    const [, device, rest] = /^device ([^,]*)(?:, (.*))?$/.exec(agent ?? "") ?? [];
+    return [peer, device, product(rest ?? (device ? "" : agent ?? ""))].filter(Boolean).join(" ");
+  }
   return typeof pid === "number" ? `${command ?? "process"}[${pid}]` : command ?? "unknown program";
 }
 

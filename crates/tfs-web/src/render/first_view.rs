@@ -65,11 +65,7 @@ fn write_readers(html: &mut Html, readers: &[ReaderStatus]) {
         let percent = reader.offset.saturating_mul(100).checked_div(reader.file_bytes);
         html.row([
             reader.path.as_deref().unwrap_or("(removed)"),
-            &match (&reader.command, reader.pid) {
-                (Some(command), Some(pid)) => format!("{command}[{pid}]"),
-                (Some(command), None) => command.clone(),
-                (None, _) => String::new(),
-            },
+            &reader.who().unwrap_or_default(),
             &format!("{}/s", bytes(reader.bytes_per_second)),
             &format!("{}%", percent.unwrap_or(100)),
             match reader.way {

@@ -12,15 +12,17 @@ use hyper::body::Frame;
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RANGE,
+    USER_AGENT,
 };
+use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use tfs_api::wire::{FailureBody, FailureKind};
-use tfs_http::{ResponseBody, StallLimit, text};
+use tfs_http::{PeerAddress, ResponseBody, StallLimit, text};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Answered, PageCall};
 use crate::access::Visitor;
-use crate::backend::WebFile;
+use crate::backend::{WebClient, WebFile};
 use crate::model::FilePlace;
 use crate::refusal::{Refusal, TEXT_TYPE};
 use crate::site::PageSite;
@@ -34,6 +36,9 @@ const READ_BYTES: u64 = 512 << 10;
 
 /// How long a player may take no byte, while it is paused for example. Afterwards it asks anew.
 const STALL_MAX: Duration = Duration::from_secs(60);
+
+/// Maximum length of what a client calls itself, in characters.
+const AGENT_CHARS_MAX: usize = 200;
 
 /// A browser must not run what is in a file. The origin stays that of the page: otherwise the
 /// player of a film in a tab of its own would send no cookie, and get no answer.
@@ -50,6 +55,17 @@ struct Sending {
     /// Bytes that were read before the head was sent.
     first: Option<Bytes>,
     _place: OwnedSemaphorePermit,
+}
+
+/// Returns who asks.
+fn client(head: &Parts) -> WebClient {
+    let peer = head.extensions.get::<PeerAddress>();
+    let peer = peer.map(|PeerAddress(address)| address.ip().to_canonical().to_string());
+    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let plain = |agent: &str| -> String {
+        agent.chars().filter(|character| !character.is_control()).take(AGENT_CHARS_MAX).collect()
+    };
+    WebClient { peer: peer.unwrap_or_default(), agent: agent.map(plain) }
 }
 
 /// `GET /file/HASH/INDEX/NAME?mountpoint=...&key=...`
@@ -69,7 +85,8 @@ pub(super) async fn file(call: &PageCall, info_hash: String, file_index: u32) ->
     let place = place.map_err(|_full| Refusal::too_many("too many files are read at once"))?;
     let mountpoint = site.mountpoint(named).await?;
     let etag = format!("\"{info_hash}-{file_index}\"");
-    let file = site.backend.open(FilePlace { mountpoint, info_hash, file_index }).await?;
+    let file =
+        site.backend.open(FilePlace { mountpoint, info_hash, file_index }, client(head)).await?;
     let (name, len) = (file.name().to_owned(), file.len());
     let is_head = head.method == Method::HEAD;
     let mut conditions = head.headers.clone();

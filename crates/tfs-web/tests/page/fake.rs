@@ -13,7 +13,7 @@ use tfs_web::model::{
     AddRequest, FilePlace, History, MountQuery, Overview, PieceMap, TorrentDetail, WebAction,
     WebAdded, WebTorrents,
 };
-use tfs_web::{AccessToken, WebBackend, WebFile, WebOptions, WebServer, WebSettings};
+use tfs_web::{AccessToken, WebBackend, WebClient, WebFile, WebOptions, WebServer, WebSettings};
 use tokio::sync::Notify;
 
 use super::backend::FakeBackend;
@@ -246,7 +246,11 @@ impl WebBackend for TestBackend {
         self.inner.search(mount, words, limit)
     }
 
-    fn open(&self, place: FilePlace) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
+    fn open(
+        &self,
+        place: FilePlace,
+        client: WebClient,
+    ) -> BoxFuture<'_, Result<Box<dyn WebFile>, FailureBody>> {
         let index = place.file_index;
         let len = match index {
             faulty::FAILS_TO_OPEN => {
@@ -256,7 +260,7 @@ impl WebBackend for TestBackend {
             faulty::EMPTY => 0,
             faulty::LARGE => 100 << 30,
             faulty::SMALL => 1000,
-            0..900 => return self.inner.open(place),
+            0..900 => return self.inner.open(place, client),
             _ => FAULTY_BYTES,
         };
         self.seen.open_files.fetch_add(1, Ordering::SeqCst);

@@ -213,7 +213,7 @@ fn a_file_is_closed_when_its_player_goes() {
             let readers = readers(&page.overview());
             readers.into_iter().find(|it| it["waits"].is_object())
         });
-        assert_eq!((&reader["command"], &reader["path"]), (&json!("page"), &json!("half.mkv")));
+        assert_eq!((&reader["front"], &reader["path"]), (&json!("page"), &json!("half.mkv")));
         assert_eq!(reader["pid"], Value::Null);
         drop(player);
         until("the file is closed", || readers(&page.overview()).is_empty().then_some(()));
