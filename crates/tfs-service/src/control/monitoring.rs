@@ -4,10 +4,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
+use tfs_api::served_name;
 use tfs_api::status::StatusReport;
 use tfs_api::wire::MissingMount;
 use tfs_http::{Listening, ResponseBody, is_this_machine, json, text};
@@ -158,7 +160,8 @@ fn health(is_well: bool, why: String) -> Response<ResponseBody> {
 /// reason: its torrents are still shown.
 fn unready(all: &[StatusReport], missing: &[MissingMount]) -> Option<String> {
     if let Some(MissingMount { mountpoint, why }) = missing.first() {
-        return Some(format!("{mountpoint} is not mounted: {why}"));
+        let state = if served_name(Path::new(mountpoint)).is_some() { "served" } else { "mounted" };
+        return Some(format!("{mountpoint} is not {state}: {why}"));
     }
     if all.is_empty() {
         return Some("nothing is mounted".to_owned());

@@ -18,13 +18,16 @@ pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
     }
 }
 
-/// Refuses a configuration without mounts. Otherwise removing all mounts from the file by mistake
+/// Refuses a configuration without mounts and served libraries. Otherwise removing all mounts from the file by mistake
 /// would unmount them all.
 pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
-    if !loaded.settings.mounts.is_empty() {
+    if !loaded.settings.mounts.is_empty() || loaded.own_serves().next().is_some() {
         return Ok(());
     }
-    let message = "the configuration has no [[mount]]".to_owned();
-    let hint = "add one with a `path`; `tfs config path` lists the files".to_owned();
+    let message = "the configuration has no [[mount]] and no [[serve]]".to_owned();
+    let hint =
+        "add a [[mount]] with a `path`, or a [[serve]] with a `kind`; `tfs config path` lists the \
+                files"
+            .to_owned();
     Err(Problem { place: None, message, hint: Some(hint) }.into())
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tfs_api::served_name;
 use tfs_api::wire::{MissingMount, MountOutcome, ReloadedMount};
 use tfs_types::Backoff;
 use tokio::time::Instant;
@@ -286,6 +287,9 @@ impl<S: Clone + PartialEq> MountPlan<S> {
             let why = match entry.state {
                 TaskState::Up { .. } | TaskState::Leaving { .. } | TaskState::Stopping => {
                     return None;
+                }
+                TaskState::Unmounted if served_name(path).is_some() => {
+                    "it was ended; a reload serves it again".to_owned()
                 }
                 TaskState::Unmounted => "it was unmounted; a reload mounts it again".to_owned(),
                 TaskState::Starting | TaskState::Waiting { .. } => match self.news.failure(path) {

@@ -57,6 +57,17 @@ pub struct FrontSettings {
     pub first_byte_max: Duration,
 }
 
+impl FrontSettings {
+    /// Returns why the configured secret cannot be used, if that is so.
+    #[must_use]
+    pub fn unusable_secret(&self) -> Option<&str> {
+        match &self.auth {
+            Some(FrontAuth::Unusable(why)) => Some(why),
+            Some(FrontAuth::Password { .. } | FrontAuth::Token(_)) | None => None,
+        }
+    }
+}
+
 /// What the clients of a front end must present. `Debug` does not show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FrontAuth {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tfs_config::{
     ChosenServer, DiskUsageMode, DropRemoval, Loaded, MetadataSection, MissingData, MissingError,
-    MountLayout, MountRoot, MountSection, PassthroughMode, Problem, Settings, TimesMode,
+    MountLayout, MountRoot, MountSection, PassthroughMode, Problem, ServeSection, Settings,
+    TimesMode,
 };
 use tfs_sys::cgroup::memory_limit_bytes;
 use vfs_core::{RootContents, RootLayout, TorrentTime};
@@ -29,6 +30,22 @@ impl MountSettings {
         let servers = loaded.servers_of(mount)?.into_iter().map(MountServer::from).collect();
         let fronts = FrontSettings::of_mount(loaded, mount)?;
         Ok(Self { fronts, ..Self::with_servers(&loaded.settings, mount, servers) })
+    }
+
+    /// Returns the settings of a `[[serve]]` section with a library of its own. Reads the files of
+    /// passwords and tokens.
+    ///
+    /// # Errors
+    /// If the choice of servers is ambiguous, or their credentials cannot be used.
+    pub fn of_serve(loaded: &Loaded, section: &ServeSection) -> Result<Self, Problem> {
+        let tree = loaded.tree_of_serve(section)?;
+        let servers = loaded.servers_of(&tree)?.into_iter().map(MountServer::from).collect();
+        Ok(Self {
+            mountpoint: None,
+            fronts: vec![FrontSettings::of(loaded, section)],
+            drop: None,
+            ..Self::with_servers(&loaded.settings, &tree, servers)
+        })
     }
 
     /// Returns the settings of a mount without front ends, for servers that the caller has chosen.

@@ -105,6 +105,12 @@ fn page() -> String {
         ),
         section("Server of a mount", "", &["mountpoint", "server"], &[OF_SERVER]),
         section("Drop folder", "Only of mounts with one.", &of_mount, &[OF_DROP]),
+        section(
+            "Front end",
+            "WebDAV, NFS or DLNA. `front` is the protocol.",
+            &["mountpoint", "front", "name"],
+            &[OF_FRONT],
+        ),
         section("Watch folder", "", &["dir", "server"], &[OF_WATCH_FOLDER]),
         section("Sonarr and Radarr", "", &["server"], &[OF_ARR]),
         section("Page", "", &[], &[OF_WEB]),
@@ -151,6 +157,7 @@ fn names_are_unique_and_follow_the_conventions() {
     check_form(OF_MOUNT, &mut names);
     check_form(OF_SERVER, &mut names);
     check_form(OF_DROP, &mut names);
+    check_form(OF_FRONT, &mut names);
     check_form(OF_WATCH_FOLDER, &mut names);
     check_form(OF_ARR, &mut names);
     check_form(OF_WEB, &mut names);

@@ -8,6 +8,7 @@
 //! textfile collector, take for metrics without a type. `prometheus` and `metrics` keep a second
 //! copy of each number in a registry of their own.
 
+mod front;
 mod metric;
 mod mount;
 mod process;
@@ -16,6 +17,7 @@ mod server;
 use tfs_api::status::{IntakeStatus, StatusReport};
 use tfs_sys::usage::ProcessResources;
 
+use front::{OF_FRONT, front_labels};
 use metric::{Labelled, labels, write};
 use mount::{OF_DROP, OF_MOUNT};
 use process::{
@@ -59,7 +61,7 @@ pub(crate) fn metrics_of_all(statuses: &[StatusReport], missing: usize) -> Strin
     text
 }
 
-/// Writes the metrics of mounts, their servers and drop folders.
+/// Writes the metrics of mounts, their servers, drop folders and front ends.
 fn write_mounts(
     text: &mut String,
     mounts: &[&StatusReport],
@@ -80,6 +82,10 @@ fn write_mounts(
         })
     });
     write(text, OF_SERVER, &servers.collect::<Vec<_>>());
+    let fronts = all.iter().flat_map(|(of_mount, it)| {
+        it.fronts.iter().map(|front| Labelled { labels: front_labels(of_mount, front), of: front })
+    });
+    write(text, OF_FRONT, &fronts.collect::<Vec<_>>());
 }
 
 /// Writes the metrics of what the process takes in.
