@@ -94,6 +94,10 @@ pub(crate) const DOCTOR_FAULT: u8 = 61;
 pub(crate) const UNHEALTHY: u8 = 62;
 /// The service manager is missing or refused, or there is no such service.
 pub(crate) const SERVICE_FAILED: u8 = 63;
+/// Files cannot be served: the address, the certificate or the login cannot be used.
+pub(crate) const SERVE_FAILED: u8 = 64;
+/// A token of a device cannot be created or revoked.
+pub(crate) const TOKEN_FAILED: u8 = 65;
 /// Interrupted by a signal, or the output of a preload was closed.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 

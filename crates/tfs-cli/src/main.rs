@@ -38,6 +38,7 @@ mod report;
 mod rows;
 mod screen;
 mod search;
+mod serve;
 mod service;
 mod signals;
 mod status;
@@ -135,6 +136,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     }
     match &cli.command {
         Command::Mount(args) => mount::run(args, &loaded, &level),
+        Command::Serve(args) => serve::run(args, &loaded, &level),
         Command::Daemon => daemon::run(sources, loaded, verbose, level),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
@@ -182,6 +184,9 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
 /// Returns whether a command has a log of its own for long. A mount in the background writes to
 /// standard error only until it is ready.
 fn is_service(command: &Command) -> bool {
+    if let Command::Serve(args) = command {
+        return args.tree().is_some();
+    }
     matches!(command, Command::Daemon) || matches!(command, Command::Mount(args) if args.foreground)
 }
 

@@ -11,13 +11,16 @@ use tfs_config::{Loaded, MountSection};
 use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
 use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
 use tfs_service::{
-    ArrServer, ArrSettings, HookSettings, Hooks, MountServer, MountSettings, PageServer,
-    PageSettings, RootContents, RunningMount, WatchFolders, WatchSettings, hook_settings,
+    ArrServer, ArrSettings, FrontSettings, HookSettings, Hooks, LibraryPlace, MountServer,
+    MountSettings, PageServer, PageSettings, RootContents, RunningMount, WatchFolders,
+    WatchSettings, hook_settings,
 };
 #[cfg(feature = "embedded")]
 use tfs_service::{ServerChoice, TorrentInput};
 use tokio::sync::Notify;
 
+#[cfg(feature = "embedded")]
+use crate::args::EmbeddedArgs;
 use crate::args::MountArgs;
 use crate::background::{self, ProcessRole};
 use crate::logging::Level;
@@ -38,13 +41,7 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
                 background::leave_terminal()?;
             }
             let settings = settings(args, loaded)?;
-            let intake = MountIntake {
-                listen: loaded.settings.monitoring.listen,
-                watches: WatchSettings::of_mount(loaded, &settings.servers),
-                arr: ArrSettings::of_mount(loaded, &settings.servers),
-                page: PageSettings::of(loaded),
-                hooks: hook_settings(loaded),
-            };
+            let intake = MountIntake::of(loaded, &settings);
             run_service(serve(settings, intake, role, level))
         }
     }
@@ -61,25 +58,39 @@ pub(crate) struct MountIntake {
     hooks: Vec<HookSettings>,
 }
 
+impl MountIntake {
+    /// Returns that of a process with one mount.
+    pub(crate) fn of(loaded: &Loaded, settings: &MountSettings) -> Self {
+        Self {
+            listen: loaded.settings.monitoring.listen,
+            watches: WatchSettings::of_mount(loaded, &settings.servers),
+            arr: ArrSettings::of_mount(loaded, &settings.servers),
+            page: PageSettings::of(loaded),
+            hooks: hook_settings(loaded),
+        }
+    }
+}
+
 /// Parses the arguments. Paths become absolute, since the process changes its directory later.
 fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
-    let servers = servers(args, loaded, &mount)?;
+    #[cfg(feature = "embedded")]
+    let embedded = embedded_server(&args.embedded, loaded)?;
+    #[cfg(not(feature = "embedded"))]
+    let embedded = None;
+    let servers = servers(embedded, loaded, &mount)?;
     let mut settings = MountSettings::with_servers(&loaded.settings, &mount, servers);
-    if settings.root == RootContents::Views && settings.views.is_none() {
-        let error =
-            UserError::new(exit::CONFIG_INVALID, "the root would be empty: there are no views");
-        return Err(error.with_hint("add [[view]] sections with: tfs config edit").into());
-    }
+    settings.fronts = FrontSettings::of_mount(loaded, &mount).map_err(settings_error)?;
+    check_root(&settings)?;
     if let Some(drop) = &mut settings.drop {
         drop.path = absolute(&drop.path).wrap_err("cannot use the directory of --drop")?;
         // A program that copies into the directory must not find it unmounted.
         drop.is_required = true;
     }
     // The waiting process must get an answer before its time limit.
-    settings.first_look_max = args.connect_timeout.min(args.daemon_timeout / 2);
-    settings.requires_servers = args.require_server;
+    settings.first_look_max = args.library.connect_timeout.min(args.daemon_timeout / 2);
+    settings.requires_servers = args.library.require_server;
     Ok(settings)
 }
 
@@ -93,41 +104,53 @@ fn stdin(args: &MountArgs) -> Stdio {
     Stdio::null()
 }
 
+/// Checks that the root is not empty for lack of views.
+pub(crate) fn check_root(settings: &MountSettings) -> eyre::Result<()> {
+    if settings.root == RootContents::Views && settings.views.is_none() {
+        let error =
+            UserError::new(exit::CONFIG_INVALID, "the root would be empty: there are no views");
+        return Err(error.with_hint("add [[view]] sections with: tfs config edit").into());
+    }
+    Ok(())
+}
+
+/// Returns the embedded server, if there is to be one.
 #[cfg(feature = "embedded")]
-fn servers(
-    args: &MountArgs,
+pub(crate) fn embedded_server(
+    args: &EmbeddedArgs,
+    loaded: &Loaded,
+) -> eyre::Result<Option<MountServer>> {
+    let Some(dir) = &args.embedded else { return Ok(None) };
+    let choice = ServerChoice::Embedded(tfs_service::EmbeddedSettings {
+        dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
+        add: args.add.iter().map(|text| TorrentInput::parse(text)).collect(),
+        is_online: !args.offline,
+    });
+    let section = loaded.unlisted_server().map_err(settings_error)?;
+    Ok(Some(MountServer {
+        name: EMBEDDED_NAME.to_owned(),
+        choice,
+        streams_max: section.max_streams,
+        local_paths: section.local_paths,
+    }))
+}
+
+/// Returns the embedded server, or those that the command line, the environment and the
+/// configuration select.
+pub(crate) fn servers(
+    embedded: Option<MountServer>,
     loaded: &Loaded,
     mount: &MountSection,
 ) -> eyre::Result<Vec<MountServer>> {
-    if let Some(dir) = &args.embedded.embedded {
-        let choice = ServerChoice::Embedded(tfs_service::EmbeddedSettings {
-            dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
-            add: args.embedded.add.iter().map(|text| TorrentInput::parse(text)).collect(),
-            is_online: !args.embedded.offline,
-        });
-        let section = loaded.unlisted_server().map_err(settings_error)?;
-        return Ok(vec![MountServer {
-            name: EMBEDDED_NAME.to_owned(),
-            choice,
-            streams_max: section.max_streams,
-            local_paths: section.local_paths,
-        }]);
+    if let Some(embedded) = embedded {
+        return Ok(vec![embedded]);
     }
-    remote(loaded, mount)
-}
-
-#[cfg(not(feature = "embedded"))]
-fn servers(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer>> {
-    remote(loaded, mount)
-}
-
-fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer>> {
     let chosen = loaded.choose_servers(&mount.servers).map_err(settings_error)?;
     Ok(chosen.into_iter().map(MountServer::from).collect())
 }
 
 /// Mounts and serves until the mount ends or a signal asks for its end.
-async fn serve(
+pub(crate) async fn serve(
     settings: MountSettings,
     intake: MountIntake,
     role: ProcessRole,
@@ -135,12 +158,16 @@ async fn serve(
 ) -> eyre::Result<u8> {
     let mut signals = ServiceSignals::new(Hangup::of_this_process())?;
     let mounts = MountRegistry::default();
+    let fronts = settings.fronts.clone();
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.end() => return Ok(exit::FAILURE),
         never = output::spinner("waiting for the torrents of the server") => match never {},
     };
-    let status = format!("mounted on {}", mount.place());
+    let status = match mount.place() {
+        LibraryPlace::Mounted(_) => format!("mounted on {}", mount.place()),
+        LibraryPlace::Served(name) => format!("serving on {name}"),
+    };
     // The listeners open before the mount is reported as ready.
     let mut doors = Listeners::open(mounts, intake).await;
     for down in mount.servers_down() {
@@ -162,9 +189,12 @@ async fn serve(
         mount.stop().await?;
         return Ok(exit::FAILURE);
     }
-    if role == ProcessRole::Foreground {
-        let path = mount.place();
-        output::note_to_terminal(&format!("mounted on {path}; Ctrl-C unmounts it"));
+    match mount.place() {
+        LibraryPlace::Mounted(_) if role == ProcessRole::Foreground => {
+            output::note_to_terminal(&format!("{status}; Ctrl-C unmounts it"));
+        }
+        LibraryPlace::Mounted(_) => {}
+        LibraryPlace::Served(_) => crate::serve::announce(&mount.status().fronts, &fronts)?,
     }
     notify(match role {
         ProcessRole::Child => ManagerNotice::ReadyAsMain { status: &status },

@@ -156,7 +156,7 @@ fn unit(
         }
         embedded = Some(dir);
     }
-    if args.mount.require_server {
+    if args.mount.library.require_server {
         words.push("--require-server".to_owned());
     }
     utf8(mountpoint)?;

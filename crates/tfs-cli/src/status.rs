@@ -20,7 +20,7 @@ use crate::figures::{age as age_text, counted, percent, size};
 use crate::output::{self, visible};
 use crate::report::UserError;
 use crate::screen::Screen;
-use crate::status_lines::{intake_lines, streams_text};
+use crate::status_lines::{front_line, intake_lines, streams_text};
 use crate::status_recent::{bytes_text, failures_text, rates_text, reads_text, recent_lines};
 use crate::status_tables::{preloads_table, readers_table};
 use crate::watch::{ScreenUpdate, watch};
@@ -222,6 +222,10 @@ impl StatusView<'_> {
         tail(status).iter().for_each(|(name, value)| add(&mut screen, name, value, false));
         if let Some((name, value)) = preloads_line(preloads) {
             add(&mut screen, name, &value, false);
+        }
+        for (line, is_failed) in status.fronts.iter().map(front_line) {
+            add(&mut screen, "serves", &line, false);
+            screen.mark_last(is_failed);
         }
         for (name, value) in status.drop.as_ref().map(drop_lines).unwrap_or_default() {
             add(&mut screen, name, &value, false);

@@ -1,11 +1,11 @@
 //! Lines of `tfs status`: the stream budget, and what a process takes in.
 
 use tfs_api::status::{
-    ArrStatus, BudgetHolder, HookStatus, IntakeStatus, StatusReport, WatchFolderStatus,
-    WatchedFile, WebStatus,
+    ArrStatus, BudgetHolder, FrontStatus, HookStatus, IntakeStatus, StatusReport,
+    WatchFolderStatus, WatchedFile, WebStatus,
 };
 
-use crate::figures::counted;
+use crate::figures::{counted, size};
 use crate::output::visible;
 
 /// Returns the number of open streams. For servers that other mounts share, also the owners of the
@@ -51,6 +51,26 @@ pub(crate) fn intake_lines(intake: &IntakeStatus) -> Vec<(&'static str, String, 
     let page = intake.web.as_ref().map(page_line);
     let hooks = intake.hooks.iter().map(hook_line);
     intake.watch_folders.iter().flat_map(folder_lines).chain(arr).chain(page).chain(hooks).collect()
+}
+
+/// Returns the line about a front end of a mount, and whether it is not served.
+pub(crate) fn front_line(front: &FrontStatus) -> (String, bool) {
+    let FrontStatus { kind, url, trouble, connections, requests, refused, sent_bytes, .. } = front;
+    let text = match (trouble, url) {
+        (Some(trouble), _) => format!("{kind}: {trouble}"),
+        (None, None) => format!("{kind}: no address"),
+        (None, Some(url)) => {
+            let refused =
+                if *refused == 0 { String::new() } else { format!(", {refused} refused") };
+            format!(
+                "{url}: {}, {}{refused}, {} sent",
+                counted(*connections, "connection"),
+                counted(*requests, "request"),
+                size(*sent_bytes)
+            )
+        }
+    };
+    (visible(&text), trouble.is_some() || url.is_none())
 }
 
 fn hook_line(hook: &HookStatus) -> (&'static str, String, bool) {
@@ -103,6 +123,27 @@ mod tests {
     use tfs_api::status::HookFailure;
 
     use super::*;
+
+    #[test]
+    fn a_front_end_has_its_address_and_counts_or_why_it_is_down() {
+        let front = FrontStatus {
+            kind: "webdav".to_owned(),
+            url: Some("http://127.0.0.1:8080/".to_owned()),
+            connections: 1,
+            requests: 204,
+            sent_bytes: 5 << 20,
+            ..FrontStatus::default()
+        };
+        let refused = FrontStatus { refused: 3, connections: 2, ..front.clone() };
+        let down = FrontStatus { url: None, trouble: Some("in use".to_owned()), ..front.clone() };
+        let lines = [&front, &refused, &down].map(front_line);
+        let lines = lines.map(|(text, is_failed)| format!("{is_failed} {text}"));
+        expect![[r#"
+            false http://127.0.0.1:8080/: 1 connection, 204 requests, 5.0 MiB sent
+            false http://127.0.0.1:8080/: 2 connections, 204 requests, 3 refused, 5.0 MiB sent
+            true webdav: in use"#]]
+        .assert_eq(&lines.join("\n"));
+    }
 
     #[test]
     fn a_watch_folder_has_its_files_that_failed() {

@@ -124,7 +124,7 @@ fn words(reason: &str) -> String {
 }
 
 /// Returns an age in its largest unit. A clock that was set back is an age of 0.
-fn ago(seconds: i64) -> String {
+pub(crate) fn ago(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{} s", seconds.max(0)),
         60..3600 => format!("{} min", seconds / 60),

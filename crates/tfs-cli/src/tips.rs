@@ -27,7 +27,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("grep", "use 'tfs search'"),
     ("fetch", "use 'tfs preload'"),
     ("download", "'tfs add' adds a torrent; 'tfs preload' downloads files of one"),
-    ("serve", "'tfs daemon' mounts everything in the configuration"),
+    ("webdav", "use 'tfs serve webdav'"),
+    ("nfs", "use 'tfs serve nfs'"),
+    ("dlna", "use 'tfs serve dlna'"),
     ("play", "mount the server with 'tfs mount', and open the file with a player"),
     ("drop", "use 'tfs cache clear'"),
     ("flush", "use 'tfs cache clear'"),
@@ -70,6 +72,61 @@ const FLAGS: &[(&str, &str)] = &[
     ("--fix", "run the commands that 'tfs doctor' prints"),
 ];
 
+/// Words behind `tfs serve`, and what they are for tfs.
+const SERVED: &[(&str, &str)] = &[
+    ("http", "use 'tfs serve webdav', which also serves browsers and players"),
+    ("https", "use 'tfs serve webdav' with --tls-cert and --tls-key"),
+    ("dav", "use 'tfs serve webdav'"),
+    ("davs", "use 'tfs serve webdav' with --tls-cert and --tls-key"),
+    ("upnp", "use 'tfs serve dlna'"),
+    ("nfs4", "use 'tfs serve nfs', which is version 3"),
+    ("ftp", "tfs serves webdav, nfs and dlna"),
+    ("sftp", "tfs serves webdav, nfs and dlna"),
+    ("s3", "tfs serves webdav, nfs and dlna"),
+    ("smb", "tfs serves webdav, nfs and dlna"),
+    ("tokens", "use 'tfs serve token list'"),
+    ("add", "use 'tfs serve token new DEVICE'"),
+    ("create", "use 'tfs serve token new DEVICE'"),
+    ("rm", "use 'tfs serve token revoke DEVICE'"),
+    ("remove", "use 'tfs serve token revoke DEVICE'"),
+    ("delete", "use 'tfs serve token revoke DEVICE'"),
+    ("ls", "use 'tfs serve token list'"),
+    ("show", "use 'tfs serve token list'"),
+];
+
+/// Flags of `rclone serve` and others behind `tfs serve`.
+const FLAGS_OF_SERVE: &[(&str, &str)] = &[
+    ("--user", "use --auth-user and --auth-password-file; --username is that of rqbit"),
+    ("--pass", "other users can see it there: use --auth-user and --auth-password-file"),
+    ("--password", "other users can see it there: use --auth-user and --auth-password-file"),
+    ("--htpasswd", "use --auth-user and --auth-password-file, for one user"),
+    ("--token", "other users can see it there: use --auth-token-file"),
+    ("--cert", "use --tls-cert"),
+    ("--key", "use --tls-key"),
+    ("--port", "use --listen, as in --listen 127.0.0.1:8080"),
+    ("--host", "use --listen, as in --listen 127.0.0.1:8080"),
+    ("--address", "use --listen, as in --listen 127.0.0.1:8080"),
+    ("--bind", "use --listen, as in --listen 127.0.0.1:8080"),
+    ("--baseurl", "leave it out: links in listings are relative"),
+    ("--disable-dir-list", "leave it out: it has no meaning for tfs"),
+    ("--foreground", "leave it out: tfs serve stays in the foreground"),
+    ("-f", "leave it out: tfs serve stays in the foreground"),
+    ("--daemon", "for a service, use [[serve]] in the configuration and 'tfs daemon'"),
+    ("--allow-other", "use --no-auth, or a login: see 'tfs help serve webdav'"),
+    ("--drop", "leave it out: what is served is read-only; 'tfs add' adds torrents"),
+    ("--vfs-read-", "leave it out: tfs adapts to the reader; --memory sets the limit of all"),
+];
+
+/// Returns the tip for a word that cannot follow `tfs serve`.
+pub(crate) fn of_served(word: &str) -> Option<&'static str> {
+    find(SERVED, word)
+}
+
+/// Returns the tip for a flag that `tfs serve` does not have.
+pub(crate) fn of_serve_flag(word: &str) -> Option<&'static str> {
+    find(FLAGS_OF_SERVE, word).or_else(|| of_flag(word))
+}
+
 /// Returns the tip for a command that tfs does not have.
 pub(crate) fn of_command(word: &str) -> Option<&'static str> {
     find(COMMANDS, word)
@@ -105,6 +162,18 @@ mod tests {
                     || arg.get_short().is_some_and(|short| format!("-{short}") == *flag)
             };
             assert!(!mount.get_arguments().chain(cli.get_arguments()).any(has), "{flag}");
+        }
+        let serve = cli.find_subcommand("serve").unwrap();
+        let below = || serve.get_subcommands();
+        for (name, _) in SERVED {
+            assert!(serve.find_subcommand(name).is_none(), "{name}");
+        }
+        for (flag, _) in FLAGS_OF_SERVE {
+            let has = |arg: &clap::Arg| {
+                arg.get_long().is_some_and(|long| format!("--{long}") == *flag)
+                    || arg.get_short().is_some_and(|short| format!("-{short}") == *flag)
+            };
+            assert!(!below().flat_map(clap::Command::get_arguments).any(has), "{flag}");
         }
     }
 }

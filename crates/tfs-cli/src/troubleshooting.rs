@@ -16,15 +16,15 @@ use tfs_config::Sources;
 use tfs_service::daemon::DaemonRuns;
 use tfs_service::service::ServiceError;
 use tfs_service::{
-    AddError, AddFault, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
-    StartError, TorrentRow, UnmountError,
+    AddError, AddFault, DeviceTokenError, FrontError, FrontKind, Holder, MountError,
+    MountpointError, QueryError, SearchError, SelectError, StartError, TorrentRow, UnmountError,
 };
 use tfs_sys::runtime_dir::RuntimeDirError;
 
 use crate::background::too_late;
 use crate::daemon::runs_already;
 use crate::report::describe;
-use crate::{config, exit, mount_helper, preload, reload, service, torrents};
+use crate::{config, exit, mount_helper, preload, reload, serve, service, torrents};
 
 const PAGE: &str = include_str!("../../../docs/reference/errors.md");
 
@@ -161,6 +161,19 @@ fn typed_errors() -> Vec<eyre::Report> {
     ]
 }
 
+/// Errors of `tfs serve`.
+fn serve_errors() -> Vec<eyre::Report> {
+    let (name, address) = (|| "NAME".to_owned(), "127.0.0.1:8080".parse().unwrap());
+    let front = FrontError::Listen { kind: FrontKind::Webdav, address, source: cause() };
+    let tokens = [
+        DeviceTokenError::Exists { name: name() },
+        DeviceTokenError::Unknown { name: name() },
+        DeviceTokenError::File { path: path(), source: cause() },
+    ];
+    let tokens = tokens.map(|error| serve::token_error(&error));
+    [eyre::Report::from(StartError::Front(front))].into_iter().chain(tokens).collect()
+}
+
 /// Messages without an error that carries the exit code.
 fn messages_of_others() -> BTreeMap<String, Option<u8>> {
     let text = || "NAME".to_owned();
@@ -205,8 +218,14 @@ fn messages_of_tfs() -> BTreeMap<String, Option<u8>> {
     let late = Duration::from_secs(180);
     let option = ["mount.tfs", "URL", "PATH", "-o", "NAME"].map(Into::into);
     let others = [too_late(late, &path()), mount_helper::understand(&option).unwrap_err()];
-    let typed =
-        [mountpoint_errors(), mount_errors(), unmount_errors(), control_errors(), typed_errors()];
+    let typed = [
+        mountpoint_errors(),
+        mount_errors(),
+        unmount_errors(),
+        control_errors(),
+        typed_errors(),
+        serve_errors(),
+    ];
     let all = typed.into_iter().flatten().chain(others.map(eyre::Report::from)).map(|error| {
         let (code, message, _hint) = describe(&error);
         // The chain of causes follows the message, and fusermount3's output follows the path.

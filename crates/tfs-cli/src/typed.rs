@@ -16,14 +16,24 @@ use crate::tips;
 /// # Errors
 /// The error of clap, which is also the help and the version.
 pub(crate) fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let with_tip = |error| with_tip(error, is_serve(words));
     let mut cli = Cli::try_parse_from(words).map_err(with_tip)?;
     if let Some(args) = cli.mount_args()
         && !args.options.is_empty()
     {
         cli = Cli::try_parse_from(expand(words, &args.options)?).map_err(with_tip)?;
     }
-    cli.place().map_err(refusal)?;
+    cli.place().map_err(|message| match is_serve(words) {
+        true => refusal_by("serve", message),
+        false => refusal(message),
+    })?;
     Ok(cli)
+}
+
+/// Returns whether the command is `tfs serve`.
+fn is_serve(words: &[OsString]) -> bool {
+    let before = behind_command(words).checked_sub(1);
+    before.and_then(|idx| words.get(idx)).is_some_and(|word| word == "serve")
 }
 
 /// Returns the command line with options in the form of `mount(8)` as flags behind the command.
@@ -54,10 +64,15 @@ fn behind_command(words: &[OsString]) -> usize {
 
 /// Returns the error of a wrong `tfs mount`.
 fn refusal(message: String) -> clap::Error {
+    refusal_by("mount", message)
+}
+
+/// Returns the error of a wrong command line of a command.
+fn refusal_by(command: &str, message: String) -> clap::Error {
     let mut cli = Cli::command();
     cli.build();
-    let mut mount = cli.find_subcommand("mount").cloned().unwrap_or(cli);
-    mount.error(ErrorKind::ValueValidation, message)
+    let mut command = cli.find_subcommand(command).cloned().unwrap_or(cli);
+    command.error(ErrorKind::ValueValidation, message)
 }
 
 /// The beginning of clap's tip to pass an unknown flag as a value, as in `-- --flag`. A torrent or
@@ -82,14 +97,16 @@ fn corrected(mut error: clap::Error) -> clap::Error {
 }
 
 /// Replaces the suggestions of clap, which knows only similar words.
-fn with_tip(error: clap::Error) -> clap::Error {
+fn with_tip(error: clap::Error, is_serve: bool) -> clap::Error {
     let mut error = corrected(error);
     let word = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
-    let command = word(ContextKind::InvalidSubcommand).and_then(tips::of_command);
-    let flag = || word(ContextKind::InvalidArg).and_then(tips::of_flag);
+    let of_command = if is_serve { tips::of_served } else { tips::of_command };
+    let of_flag = if is_serve { tips::of_serve_flag } else { tips::of_flag };
+    let command = word(ContextKind::InvalidSubcommand).and_then(of_command);
+    let flag = || word(ContextKind::InvalidArg).and_then(of_flag);
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
     let Some(tip) = command.or_else(|| flag().filter(|_| is_unknown)) else { return error };
     let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
@@ -106,7 +123,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::args::Command;
+    use crate::args::{Command, ServeArgs};
 
     #[track_caller]
     fn check(line: &str, want: &Expect) {
@@ -114,10 +131,15 @@ mod tests {
         want.assert_eq(&match parse(&words) {
             Ok(cli) => {
                 let (servers, flags) = cli.settings();
-                let Command::Mount(args) = cli.command else { panic!("{line}") };
+                let serves = |args: &ServeArgs| args.tree().unwrap().0.word().to_owned();
+                let place = match (&cli.command, cli.mount_args()) {
+                    (Command::Serve(args), _) => serves(args),
+                    (_, Some(args)) => args.mountpoint.display().to_string(),
+                    (_, None) => panic!("{line}"),
+                };
                 let flags = flags.iter().map(|flag| format!("{}={}", flag.key, flag.value));
                 let flags: Vec<_> = flags.collect();
-                format!("{} {servers:?} {}", args.mountpoint.display(), flags.join(" "))
+                format!("{place} {servers:?} {}", flags.join(" "))
             }
             Err(error) => {
                 let text = error.render().to_string();
@@ -171,7 +193,7 @@ mod tests {
     fn options_have_the_form_of_mount() {
         check(
             "tfs mount -o allow_other,memory=64MiB /mnt/t",
-            &expect!["/mnt/t [] mount.allow_other=true read.memory=64MiB"],
+            &expect!["/mnt/t [] read.memory=64MiB mount.allow_other=true"],
         );
         check(
             "tfs mount -oro,max_streams=2 -o gid=5 h:3030 /mnt/t",
@@ -188,6 +210,96 @@ mod tests {
         check(
             "tfs --log-file mount mount -o allow_other mount",
             &expect!["mount [] logging.file=mount mount.allow_other=true"],
+        );
+    }
+
+    #[test]
+    fn a_server_for_clients_takes_the_arguments_of_rclone() {
+        check("tfs serve webdav", &expect!["webdav [] "]);
+        check(
+            "tfs serve webdav --addr :8080 nas:3030",
+            &expect!["webdav [Url(BaseUrl(http://nas:3030/))] serve.listen=:8080"],
+        );
+        check(
+            "tfs -v serve nfs home --listen localhost:2050 --memory 64MiB",
+            &expect![[r#"nfs [Name("home")] read.memory=64MiB serve.listen=localhost:2050"#]],
+        );
+        check(
+            "tfs serve webdav --allow-host a --allow-host b --no-auth",
+            &expect!["webdav [] serve.hosts=a serve.hosts=b serve.no_auth=true"],
+        );
+        check(
+            "tfs serve webdav --embedded d http://h",
+            &expect!["error: --embedded is the server, so no other can be given"],
+        );
+        check(
+            "tfs serve webdav /mnt/t",
+            &expect![
+                "error: tfs serve has no mount point: leave the path out; to serve the files of a mount, use: tfs mount --webdav 127.0.0.1:8080 MOUNTPOINT"
+            ],
+        );
+        check(
+            "tfs serve webdav remote:",
+            &expect![
+                "error: invalid server: neither an address such as http://127.0.0.1:3030 nor the name of a server"
+            ],
+        );
+    }
+
+    #[test]
+    fn words_behind_serve_have_tips() {
+        check(
+            "tfs serve http",
+            &expect![[r#"
+            error: unrecognized subcommand 'http'
+
+              tip: use 'tfs serve webdav', which also serves browsers and players"#]],
+        );
+        check(
+            "tfs serve webdab",
+            &expect![[r#"
+            error: unrecognized subcommand 'webdab'
+
+              tip: a similar subcommand exists: 'webdav'"#]],
+        );
+        check(
+            "tfs serve webdav --user me",
+            &expect![[r#"
+            error: unexpected argument '--user' found
+
+              tip: use --auth-user and --auth-password-file; --username is that of rqbit"#]],
+        );
+        check(
+            "tfs serve webdav --pass secret",
+            &expect![[r#"
+            error: unexpected argument '--pass' found
+
+              tip: other users can see it there: use --auth-user and --auth-password-file"#]],
+        );
+        check(
+            "tfs serve webdav --vfs-cache-mode full",
+            &expect![[r#"
+            error: unexpected argument '--vfs-cache-mode' found
+
+              tip: leave it out: tfs has no cache on disk; --memory sets the one in memory"#]],
+        );
+        check(
+            "tfs serve webdav --listen 8080",
+            &expect![[r#"
+            error: invalid value '8080' for '--listen <ADDRESS>': it must be an address and a port, as in 127.0.0.1:8080, or :8080 for all addresses of this machine
+
+            For more information, try '--help'."#]],
+        );
+        check(
+            "tfs serve nfs --tls-cert c",
+            &expect!["error: unexpected argument '--tls-cert' found"],
+        );
+        check(
+            "tfs serve token add tv",
+            &expect![[r#"
+            error: unrecognized subcommand 'add'
+
+              tip: use 'tfs serve token new DEVICE'"#]],
         );
     }
 

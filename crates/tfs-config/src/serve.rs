@@ -143,16 +143,13 @@ impl Loaded {
         Err(Problem::without_place(message).hint(MAKE_TOKEN))
     }
 
-    /// Returns the addresses of all servers of the configuration, also of mounts.
+    /// Returns the addresses of all WebDAV servers of the configuration, and whether each uses TLS.
     #[must_use]
-    pub fn serve_addresses(&self) -> Vec<(ServeKind, SocketAddr)> {
-        let serves = self.settings.serves.iter().map(|serve| (serve.kind, serve.address()));
+    pub fn webdav_addresses(&self) -> Vec<(SocketAddr, bool)> {
+        let serves = self.settings.serves.iter().filter(|serve| serve.kind == ServeKind::Webdav);
+        let serves = serves.map(|serve| (serve.address(), serve.tls_cert.is_some()));
         let mounts = self.settings.mounts.iter();
-        let short = mounts.flat_map(|mount| {
-            let webdav = mount.webdav.map(|address| (ServeKind::Webdav, address));
-            webdav.into_iter().chain(mount.nfs.map(|address| (ServeKind::Nfs, address)))
-        });
-        serves.chain(short).collect()
+        serves.chain(mounts.filter_map(|mount| Some((mount.webdav?, false)))).collect()
     }
 
     /// Returns a section with only the defaults.

@@ -156,6 +156,8 @@ fn a_mount_has_its_sections_and_its_short_keys() {
         })
     };
     assert_eq!(of(&[], "/m").unwrap(), ["webdav 127.0.0.1:81", "serve-1 127.0.0.1:2050"]);
+    let webdav = load(file, &[]).unwrap().webdav_addresses();
+    assert_eq!(webdav, [("127.0.0.1:81".parse().unwrap(), false)]);
     let flag = [("mount.webdav", ":0")];
     assert_eq!(of(&flag, "/other").unwrap(), ["webdav 0.0.0.0:0"]);
     let error = of(&[("mount.nfs", ":2049")], "/other").unwrap_err();

@@ -5,8 +5,10 @@
 
 mod config;
 mod examples;
+mod library;
 mod mount;
 mod mounted;
+mod serve;
 mod service;
 mod setting;
 mod torrents;
@@ -20,11 +22,14 @@ use clap_complete::Shell;
 use tfs_config::{Flag, ServerArg};
 
 pub(crate) use self::config::{ConfigArgs, ConfigCommand};
+#[cfg(feature = "embedded")]
+pub(crate) use self::library::EmbeddedArgs;
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
     CacheArgs, CacheCommand, ClearArgs, EventsArgs, HealthyArgs, MountedArgs, PreloadArgs,
     RefreshArgs, SearchArgs, StatusArgs,
 };
+pub(crate) use self::serve::{ServeArgs, ServeCommand, ServeTokenArgs, ServeTokenCommand};
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TagArgs, TorrentArgs};
@@ -89,6 +94,9 @@ pub(crate) enum Command {
     // It has many more arguments than any other.
     #[command(after_help = mount::MOUNT_HELP)]
     Mount(Box<MountArgs>),
+    /// Serve the torrents by WebDAV, NFS or DLNA, without FUSE.
+    #[command(after_help = serve::SERVE_HELP)]
+    Serve(ServeArgs),
     /// Mount everything in the configuration, for service managers.
     #[command(after_help = examples::DAEMON)]
     Daemon,
@@ -171,7 +179,7 @@ const SERVERS: &str = "Servers";
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
     /// The rqbit server: the URL of its HTTP API, NAME=URL, or the NAME of a configured server. May
-    /// be repeated for mount, list, search and doctor [env: TFS_SERVER] [default:
+    /// be repeated for mount, serve, list, search and doctor [env: TFS_SERVER] [default:
     /// http://127.0.0.1:3030]
     #[arg(long, help_heading = SERVERS, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
@@ -288,6 +296,9 @@ impl Cli {
         if let Command::Mount(args) = &mut self.command {
             return args.place();
         }
+        if let Command::Serve(args) = &mut self.command {
+            return args.place();
+        }
         let Command::Service(ServiceArgs { command: ServiceCommand::Install(args) }) =
             &mut self.command
         else {
@@ -320,6 +331,9 @@ impl Cli {
         if let Some(args) = self.mount_args() {
             args.set(&mut flags);
         }
+        if let Command::Serve(args) = &self.command {
+            args.set(&mut flags);
+        }
         if let Command::Doctor(args) = &self.command {
             set(&mut flags, "server.max_streams", args.max_streams.as_ref());
         }
@@ -346,6 +360,7 @@ impl Cli {
     fn server(&self) -> Option<&ServerArgs> {
         match &self.command {
             Command::Mount(_) | Command::Service(_) => self.mount_args().map(|args| &args.server),
+            Command::Serve(args) => args.tree().map(|(_, tree)| &tree.server),
             Command::List(args) => Some(&args.server),
             Command::Search(args) => Some(&args.server),
             Command::Add(args) => Some(&args.server),
@@ -400,10 +415,13 @@ mod tests {
         command.clone().debug_assert();
         for flag in keys().filter_map(|key| key.flag) {
             let name = flag.trim_start_matches("--");
-            let has = |command: &clap::Command| {
-                command.get_arguments().any(|arg| arg.get_long() == Some(name))
-            };
-            assert!(has(&command) || command.get_subcommands().any(has), "{flag}");
+            assert!(has(&command, name), "{flag}");
         }
+    }
+
+    /// Returns whether a command or one below it has a flag.
+    fn has(command: &clap::Command, name: &str) -> bool {
+        command.get_arguments().any(|arg| arg.get_long() == Some(name))
+            || command.get_subcommands().any(|command| has(command, name))
     }
 }

@@ -7,16 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use tfs_config::Flag;
 
-use super::setting::{help, setting};
-use super::{SERVERS, ServerArgs, duration, set};
-
 #[cfg(feature = "embedded")]
-const EMBEDDED: &str = "Embedded rqbit";
-const READS: &str = "Reads";
-const FILES: &str = "Files and their owner";
+use super::library::EmbeddedArgs;
+use super::library::{FILES, LISTS, LibraryArgs, READS, START, is_path};
+use super::setting::{help, setting};
+use super::{ServerArgs, duration, set};
+
 const DROP: &str = "Drop folder";
-const LISTS: &str = "Torrent lists and caches";
-const START: &str = "Start of the mount";
+const FRONTS: &str = "Other programs and machines";
 
 #[derive(Debug, Args)]
 #[command(override_usage = "tfs mount [OPTIONS] [SERVER]... <MOUNTPOINT>")]
@@ -35,25 +33,12 @@ pub(crate) struct MountArgs {
     #[cfg(feature = "embedded")]
     #[command(flatten)]
     pub(crate) embedded: EmbeddedArgs,
-    #[arg(help_heading = FILES, long, value_name = "HOW", help = help("mount.layout"),
-        value_parser = setting("mount.layout"))]
-    layout: Option<String>,
-    #[arg(help_heading = FILES, long, value_name = "WHAT", help = help("mount.root"),
-        value_parser = setting("mount.root"))]
-    root: Option<String>,
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
     #[arg(help_heading = FILES, long, help = help("mount.allow_other"))]
     allow_other: bool,
     #[arg(help_heading = START, long, help = help("mount.allow_non_empty"))]
     allow_non_empty: bool,
-    #[arg(help_heading = FILES, long, value_name = "ID", help = help("mount.uid"),
-        value_parser = setting("mount.uid"))]
-    uid: Option<String>,
-    #[arg(help_heading = FILES, long, value_name = "ID", help = help("mount.gid"),
-        value_parser = setting("mount.gid"))]
-    gid: Option<String>,
-    #[arg(help_heading = FILES, long, value_name = "MASK", help = help("mount.umask"),
-        value_parser = setting("mount.umask"))]
-    umask: Option<String>,
     #[arg(help_heading = FILES, long, value_name = "LABEL", help = help("mount.context"),
         value_parser = setting("mount.context"))]
     context: Option<String>,
@@ -68,39 +53,18 @@ pub(crate) struct MountArgs {
     drop_gid: Option<String>,
     #[arg(help_heading = DROP, long, help = help("mount.allow_urls"))]
     allow_urls: bool,
-    /// Accepted for compatibility; mounts are always read-only.
-    #[arg(help_heading = FILES, long)]
-    read_only: bool,
-    #[arg(help_heading = SERVERS, long, value_name = "N", help = help("server.max_streams"),
-        value_parser = setting("server.max_streams"))]
-    max_streams: Option<String>,
-    #[arg(help_heading = SERVERS, long, value_name = "WHERE", help = help("server.local_paths"),
-        value_parser = setting("server.local_paths"))]
-    local_paths: Option<String>,
-    #[arg(help_heading = READS, long, value_name = "TIME", help = help("read.timeout"),
-        value_parser = setting("read.timeout"))]
-    read_timeout: Option<String>,
-    #[arg(help_heading = READS, long, value_name = "MAX", help = help("read.timeout_max"),
-        value_parser = setting("read.timeout_max"))]
-    read_timeout_max: Option<String>,
-    #[arg(help_heading = READS, long, value_name = "WHAT", help = help("read.missing"),
-        value_parser = setting("read.missing"))]
-    missing: Option<String>,
+    #[arg(help_heading = FRONTS, long, value_name = "ADDRESS", help = help("mount.webdav"),
+        value_parser = setting("mount.webdav"))]
+    webdav: Option<String>,
+    #[arg(help_heading = FRONTS, long, value_name = "ADDRESS", help = help("mount.nfs"),
+        value_parser = setting("mount.nfs"))]
+    nfs: Option<String>,
     #[arg(help_heading = READS, long, value_name = "ERRNO", help = help("read.missing_errno"),
         value_parser = setting("read.missing_errno"))]
     missing_errno: Option<String>,
     #[arg(help_heading = READS, long, value_name = "WHEN", help = help("read.passthrough"),
         value_parser = setting("read.passthrough"))]
     passthrough: Option<String>,
-    #[arg(help_heading = READS, long, value_name = "SIZE", help = help("read.memory"),
-        value_parser = setting("read.memory"))]
-    memory: Option<String>,
-    #[arg(help_heading = READS, long, value_name = "RATE", help = help("read.bandwidth"),
-        value_parser = setting("read.bandwidth"))]
-    bwlimit: Option<String>,
-    #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.poll_interval"),
-        value_parser = setting("metadata.poll_interval"))]
-    poll_interval: Option<String>,
     #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.attr_timeout"),
         value_parser = setting("metadata.attr_timeout"))]
     attr_timeout: Option<String>,
@@ -111,43 +75,16 @@ pub(crate) struct MountArgs {
     show_control: bool,
     #[arg(help_heading = FILES, long, help = help("metadata.holes"))]
     holes: bool,
-    #[arg(help_heading = FILES, long, help = help("metadata.inode32"))]
-    inode32: bool,
     #[arg(help_heading = FILES, long, value_name = "WHAT", help = help("metadata.disk_usage"),
         value_parser = setting("metadata.disk_usage"))]
     disk_usage: Option<String>,
-    #[arg(help_heading = FILES, long, value_name = "WHEN", help = help("metadata.times"),
-        value_parser = setting("metadata.times"))]
-    times: Option<String>,
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(help_heading = START, short, long)]
     pub(crate) foreground: bool,
-    /// How long to wait for a server's first list of torrents; then the mount starts without it.
-    #[arg(help_heading = START, long, value_name = "TIME", default_value = "10s",
-        value_parser = duration)]
-    pub(crate) connect_timeout: Duration,
-    /// Fail if a server cannot be reached. By default the mount starts, and connects later.
-    #[arg(help_heading = START, long)]
-    pub(crate) require_server: bool,
     /// How long to wait for the mount to start.
     #[arg(help_heading = START, long, value_name = "TIME", default_value = "3m",
         value_parser = duration)]
     pub(crate) daemon_timeout: Duration,
-}
-
-#[cfg(feature = "embedded")]
-#[derive(Debug, Args)]
-pub(crate) struct EmbeddedArgs {
-    /// Run rqbit inside tfs, and download to this directory.
-    #[arg(long, help_heading = EMBEDDED, value_name = "DIR", conflicts_with = "server")]
-    pub(crate) embedded: Option<PathBuf>,
-    /// Add a torrent: a .torrent file (- for standard input), a magnet link or a URL. May be
-    /// repeated.
-    #[arg(long, help_heading = EMBEDDED, value_name = "FILE|MAGNET|URL", requires = "embedded")]
-    pub(crate) add: Vec<OsString>,
-    /// Connect to no peers: no DHT, no trackers, no port forwarding.
-    #[arg(long, help_heading = EMBEDDED, requires = "embedded")]
-    pub(crate) offline: bool,
 }
 
 impl MountArgs {
@@ -189,38 +126,24 @@ impl MountArgs {
 
     /// Adds the settings on the command line.
     pub(super) fn set(&self, flags: &mut Vec<Flag>) {
-        // Mounts are read-only with or without it.
-        let Self { read_only: _, .. } = self;
         let on = "true".to_owned();
-        set(flags, "mount.layout", self.layout.as_ref());
-        set(flags, "mount.root", self.root.as_ref());
+        self.library.set(flags);
         set(flags, "mount.allow_other", self.allow_other.then_some(&on));
         set(flags, "mount.allow_non_empty", self.allow_non_empty.then_some(&on));
-        set(flags, "mount.uid", self.uid.as_ref());
-        set(flags, "mount.gid", self.gid.as_ref());
-        set(flags, "mount.umask", self.umask.as_ref());
         set(flags, "mount.context", self.context.as_ref());
         set(flags, "mount.drop", self.drop.as_ref());
         set(flags, "mount.drop_remove", self.drop_remove.as_ref());
         set(flags, "mount.drop_gid", self.drop_gid.as_ref());
         set(flags, "mount.allow_urls", self.allow_urls.then_some(&on));
+        set(flags, "mount.webdav", self.webdav.as_ref());
+        set(flags, "mount.nfs", self.nfs.as_ref());
         set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
         set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "metadata.show_control", self.show_control.then_some(&on));
         set(flags, "metadata.holes", self.holes.then_some(&on));
-        set(flags, "metadata.inode32", self.inode32.then_some(&on));
-        set(flags, "server.max_streams", self.max_streams.as_ref());
-        set(flags, "server.local_paths", self.local_paths.as_ref());
-        set(flags, "read.timeout", self.read_timeout.as_ref());
-        set(flags, "read.timeout_max", self.read_timeout_max.as_ref());
-        set(flags, "read.missing", self.missing.as_ref());
         set(flags, "read.missing_errno", self.missing_errno.as_ref());
         set(flags, "read.passthrough", self.passthrough.as_ref());
-        set(flags, "read.memory", self.memory.as_ref());
-        set(flags, "read.bandwidth", self.bwlimit.as_ref());
         set(flags, "metadata.disk_usage", self.disk_usage.as_ref());
-        set(flags, "metadata.times", self.times.as_ref());
-        set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
     }
 }
 
@@ -243,11 +166,4 @@ fn is_address(place: &OsStr) -> bool {
         !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
     };
     place.to_str().is_some_and(|text| text.contains("://") || has_port(text))
-}
-
-/// Returns whether an argument is a path, and so no server.
-fn is_path(place: &OsStr) -> bool {
-    ["/", "./", "../", "~/"]
-        .iter()
-        .any(|begin| place.as_encoded_bytes().starts_with(begin.as_bytes()))
 }

@@ -25,7 +25,7 @@ type FindCandidates = fn(&CompletionContext, &str) -> Vec<CompletionCandidate>;
 
 /// The kinds of values: the command or `*`, the name of the value, and how to find candidates. The
 /// first that fits counts.
-const KINDS: [(&str, &str, FindCandidates); 15] = [
+const KINDS: [(&str, &str, FindCandidates); 16] = [
     ("mount", "MOUNTPOINT", places),
     ("doctor", "MOUNTPOINT", mounts_or_directories),
     ("*", "MOUNTPOINT", mounts),
@@ -36,6 +36,7 @@ const KINDS: [(&str, &str, FindCandidates); 15] = [
     ("list", "PATTERN", |context, typed| torrents(context, typed, |_state| true)),
     ("search", "WORDS", search_words),
     ("*", "URL", servers),
+    ("*", "SERVER", servers),
     ("*", "KEY=VALUE", filters),
     ("*", "OPTIONS", options),
     ("*", "KEY", config_keys),

@@ -1,5 +1,6 @@
 //! Errors for people: the failure, its cause, a hint, and the exit code.
 
+mod fronts;
 mod mounts;
 mod services;
 
@@ -252,10 +253,11 @@ fn start(error: &StartError) -> ErrorReport {
         StartError::EmbeddedDir(error) => embedded_dir(error),
         StartError::Add(error) => add_at_start(error),
         StartError::Mount(error) => mount(error),
-        StartError::Front(_) | StartError::NoPlace => {
-            ErrorReport { code: exit::FAILURE, prefix: "cannot ", hint: None }
+        StartError::Front(error) => fronts::report(error),
+        StartError::NotServed(_) => {
+            ErrorReport { code: exit::SERVE_FAILED, prefix: "", hint: None }
         }
-        StartError::NotServed(_) => ErrorReport { code: exit::FAILURE, prefix: "", hint: None },
+        StartError::NoPlace => ErrorReport { code: exit::FAILURE, prefix: "cannot ", hint: None },
     }
 }
 

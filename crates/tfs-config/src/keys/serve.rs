@@ -94,7 +94,7 @@ pub(super) const SERVE: [Key; 14] = [
         "serve.hosts",
         ValueKind::Names,
         Is("[]"),
-        Some("--host"),
+        Some("--allow-host"),
         "Host names by which WebDAV clients reach tfs, such as that of a proxy in front of it. IP \
          addresses and `localhost` are always allowed. The flag may be repeated.",
     ),
