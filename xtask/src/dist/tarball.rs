@@ -18,11 +18,12 @@ use crate::{
 };
 
 /// Files of the checkout, with their paths in the tarball.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
     ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
     ("contrib/systemd/user/tfs@.service", "lib/systemd/user/tfs@.service"),
+    ("contrib/systemd/user/tfs-serve@.service", "lib/systemd/user/tfs-serve@.service"),
     ("contrib/docker/Dockerfile", "share/doc/tfs/docker/Dockerfile"),
     ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
     ("contrib/docker/compose-embedded.yaml", "share/doc/tfs/docker/compose-embedded.yaml"),
