@@ -15,6 +15,7 @@ use vfs_core::{Export, TorrentSource};
 
 use crate::counts::NfsCounters;
 use crate::service::NfsService;
+use crate::tree::NfsMountGate;
 use crate::{NfsCounts, NfsError, NfsSettings, connection};
 
 /// Maximum number of connections that wait in the kernel to be accepted.
@@ -52,6 +53,7 @@ pub struct NfsServer {
     counters: Arc<NfsCounters>,
     tasks: TaskTracker,
     connect: NfsConnect,
+    mounts: Arc<NfsMountGate>,
     /// Cancelled when this is dropped.
     end: DropGuard,
 }
@@ -87,6 +89,7 @@ impl NfsServer {
             listener.local_addr().map_err(|source| NfsError::Listen { address, source })?;
         let service = Arc::new(NfsService::new(export, settings));
         let counters = Arc::clone(&service.counters);
+        let mounts = service.tree.mounts();
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let connect = {
             let (tasks, end) = (tasks.clone(), end.clone());
@@ -99,7 +102,8 @@ impl NfsServer {
         let accepting = accept(listener, Arc::clone(&connect));
         tasks.spawn(end.clone().run_until_cancelled_owned(accepting));
         tasks.spawn(end.clone().run_until_cancelled_owned(close_idle_files(service)));
-        Ok(Self { address, counters, tasks, connect: NfsConnect(connect), end: end.drop_guard() })
+        let (connect, end) = (NfsConnect(connect), end.drop_guard());
+        Ok(Self { address, counters, tasks, connect, mounts, end })
     }
 
     /// Serves a connection that was accepted elsewhere, or is in memory. `peer` is the name of its
@@ -115,6 +119,15 @@ impl NfsServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Refuses all further MOUNT calls with `MNT3ERR_ACCES`; file handles stay valid. Returns how
+    /// many calls were answered before.
+    ///
+    /// For a mount by the kernel of this machine: other users see the exported path in the mount
+    /// table, and it opens nothing afterwards.
+    pub fn refuse_mounts(&self) -> u32 {
+        self.mounts.close()
     }
 
     /// Returns its counters.

@@ -34,6 +34,10 @@ pub struct NfsSettings {
     pub dir_mode: u32,
     /// What a client gets while data is missing.
     pub waits: NfsWaits,
+    /// The only user, besides root, who may list directories and read files, by the number in
+    /// AUTH_SYS; others get `NFS3ERR_ACCES`. It protects from other users of a kernel's mount, and
+    /// not from programs that speak NFS themselves: those can claim any number.
+    pub only_uid: Option<u32>,
 }
 
 /// What a client gets while the data of a READ is missing.
@@ -64,6 +68,7 @@ impl NfsSettings {
             file_mode: 0o444,
             dir_mode: 0o555,
             waits: NfsWaits::default(),
+            only_uid: None,
         }
     }
 
@@ -95,6 +100,7 @@ impl fmt::Debug for NfsSettings {
             .field("file_mode", &format_args!("{:#o}", self.file_mode))
             .field("dir_mode", &format_args!("{:#o}", self.dir_mode))
             .field("waits", &self.waits)
+            .field("only_uid", &self.only_uid)
             .finish_non_exhaustive()
     }
 }

@@ -4,9 +4,12 @@ mod attr;
 mod info;
 mod listing;
 mod mount;
+mod mount_gate;
 mod names;
 mod outcome;
 mod read_only;
+
+use std::sync::Arc;
 
 use nfs3_types::mount::{PROGRAM as MOUNT, VERSION as MOUNT_VERSION};
 use nfs3_types::nfs3::{
@@ -15,10 +18,24 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Opaque;
 use vfs_core::{Attr, Export, Ino, NodeKind, TorrentSource};
 
+pub(crate) use self::mount_gate::NfsMountGate;
 pub(crate) use self::outcome::{AnswerQuality, NfsAnswer, NfsFailure};
 use crate::NfsSettings;
 use crate::handle::FileHandles;
 use crate::wire::{NfsRefusal, RpcCall, XdrError, XdrReader};
+
+/// The user number of root.
+const ROOT: u32 = 0;
+
+/// The procedures that tell names or data. Their failures have the same form.
+const READING: [NFS_PROGRAM; 6] = [
+    NFS_PROGRAM::NFSPROC3_LOOKUP,
+    NFS_PROGRAM::NFSPROC3_ACCESS,
+    NFS_PROGRAM::NFSPROC3_READLINK,
+    NFS_PROGRAM::NFSPROC3_READ,
+    NFS_PROGRAM::NFSPROC3_READDIR,
+    NFS_PROGRAM::NFSPROC3_READDIRPLUS,
+];
 
 /// Maximum length of a file handle in bytes: `NFS3_FHSIZE` of RFC 1813, 2.4.
 const HANDLE_BYTES_MAX: usize = 64;
@@ -32,6 +49,8 @@ pub(crate) struct NfsTree<S> {
     /// The verifier of cookies. They are valid for the lifetime of the filesystem: a client that
     /// continues a listing of an earlier one has to begin anew.
     cookie_verifier: [u8; 8],
+    /// MOUNT calls that were answered with a handle, and whether further ones are refused.
+    mounts: Arc<NfsMountGate>,
 }
 
 /// What a call asks for.
@@ -53,7 +72,7 @@ pub(crate) struct NfsReadArgs {
 impl<S: TorrentSource> NfsTree<S> {
     pub(crate) fn new(export: Export<S>, settings: NfsSettings, cookie_verifier: [u8; 8]) -> Self {
         let handles = FileHandles::new(&settings.key, &settings.export_path);
-        Self { export, handles, settings, cookie_verifier }
+        Self { export, handles, settings, cookie_verifier, mounts: Arc::default() }
     }
 
     /// Answers a call, unless it is a READ of a file. Blocks only for short locks.
@@ -67,16 +86,30 @@ impl<S: TorrentSource> NfsTree<S> {
             return Err(NfsRefusal::ProgramVersion(only));
         }
         let mut args = call.args;
-        if is_nfs {
+        if is_nfs && self.is_denied(call) {
+            Ok(NfsAsked::Answer(denied()))
+        } else if is_nfs {
             self.nfs(call.procedure, &mut args)
         } else {
             self.mount(call.procedure, &mut args).map(NfsAsked::Answer)
         }
     }
 
+    /// Returns whether the call reads names or data, which its user may not.
+    fn is_denied(&self, call: &RpcCall<'_>) -> bool {
+        let Some(only) = self.settings.only_uid else { return false };
+        let procedure = NFS_PROGRAM::try_from(call.procedure);
+        let is_reading = procedure.is_ok_and(|procedure| READING.contains(&procedure));
+        is_reading && call.uid != Some(only) && call.uid != Some(ROOT)
+    }
+
+    /// Returns what can close the MOUNT protocol.
+    pub(crate) fn mounts(&self) -> Arc<NfsMountGate> {
+        Arc::clone(&self.mounts)
+    }
+
     fn nfs(&self, procedure: u32, args: &mut XdrReader<'_>) -> Result<NfsAsked, NfsRefusal> {
-        let procedure =
-            NFS_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)?;
+        let procedure = NFS_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)?;
         let answered = match procedure {
             NFS_PROGRAM::NFSPROC3_NULL => Ok(NfsAnswer::empty()),
             NFS_PROGRAM::NFSPROC3_GETATTR => self.getattr(args),
@@ -126,6 +159,11 @@ impl<S: TorrentSource> NfsTree<S> {
             Err(_) => post_op_attr::None,
         }
     }
+}
+
+/// Returns the answer of a reading procedure to a user who may not read.
+fn denied() -> NfsAnswer {
+    NfsAnswer::of::<u32, post_op_attr>(Err(NfsFailure::new(nfsstat3::NFS3ERR_ACCES)))
 }
 
 /// Returns the attributes if the node is a directory.

@@ -41,6 +41,10 @@ impl<S: TorrentSource> NfsTree<S> {
             Some(below) => self.directory_below(below),
             None => Err(mountstat3::MNT3ERR_NOENT),
         };
+        let found = match found {
+            Ok(_) if !self.mounts.pass() => Err(mountstat3::MNT3ERR_ACCES),
+            found => found,
+        };
         let quality = match found {
             Ok(_) => AnswerQuality::Final,
             Err(mountstat3::MNT3ERR_IO) => AnswerQuality::Early,

@@ -23,6 +23,8 @@ pub(crate) struct RpcCall<'a> {
     pub(crate) procedure: u32,
     /// The name of the client's machine in AUTH_SYS, of any bytes.
     pub(crate) machine: Option<&'a [u8]>,
+    /// The user in AUTH_SYS.
+    pub(crate) uid: Option<u32>,
     pub(crate) args: XdrReader<'a>,
 }
 
@@ -50,15 +52,16 @@ impl<'a> RpcCall<'a> {
         let mut header = || Ok([reader.u32()?, reader.u32()?, reader.u32()?]);
         let [program, version, procedure] = header().map_err(no_call)?;
         let refused = |stat| move |XdrError| NfsCallError::Refused(xid, NfsRefusal::Auth(stat));
-        let machine = credentials(&mut reader).map_err(refused(auth_stat::AUTH_BADCRED))?;
+        let sys = credentials(&mut reader).map_err(refused(auth_stat::AUTH_BADCRED))?;
         // The verifier has no meaning for these credentials.
         verifier(&mut reader).map_err(refused(auth_stat::AUTH_BADVERF))?;
-        Ok(Self { xid, program, version, procedure, machine, args: reader })
+        let (machine, uid) = sys.unzip();
+        Ok(Self { xid, program, version, procedure, machine, uid, args: reader })
     }
 }
 
-/// Reads credentials of AUTH_NONE or AUTH_SYS, and returns the name of the machine.
-fn credentials<'a>(reader: &mut XdrReader<'a>) -> Result<Option<&'a [u8]>, XdrError> {
+/// Reads credentials of AUTH_NONE or AUTH_SYS, and returns the name of the machine and the user.
+fn credentials<'a>(reader: &mut XdrReader<'a>) -> Result<Option<(&'a [u8], u32)>, XdrError> {
     let flavor = reader.u32()?;
     let body = reader.opaque(AUTH_BYTES_MAX)?;
     if flavor == auth_flavor::AUTH_NULL as u32 {
@@ -70,7 +73,7 @@ fn credentials<'a>(reader: &mut XdrReader<'a>) -> Result<Option<&'a [u8]>, XdrEr
     let mut body = XdrReader::new(body);
     let _stamp = body.u32()?;
     let machine = body.opaque(MACHINE_BYTES_MAX)?;
-    let (_uid, _gid) = (body.u32()?, body.u32()?);
+    let (uid, _gid) = (body.u32()?, body.u32()?);
     let groups = body.u32()?;
     if groups > GROUPS_MAX {
         return Err(XdrError);
@@ -78,7 +81,7 @@ fn credentials<'a>(reader: &mut XdrReader<'a>) -> Result<Option<&'a [u8]>, XdrEr
     for _ in 0..groups {
         body.u32()?;
     }
-    Ok(Some(machine))
+    Ok(Some((machine, uid)))
 }
 
 fn verifier(reader: &mut XdrReader<'_>) -> Result<(), XdrError> {

@@ -33,6 +33,14 @@ impl NfsClient {
         Self { stream, credentials: opaque_auth::auth_unix(&machine), xid: 0 }
     }
 
+    /// Sends calls as this user from now on; `None` is AUTH_NONE.
+    pub(crate) fn claim_uid(&mut self, uid: Option<u32>) {
+        self.credentials = uid.map_or_else(opaque_auth::default, |uid| {
+            let machinename = Opaque::borrowed(b"laptop".as_slice());
+            opaque_auth::auth_unix(&auth_unix { machinename, uid, ..Default::default() })
+        });
+    }
+
     /// Sends a call in one fragment, and returns its number.
     pub(crate) async fn send(&mut self, call: &NfsTestCall<'_>) -> u32 {
         self.xid += 1;

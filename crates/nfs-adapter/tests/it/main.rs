@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod client;
+mod guard;
 mod hostile;
 mod listing;
 mod metadata;
