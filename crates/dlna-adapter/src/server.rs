@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tfs_http::{Hosts, ListenLimits, Listening, bind_with};
+use tokio::net::TcpListener;
 use vfs_core::{Export, TorrentSource};
 use webdav_adapter::{WebdavHandler, WebdavSettings};
 
-use crate::description::{device, uuid_of};
+use crate::description::device;
 use crate::directory::Directory;
 use crate::routes::Routes;
 use crate::settings::{DlnaError, DlnaSettings};
@@ -60,21 +61,34 @@ impl DlnaServer {
     /// If the address cannot be used, or UDP port 1900 is not shared.
     pub fn start<S: TorrentSource>(
         export: Export<S>,
-        settings: DlnaSettings,
+        settings: &DlnaSettings,
     ) -> Result<Self, DlnaError> {
-        let SocketAddr::V4(listen) = settings.listen else {
-            return Err(DlnaError::NotIpv4(settings.listen));
-        };
         let failed = |source| DlnaError::Listen { address: settings.listen, source };
         let listener = bind_with(settings.listen, SEND_BUFFER_BYTES).map_err(failed)?;
+        Self::start_on(listener, export, settings)
+    }
+
+    /// Starts a server on a listener. Its address counts, not that of the settings. Send buffers of
+    /// connections are those of the listener: create it with [`tfs_http::bind_with`].
+    ///
+    /// # Errors
+    /// If UDP port 1900 is not shared.
+    pub fn start_on<S: TorrentSource>(
+        listener: TcpListener,
+        export: Export<S>,
+        settings: &DlnaSettings,
+    ) -> Result<Self, DlnaError> {
+        let failed = |source| DlnaError::Listen { address: settings.listen, source };
         let address = listener.local_addr().map_err(failed)?;
+        let SocketAddr::V4(listen) = address else { return Err(DlnaError::NotIpv4(address)) };
         let files = WebdavSettings {
             first_byte_max: settings.first_byte_max,
             ..WebdavSettings::new(address)
         };
-        let token = Arc::new(FileToken::new(&settings.token));
-        let files = WebdavHandler::new(export.clone(), "dlna", &files, token)?;
-        let (uuid, name) = (uuid_of(&settings.identity), settings.name());
+        let (name, token) = (settings.name(), settings.token());
+        let tokens = Arc::new(FileToken::new(&token));
+        let files = WebdavHandler::new(export.clone(), "dlna", &files, tokens)?;
+        let uuid = settings.uuid(address.port());
         let ssdp = SsdpDevice { uuid: uuid.clone(), port: address.port() };
         let ssdp = SsdpTask::start(ssdp, *listen.ip()).map_err(DlnaError::Ssdp)?;
         let routes = Arc::new(Routes {
@@ -82,7 +96,7 @@ impl DlnaServer {
             directory: Directory::new(export, name),
             files,
             hosts: Hosts::new(&[]),
-            files_path: format!("/k/{}/", settings.token),
+            files_path: format!("/k/{token}/"),
             requests: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         });

@@ -39,7 +39,7 @@ async fn receive(socket: &UdpSocket, parts: &[&str]) -> String {
 #[tokio::test]
 async fn a_search_finds_the_server_until_its_farewell() {
     let group = socket(1900);
-    let server = TestServer::named("ssdp", Vec::new());
+    let server = TestServer::start(Vec::new());
     let location = format!("LOCATION: http://{}/description.xml\r\n", server.address);
     let alive = receive(&group, &["NTS: ssdp:alive", &location, "NT: uuid:"]).await;
     let (_, uuid) = alive.split_once("NT: uuid:").unwrap();

@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use vfs_core::{Export, ServerId, TorrentDetails, Vfs, VfsConfig};
 
 pub(crate) const CONTENT_DIRECTORY: &str = "urn:schemas-upnp-org:service:ContentDirectory:1";
-pub(crate) const TOKEN: &str = "00112233445566778899aabbccddeeff";
+const KEY: [u8; 32] = [7; 32];
+pub(crate) const TOKEN: &str = "8b02d2955ec15a8633acc9f9b6626c17";
 pub(crate) const CONTROL: &str = "/control/content-directory";
 
 /// A running server and its tree.
@@ -24,10 +25,6 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) fn start(torrents: Vec<TorrentDetails>) -> Self {
-        Self::named("tfs <test>", torrents)
-    }
-
-    pub(crate) fn named(identity: &str, torrents: Vec<TorrentDetails>) -> Self {
         let source = FakeSource::new(4);
         for details in torrents {
             source.add(details);
@@ -37,11 +34,10 @@ impl TestServer {
         let settings = DlnaSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
             friendly_name: "tfs <test>".to_owned(),
-            identity: identity.to_owned(),
-            token: TOKEN.to_owned(),
+            key: KEY,
             first_byte_max: Duration::from_secs(20),
         };
-        let server = DlnaServer::start(Export::new(Arc::clone(&vfs)), settings).unwrap();
+        let server = DlnaServer::start(Export::new(Arc::clone(&vfs)), &settings).unwrap();
         Self { address: server.address(), server, vfs, source }
     }
 
