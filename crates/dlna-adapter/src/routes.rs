@@ -16,7 +16,7 @@ use crate::description::{
     CONNECTION_MANAGER_CONTROL, CONNECTION_MANAGER_PATH, CONNECTION_MANAGER_XML,
     CONTENT_DIRECTORY_CONTROL, CONTENT_DIRECTORY_PATH, CONTENT_DIRECTORY_XML, DEVICE_PATH,
 };
-use crate::directory::{Directory, Found, features_of};
+use crate::directory::{Directory, DlnaFound, features_of};
 use crate::soap::{SoapCall, SoapFault, fault, reply};
 
 const XML: &str = "text/xml; charset=\"utf-8\"";
@@ -40,7 +40,7 @@ const SOURCES: &str = "http-get:*:video/*:*,http-get:*:audio/*:*,http-get:*:imag
 
 /// What answers requests.
 #[derive(Debug)]
-pub(crate) struct Routes<S: TorrentSource> {
+pub(crate) struct DlnaRoutes<S: TorrentSource> {
     pub(crate) directory: Directory<S>,
     pub(crate) files: WebdavHandler<S>,
     /// The path before the files in URLs, `/k/TOKEN/`.
@@ -52,7 +52,7 @@ pub(crate) struct Routes<S: TorrentSource> {
     pub(crate) refused: AtomicU64,
 }
 
-impl<S: TorrentSource> Routes<S> {
+impl<S: TorrentSource> DlnaRoutes<S> {
     /// Answers a request.
     pub(crate) async fn answer(
         self: Arc<Self>,
@@ -140,7 +140,7 @@ impl<S: TorrentSource> Routes<S> {
         let answer = |action, results: &[_]| Ok(reply(service, action, results));
         match (service, call.action.as_str()) {
             (CONTENT_DIRECTORY, "Browse") => {
-                let Found { didl, returned, total } =
+                let DlnaFound { didl, returned, total } =
                     self.directory.browse(call, files_url).await?;
                 let (returned, total) = (returned.to_string(), total.to_string());
                 answer(

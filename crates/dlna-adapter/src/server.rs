@@ -13,7 +13,7 @@ use webdav_adapter::{WebdavHandler, WebdavSettings};
 
 use crate::description::device;
 use crate::directory::Directory;
-use crate::routes::Routes;
+use crate::routes::DlnaRoutes;
 use crate::settings::{DlnaError, DlnaSettings};
 use crate::ssdp::{SsdpDevice, SsdpTask};
 use crate::token::FileToken;
@@ -91,7 +91,7 @@ impl DlnaServer {
         let uuid = settings.uuid(address.port());
         let ssdp = SsdpDevice { uuid: uuid.clone(), port: address.port() };
         let ssdp = SsdpTask::start(ssdp, *listen.ip()).map_err(DlnaError::Ssdp)?;
-        let routes = Arc::new(Routes {
+        let routes = Arc::new(DlnaRoutes {
             device: device(&name, &uuid).into(),
             directory: Directory::new(export, name),
             files,
@@ -136,7 +136,7 @@ impl fmt::Debug for DlnaServer {
     }
 }
 
-impl<S: TorrentSource> Counting for Routes<S> {
+impl<S: TorrentSource> Counting for DlnaRoutes<S> {
     fn counts(&self, connections: usize) -> DlnaCounts {
         let files = self.files.counts(connections);
         DlnaCounts {

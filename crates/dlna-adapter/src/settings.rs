@@ -19,7 +19,7 @@ pub struct DlnaSettings {
     pub listen: SocketAddr,
     /// The name that televisions show. Longer ones than 64 characters are cut.
     pub friendly_name: String,
-    /// A secret of 32 random bytes. The same key, name and port are the same server for televisions,
+    /// A secret of 32 random bytes. The same key, name and port are the same server on televisions,
     /// and URLs of files stay valid after a restart.
     pub key: [u8; 32],
     /// How long a request for a file waits for its first byte. Afterwards the answer is 503.

@@ -5,7 +5,7 @@ use vfs_core::{Export, Ino, NodeKind, TorrentSource, VfsError};
 
 use super::didl::{Didl, ino_of};
 use super::entry::{DlnaEntry, DlnaKind};
-use super::listing::Listings;
+use super::listing::FolderListings;
 use crate::soap::{SoapCall, SoapFault};
 
 /// Maximum number of objects in a reply. A client that asks for more, or for all, asks again for
@@ -18,7 +18,7 @@ const DIDL_BYTES_MAX: usize = 1 << 20;
 
 /// The result of a Browse.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct DlnaFound {
     /// The objects as DIDL-Lite.
     pub(crate) didl: String,
     pub(crate) returned: usize,
@@ -31,12 +31,12 @@ pub(crate) struct Directory<S> {
     export: Export<S>,
     /// The name of the root.
     name: String,
-    listings: Listings,
+    listings: FolderListings,
 }
 
 impl<S: TorrentSource> Directory<S> {
     pub(crate) fn new(export: Export<S>, name: String) -> Self {
-        Self { export, name, listings: Listings::default() }
+        Self { export, name, listings: FolderListings::default() }
     }
 
     /// Returns a number that changes with the names in the tree.
@@ -54,7 +54,7 @@ impl<S: TorrentSource> Directory<S> {
         &self,
         call: &SoapCall,
         files_url: &str,
-    ) -> Result<Found, SoapFault> {
+    ) -> Result<DlnaFound, SoapFault> {
         let ino = ino_of(call.argument("ObjectID")?).ok_or(SoapFault::NO_SUCH_OBJECT)?;
         match call.argument("BrowseFlag")? {
             "BrowseDirectChildren" => {
@@ -72,7 +72,7 @@ impl<S: TorrentSource> Directory<S> {
         from: usize,
         count: usize,
         files_url: &str,
-    ) -> Result<Found, SoapFault> {
+    ) -> Result<DlnaFound, SoapFault> {
         let entries = self.listings.of(&self.export, dir).await.map_err(fault_of)?;
         let base = self.url_of(dir, files_url)?;
         let count = if count == 0 { RETURNED_MAX } else { count.min(RETURNED_MAX) };
@@ -84,10 +84,10 @@ impl<S: TorrentSource> Directory<S> {
             didl.push(entry, dir, &base);
             returned += 1;
         }
-        Ok(Found { didl: didl.into_xml(), returned, total: entries.len() })
+        Ok(DlnaFound { didl: didl.into_xml(), returned, total: entries.len() })
     }
 
-    async fn metadata(&self, ino: Ino, files_url: &str) -> Result<Found, SoapFault> {
+    async fn metadata(&self, ino: Ino, files_url: &str) -> Result<DlnaFound, SoapFault> {
         let attr = self.export.attr(ino).map_err(fault_of)?;
         let mut didl = Didl::new();
         if ino == Ino::ROOT {
@@ -107,7 +107,7 @@ impl<S: TorrentSource> Directory<S> {
             };
             didl.push(&entry, parent, &self.url_of(parent, files_url)?);
         }
-        Ok(Found { didl: didl.into_xml(), returned: 1, total: 1 })
+        Ok(DlnaFound { didl: didl.into_xml(), returned: 1, total: 1 })
     }
 
     fn folder(&self, ino: Ino) -> Result<DlnaEntry, SoapFault> {

@@ -33,12 +33,12 @@ struct KeptListing {
 
 /// The newest listings.
 #[derive(Debug, Default)]
-pub(crate) struct Listings {
+pub(crate) struct FolderListings {
     /// Protects the listings, the one that was used last at the end; held for one access.
     kept: Mutex<Vec<KeptListing>>,
 }
 
-impl Listings {
+impl FolderListings {
     /// Returns the entries of a folder.
     ///
     /// # Errors

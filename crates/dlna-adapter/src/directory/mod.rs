@@ -6,5 +6,5 @@ mod entry;
 mod listing;
 mod order;
 
-pub(crate) use browse::{Directory, Found};
+pub(crate) use browse::{Directory, DlnaFound};
 pub(crate) use didl::features_of;

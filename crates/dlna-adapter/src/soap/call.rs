@@ -77,7 +77,7 @@ impl SoapCall {
         found.map(|(_, text)| text.trim()).ok_or(SoapFault::INVALID_ARGS)
     }
 
-    /// Returns an argument that is a number; 0 if it is not there, as some televisions leave it out.
+    /// Returns an argument that is a number; 0 if it is not there: some televisions leave it out.
     ///
     /// # Errors
     /// `INVALID_ARGS` if it is not a number.

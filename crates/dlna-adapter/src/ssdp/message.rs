@@ -64,8 +64,8 @@ impl SsdpDevice {
     pub(crate) fn alive(&self, address: Ipv4Addr) -> Vec<String> {
         let location = self.location(SocketAddrV4::new(address, self.port));
         self.notifies(&format!(
-            "NTS: ssdp:alive\r\nCACHE-CONTROL: max-age={MAX_AGE_SECONDS}\r\nLOCATION: {location}\r\n\
-             SERVER: {SERVER}\r\n"
+            "NTS: ssdp:alive\r\nCACHE-CONTROL: max-age={MAX_AGE_SECONDS}\r\n\
+             LOCATION: {location}\r\nSERVER: {SERVER}\r\n"
         ))
     }
 

@@ -4,12 +4,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use dlna_adapter::DlnaSettings;
 use nfs_adapter::NfsSettings;
+use rustix::system::uname;
 use tfs_sys::blocking;
 use tokio::net::TcpListener;
 use webdav_adapter::{WebdavAuth, WebdavError, WebdavSettings, WebdavTls};
 
-use super::nfs_key::{self, own_key, random_key};
+use super::nfs_key::{self, FrontKey, own_key, random_key};
 use super::{FrontAuth, FrontError, FrontKind, FrontSettings, FrontTls};
 
 /// Size of the send buffer of each connection in bytes; the system doubles it for its own use. What
@@ -40,6 +42,7 @@ pub(super) struct ReadyFront {
 pub(super) enum ReadyProtocol {
     Webdav(Box<WebdavSettings>),
     Nfs(NfsSettings),
+    Dlna(DlnaSettings),
 }
 
 impl BoundFront {
@@ -88,7 +91,7 @@ fn protocol(
     match kind {
         FrontKind::Webdav => webdav(settings).map(Box::new).map(ReadyProtocol::Webdav),
         FrontKind::Nfs => nfs(settings, state_dir).map(ReadyProtocol::Nfs),
-        FrontKind::Dlna => Err(FrontError::NotBuilt { kind }),
+        FrontKind::Dlna => dlna(settings, state_dir).map(ReadyProtocol::Dlna),
     }
 }
 
@@ -133,15 +136,35 @@ fn nfs(settings: &FrontSettings, state_dir: Option<&Path>) -> Result<NfsSettings
             "/".to_owned()
         }
     };
-    let key = match state_dir {
-        Some(dir) => own_key(dir)
-            .map_err(|source| FrontError::NfsKey { path: dir.join(nfs_key::NAME), source })?,
-        None => {
-            tracing::warn!("without a state directory, NFS clients lose their files at a restart");
-            random_key()
-        }
-    };
+    let key = key(kind, state_dir)?;
     Ok(NfsSettings { export_path: path, ..NfsSettings::new(address, key) })
+}
+
+fn dlna(settings: &FrontSettings, state_dir: Option<&Path>) -> Result<DlnaSettings, FrontError> {
+    let FrontSettings { kind, listen, first_byte_max, .. } = *settings;
+    if settings.auth.is_some() || settings.tls.is_some() {
+        return Err(FrontError::NoLogins);
+    }
+    let friendly_name = settings.name.clone().unwrap_or_else(|| {
+        // Several machines of a home may have one.
+        let host = uname().nodename().to_string_lossy().into_owned();
+        format!("tfs on {host}")
+    });
+    Ok(DlnaSettings { listen, friendly_name, key: key(kind, state_dir)?, first_byte_max })
+}
+
+/// Returns the key of this user, or one until the end if there is no state directory.
+fn key(kind: FrontKind, state_dir: Option<&Path>) -> Result<FrontKey, FrontError> {
+    match state_dir {
+        Some(dir) => own_key(dir).map_err(|source| {
+            let path = dir.join(nfs_key::NAME);
+            FrontError::Key { kind, path, source }
+        }),
+        None => {
+            tracing::warn!(%kind, "without a state directory, clients lose their files at a restart");
+            Ok(random_key())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +223,8 @@ mod tests {
             &settings(Webdav, "127.0.0.1:0", Some(why)),
             "serve webdav: cannot read the password in /p",
         );
-        check(&settings(Dlna, "127.0.0.1:0", None), "serve dlna: this build");
+        check(&settings(Dlna, "0.0.0.0:8200", None), "");
+        check(&settings(Dlna, "0.0.0.0:8200", token()), "serve dlna: televisions know neither");
         let files = FrontTls { certificate: "/gone/cert".into(), key: "/gone/key".into() };
         let tls = FrontSettings { tls: Some(files), ..settings(Webdav, "127.0.0.1:0", None) };
         check(&tls, "serve webdav: cannot read /gone/cert: No such file");

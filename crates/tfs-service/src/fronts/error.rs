@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use dlna_adapter::DlnaError;
 use nfs_adapter::NfsError;
 use webdav_adapter::{WebdavError, WebdavTlsError};
 
@@ -62,9 +63,11 @@ pub enum FrontError {
         /// Why.
         source: WebdavTlsError,
     },
-    /// The key of NFS cannot be used.
-    #[error("serve nfs: cannot use the key in {}", path.display())]
-    NfsKey {
+    /// The key of handles and URLs cannot be used.
+    #[error("serve {kind}: cannot use the key in {}", path.display())]
+    Key {
+        /// The protocol.
+        kind: FrontKind,
         /// The file of the key.
         path: PathBuf,
         /// The error of the system.
@@ -76,10 +79,10 @@ pub enum FrontError {
     /// NFS refuses its settings, or the system its listener.
     #[error("serve nfs")]
     Nfs(#[from] NfsError),
-    /// This version has no such front end.
-    #[error("serve {kind}: this build of tfs cannot")]
-    NotBuilt {
-        /// The protocol.
-        kind: FrontKind,
-    },
+    /// A login that televisions cannot have, or TLS.
+    #[error("serve dlna: televisions know neither logins nor TLS; remove them")]
+    NoLogins,
+    /// DLNA refuses its settings, or the system its sockets.
+    #[error("serve dlna")]
+    Dlna(#[from] DlnaError),
 }

@@ -1,4 +1,4 @@
-//! The key of NFS file handles, so that they stay valid after a restart.
+//! The key of NFS file handles and of DLNA's URLs, so that they stay valid after a restart.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -17,10 +17,10 @@ pub(super) const NAME: &str = "nfs-key";
 const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// The key of a MAC.
-pub(super) type NfsKey = [u8; 32];
+pub(super) type FrontKey = [u8; 32];
 
 /// Returns a new random key.
-pub(super) fn random_key() -> NfsKey {
+pub(super) fn random_key() -> FrontKey {
     let mut key = [0; 32];
     getrandom::fill(&mut key).expect("the system has random numbers");
     key
@@ -31,7 +31,7 @@ pub(super) fn random_key() -> NfsKey {
 ///
 /// # Errors
 /// Those of the system; if others can read or write the file, or it is not a key.
-pub(super) fn own_key(state_dir: &Path) -> io::Result<NfsKey> {
+pub(super) fn own_key(state_dir: &Path) -> io::Result<FrontKey> {
     let path = state_dir.join(NAME);
     match read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -62,14 +62,14 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-fn read(path: &Path) -> io::Result<NfsKey> {
+fn read(path: &Path) -> io::Result<FrontKey> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.uid() != geteuid().as_raw() || metadata.mode() & OPEN_TO_OTHERS != 0 {
         let why = "others can read it: remove it, and tfs makes another one";
         return Err(io::Error::new(ErrorKind::PermissionDenied, why));
     }
-    let mut key = NfsKey::default();
+    let mut key = FrontKey::default();
     if metadata.len() != 32 {
         let why = "it has not 32 bytes: remove it, and tfs makes another one";
         return Err(io::Error::new(ErrorKind::InvalidData, why));

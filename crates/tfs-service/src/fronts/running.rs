@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use dlna_adapter::{DlnaCounts, DlnaServer};
 use futures_util::future::join_all;
 use nfs_adapter::{NfsCounts, NfsServer};
 use tfs_api::status::FrontStatus;
@@ -37,6 +38,7 @@ struct FrontEntry {
 enum FrontServer {
     Webdav(WebdavServer),
     Nfs(NfsServer),
+    Dlna(DlnaServer),
 }
 
 /// The front ends of a library. They end when it is dropped.
@@ -99,6 +101,7 @@ impl Fronts {
         join_all(servers.map(async |(server, _)| match server {
             FrontServer::Webdav(server) => server.end().await,
             FrontServer::Nfs(server) => server.end().await,
+            FrontServer::Dlna(server) => server.end().await,
         }))
         .await;
     }
@@ -122,6 +125,10 @@ impl FrontEntry {
             }
             FrontServer::Nfs(server) => {
                 let NfsCounts { connections, requests, refused, sent_bytes } = server.counts();
+                FrontStatus { url, connections, requests, refused, sent_bytes, ..status }
+            }
+            FrontServer::Dlna(server) => {
+                let DlnaCounts { connections, requests, refused, sent_bytes } = server.counts();
                 FrontStatus { url, connections, requests, refused, sent_bytes, ..status }
             }
         }
@@ -171,6 +178,9 @@ fn serve<S: TorrentSource>(
             settings.file_mode &= !u32::from(umask);
             settings.dir_mode &= !u32::from(umask);
             FrontServer::Nfs(NfsServer::start_on(export, listener, settings)?)
+        }
+        ReadyProtocol::Dlna(settings) => {
+            FrontServer::Dlna(DlnaServer::start_on(listener, export, &settings)?)
         }
     })
 }
