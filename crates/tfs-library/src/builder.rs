@@ -149,7 +149,7 @@ impl LibraryBuilder {
 
     /// Starts a task for each server.
     fn start(self) -> Result<Library, LibraryError> {
-        let sources = self.servers.into_iter().map(|server| server.source().map(Arc::new));
+        let sources = (1..).zip(self.servers).map(|(nth, server)| server.source(nth).map(Arc::new));
         let sources = sources.collect::<Result<Vec<Arc<RqbitSource>>, _>>()?;
         let config = VfsConfig { read: self.read, layout: self.layout, ..VfsConfig::default() };
         let vfs = Arc::new(Vfs::of_servers(&sources, config));

@@ -17,7 +17,7 @@ pub enum LibraryErrorKind {
     #[error("the server cannot be reached")]
     Unreachable,
     /// The server refuses access: wrong or missing credentials.
-    #[error("the server refuses access")]
+    #[error("the server refuses access: check the user name and password")]
     Denied,
     /// The server sent an invalid answer, or is no rqbit.
     #[error("the answer of the server is invalid")]

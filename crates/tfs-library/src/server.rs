@@ -57,16 +57,16 @@ impl LibraryServer {
         Self { streams_max, ..self }
     }
 
-    /// Returns the source of the server.
-    pub(crate) fn source(self) -> Result<RqbitSource, LibraryError> {
-        let url: BaseUrl = self.url.parse().map_err(invalid)?;
+    /// Returns the source of the server, the `nth` of the library from 1 on.
+    pub(crate) fn source(self, nth: usize) -> Result<RqbitSource, LibraryError> {
+        let url = self.url.parse::<BaseUrl>().map_err(|error| invalid(nth, error))?;
         let mut config = ClientConfig::new(url);
         if let Some((user, password)) = self.credentials {
             let credentials = Credentials::new(&user, &password);
-            config.credentials = Some(credentials.map_err(invalid)?);
+            config.credentials = Some(credentials.map_err(|error| invalid(nth, error))?);
         }
         config.access = self.access;
-        let client = Client::new(config).map_err(invalid)?;
+        let client = Client::new(config).map_err(|error| invalid(nth, error))?;
         let source = RqbitSource::new(client, self.streams_max);
         Ok(match self.name {
             Some(name) => source.named(&name),
@@ -77,8 +77,8 @@ impl LibraryServer {
 
 /// Returns the error of an invalid option. Its text does not contain the URL, which may have a
 /// password.
-fn invalid(error: impl Error + Send + Sync + 'static) -> LibraryError {
-    let context = "set up a server of the library";
+fn invalid(nth: usize, error: impl Error + Send + Sync + 'static) -> LibraryError {
+    let context = format!("set up server {nth} of the library");
     LibraryError::new(LibraryErrorKind::Configuration, context).caused_by(error)
 }
 

@@ -95,6 +95,10 @@ impl UnreadTorrents {
                     let text = format!("add {torrent}: the library would have too many files");
                     self.on_failure(torrent, &SourceError::new(SourceErrorKind::Protocol, text));
                 }
+                Ok(details) if details.info_hash != torrent => {
+                    let text = format!("get the details of {torrent}: another torrent came");
+                    self.on_failure(torrent, &SourceError::new(SourceErrorKind::Protocol, text));
+                }
                 Ok(details) => {
                     failures = 0;
                     room -= details.files.len();

@@ -53,6 +53,8 @@ async fn searches_find_files() {
     let want = [("A film/film.mkv", 100_000), ("Other/film.mkv", 0)];
     assert_eq!(found, want.map(|(path, have)| (path.to_owned(), have)));
     assert_eq!(library.search("film", 1).unwrap().len(), 1);
+    assert_eq!(library.search("film mkv", usize::MAX).unwrap().len(), 2);
+    assert_eq!(library.search("film", 0).unwrap(), []);
     assert_eq!(paths(library.glob("*.MKV", 10).unwrap()), found);
     assert_eq!(library.glob("A*/*", 10).unwrap().len(), 2);
     assert_eq!(kind(library.search(" ", 10)).0, LibraryErrorKind::Query);

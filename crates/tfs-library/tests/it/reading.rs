@@ -4,13 +4,15 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, SeekFrom};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use tfs_library::{LibraryErrorKind, LibraryFile};
+use tfs_testkit::rqbit::FakeTorrent;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead as _, AsyncReadExt as _, AsyncSeekExt as _, BufReader, ReadBuf,
 };
 
-use crate::support::{PIECE_BYTES, complete, connect, content, missing, names, server};
+use crate::support::{PIECE_BYTES, builder, complete, connect, content, missing, names, server};
 
 const LEN: u64 = 100_000;
 
@@ -162,6 +164,46 @@ async fn a_read_waits_for_missing_bytes() {
         () = serve => {}
     }
     content(1, LEN).check(u64::from(PIECE_BYTES) + 5, &buffer).unwrap();
+}
+
+/// Neither blocks a reader for ever: not a missing piece, and not a paused torrent.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_cannot_be_answered_fail() {
+    let paused = FakeTorrent { state: "paused", ..missing(2, "Paused") };
+    let server = server(vec![missing(1, "A film"), paused]);
+    let options = builder(&server).read_timeout(Duration::from_millis(200));
+    let library = options.connect().await.unwrap();
+    for (path, kind, io_kind) in [
+        ("A film/film.mkv", LibraryErrorKind::TimedOut, ErrorKind::TimedOut),
+        ("Paused/film.mkv", LibraryErrorKind::Missing, ErrorKind::Other),
+    ] {
+        let mut film = library.open(path).unwrap();
+        assert_eq!(film.read_at(0, 10).await.unwrap_err().kind(), kind, "{path}");
+        assert_eq!(film.read(&mut [0; 10]).await.unwrap_err().kind(), io_kind, "{path}");
+    }
+    server.wait_until(|census| census.open == 0).await;
+}
+
+/// A program may drop its runtime first.
+#[test]
+fn libraries_and_files_outlive_their_runtime() {
+    let server = server(vec![complete(1, "A film"), missing(2, "Other")]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (library, film, other) = runtime.block_on(async {
+        let library = connect(&server).await;
+        let film = library.open("A film/film.mkv").unwrap();
+        film.read_at(0, 10).await.unwrap();
+        let mut other = library.open("Other/film.mkv").unwrap();
+        let mut buffer = [0; 10];
+        tokio::select! {
+            read = other.read(&mut buffer) => unreachable!("{read:?}"),
+            () = server.wait_until(|census| census.waiting == 1) => {}
+        }
+        (library, film, other)
+    });
+    drop(runtime);
+    assert_eq!(names(&library, "").len(), 2);
+    drop((film, other, library));
 }
 
 #[tokio::test(flavor = "multi_thread")]
