@@ -20,7 +20,7 @@ use crate::tokens::DeviceTokens;
 
 /// Answers requests that a listener accepted. When it is dropped, files that are sent end.
 pub struct WebdavHandler<S: TorrentSource> {
-    site: Arc<WebdavSite<S>>,
+    pub(crate) site: Arc<WebdavSite<S>>,
     /// Closes files that no request reads.
     _cleaning: AbortOnDropHandle<()>,
     _end: DropGuard,

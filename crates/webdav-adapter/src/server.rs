@@ -8,13 +8,11 @@ use std::time::Duration;
 use tfs_http::{ListenLimits, Listening, bind_with};
 use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
-use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Export, TorrentSource};
 
 use crate::counters::{SiteCounters, WebdavCounts};
-use crate::routes::answer;
+use crate::handler::WebdavHandler;
 use crate::settings::{WebdavSettings, WebdavSettingsError};
-use crate::site::WebdavSite;
 use crate::tls::TlsListener;
 use crate::tokens::DeviceTokens;
 
@@ -52,8 +50,6 @@ pub struct WebdavServer {
     address: SocketAddr,
     listening: Listening,
     counters: Arc<SiteCounters>,
-    /// Closes files that no request reads.
-    _cleaning: AbortOnDropHandle<()>,
     /// Ends files that are sent.
     end: DropGuard,
 }
@@ -89,25 +85,19 @@ impl WebdavServer {
         let failed = |source| WebdavError::System { address: settings.listen, source };
         let address = listener.local_addr().map_err(failed)?;
         settings.listen = address;
-        settings.check()?;
         let tls = settings.tls.clone();
-        let site = WebdavSite::new(export, "webdav", &settings, tokens);
-        let site = Arc::new(site.map_err(|source| WebdavError::System { address, source })?);
+        let handler = Arc::new(WebdavHandler::new(export, "webdav", &settings, tokens)?);
         tracing::debug!(%address, is_https = tls.is_some(), "serving WebDAV");
+        let site = &handler.site;
         let (counters, end) = (Arc::clone(&site.counters), site.end.clone().drop_guard());
-        let cleaning = {
-            let site = Arc::clone(&site);
-            tokio::spawn(async move { site.files.keep_clean().await })
-        };
-        let answering = move |request| answer(Arc::clone(&site), request);
+        let answering = move |request| handler.answer(request);
         let limits =
             ListenLimits { connections_max: CONNECTIONS_MAX, head_time_max: IDLE_TIME_MAX };
         let listening = match tls {
             None => Listening::start_with(listener, limits, answering),
             Some(tls) => Listening::start_with(TlsListener { listener, tls }, limits, answering),
         };
-        let _cleaning = AbortOnDropHandle::new(cleaning);
-        Ok(Self { address, listening, counters, _cleaning, end })
+        Ok(Self { address, listening, counters, end })
     }
 
     /// Returns the listening address with the actual port.

@@ -115,3 +115,23 @@ async fn the_end_of_the_server_ends_waits() {
     connection.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 503 "), "{answer:?}");
 }
+
+#[tokio::test]
+async fn files_at_once_are_limited_and_listings_are_not() {
+    let stage = WebdavStage::new().await;
+    stage.source.hold(tfs_testkit::fake::file_id(1, 0));
+    let mut waiting = Vec::new();
+    for _ in 0..256 {
+        let mut connection = TcpStream::connect(stage.address()).await.unwrap();
+        let request = b"GET /film.mkv HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        connection.write_all(request).await.unwrap();
+        waiting.push(connection);
+    }
+    stage.until_readers("256 readers", |readers| readers.len() == 256).await;
+    let reply = stage.check("GET /Series%20%26%20more/notes.txt", 503).await;
+    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+    stage.check("PROPFIND /\nDepth: 1", 207).await;
+    drop(waiting);
+    stage.until_readers("no readers", <[_]>::is_empty).await;
+    stage.check("GET /Series%20%26%20more/notes.txt", 200).await;
+}
