@@ -4,6 +4,7 @@
 mod client;
 mod guard;
 mod hostile;
+mod libnfs;
 mod listing;
 mod metadata;
 mod mount;
