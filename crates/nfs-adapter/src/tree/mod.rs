@@ -109,7 +109,8 @@ impl<S: TorrentSource> NfsTree<S> {
     }
 
     fn nfs(&self, procedure: u32, args: &mut XdrReader<'_>) -> Result<NfsAsked, NfsRefusal> {
-        let procedure = NFS_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)?;
+        let procedure =
+            NFS_PROGRAM::try_from(procedure).map_err(|_unknown| NfsRefusal::Procedure)?;
         let answered = match procedure {
             NFS_PROGRAM::NFSPROC3_NULL => Ok(NfsAnswer::empty()),
             NFS_PROGRAM::NFSPROC3_GETATTR => self.getattr(args),
