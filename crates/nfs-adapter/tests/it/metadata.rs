@@ -2,8 +2,11 @@
 
 use nfs3_types::nfs3::{
     self, ACCESS3args, ACCESS3res, FSINFO3args, FSINFO3res, FSSTAT3args, FSSTAT3res, NFS_PROGRAM,
-    PATHCONF3args, PATHCONF3res, ftype3, nfsstat3,
+    PATHCONF3args, PATHCONF3res, READLINK3args, READLINK3res, ftype3, nfsstat3,
 };
+
+use tfs_testkit::fake::directory;
+use vfs_core::FileKind;
 
 use crate::client::{NfsTestCall, packed};
 use crate::support::{FILM_LEN, serve, settings, update};
@@ -124,5 +127,29 @@ async fn every_change_is_refused_as_read_only() {
         let results = reply.strip_prefix(&crate::client::ACCEPTED).expect("an accepted call");
         let want = [packed(&nfsstat3::NFS3ERR_ROFS), vec![0; words * 4]].concat();
         assert_eq!(results, want, "{procedure}");
+    }
+}
+
+#[tokio::test]
+async fn links_have_targets() {
+    let fixture = serve(settings()).await;
+    let mut linked = directory(3, "linked", &[("sub/film.mkv", 10), ("film.mkv", 0)]);
+    let target = vec!["sub".to_owned(), "film.mkv".to_owned()];
+    linked.files[1].kind = FileKind::Symlink { target };
+    fixture.source.add(linked);
+    update(&fixture.source, &fixture.vfs);
+    let mut client = fixture.client().await;
+    let link = client.find("linked/film.mkv").await;
+    assert_eq!(client.attr(&link).await.unwrap().type_, ftype3::NF3LNK);
+    let args = READLINK3args { symlink: link.clone() };
+    let READLINK3res::Ok(read) = client.nfs(NFS_PROGRAM::NFSPROC3_READLINK, &args).await else {
+        panic!("no READLINK")
+    };
+    assert_eq!(read.data.as_ref(), b"sub/film.mkv");
+    assert_eq!(client.read(&link, 0, 10).await, Err(nfsstat3::NFS3ERR_INVAL));
+    let args = READLINK3args { symlink: client.find("linked").await };
+    match client.nfs(NFS_PROGRAM::NFSPROC3_READLINK, &args).await {
+        READLINK3res::Err((status, _)) => assert_eq!(status, nfsstat3::NFS3ERR_INVAL),
+        READLINK3res::Ok(_) => panic!("a directory has no target"),
     }
 }

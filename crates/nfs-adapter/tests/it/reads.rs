@@ -1,10 +1,10 @@
 //! READ of present data.
 
 use nfs3_types::nfs3::nfsstat3;
-use tfs_testkit::fake::{FakeSource, file_id};
+use tfs_testkit::fake::{FakeSource, file_id, single_file};
 use vfs_core::ReadWay;
 
-use crate::support::{FILM_LEN, serve, settings};
+use crate::support::{FILM_LEN, serve, settings, update};
 
 #[tokio::test]
 async fn every_range_has_its_bytes() {
@@ -71,4 +71,21 @@ async fn only_files_have_bytes() {
     let mut client = fixture.client().await;
     let dir = client.find("film").await;
     assert_eq!(client.read(&dir, 0, 10).await, Err(nfsstat3::NFS3ERR_INVAL));
+}
+
+#[tokio::test]
+async fn offsets_have_64_bits() {
+    let fixture = serve(settings()).await;
+    let len = 6 << 30;
+    fixture.source.add(single_file(4, "large", len));
+    update(&fixture.source, &fixture.vfs);
+    let mut client = fixture.client().await;
+    let large = client.find("large").await;
+    assert_eq!(client.attr(&large).await.unwrap().size, len);
+    let content = FakeSource::content(file_id(4, 0), len);
+    for offset in [(4 << 30) - 5, (5 << 30) + 7, len - 10] {
+        let (bytes, _) = client.read(&large, offset, 10).await.unwrap();
+        assert_eq!(bytes.len(), 10);
+        content.check(offset, &bytes).unwrap();
+    }
 }

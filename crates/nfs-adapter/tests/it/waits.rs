@@ -8,7 +8,7 @@ use tfs_testkit::fake::file_id;
 use vfs_core::SourceErrorKind;
 
 use crate::client::read_results;
-use crate::support::{Fixture, serve, settings};
+use crate::support::{Fixture, serve, settings, update};
 
 /// Waits until no stream of the source is open. The test runner kills a test that hangs here.
 async fn all_closed(fixture: &Fixture) {
@@ -119,4 +119,36 @@ async fn a_kernel_gets_the_error_in_the_end() {
         }
     };
     assert_eq!(status, Err(nfsstat3::NFS3ERR_ACCES));
+}
+
+#[tokio::test]
+async fn a_read_of_a_removed_torrent_ends() {
+    let fixture = serve(settings()).await;
+    fixture.source.hold(file_id(1, 0));
+    let mut client = fixture.client().await;
+    let film = client.find("film/film.mkv").await;
+    client.send_read(&film, 0, 10).await;
+    one_waits(&fixture).await;
+    fixture.source.remove(file_id(1, 0).torrent);
+    update(&fixture.source, &fixture.vfs);
+    fixture.source.let_go(file_id(1, 0));
+    // The data of an open file, or no file.
+    let (_, reply) = client.next_reply().await.unwrap();
+    let end = read_results(&reply).map(|(bytes, _)| bytes.len());
+    assert!(matches!(end, Ok(10) | Err(nfsstat3::NFS3ERR_STALE)), "{end:?}");
+    assert_eq!(client.attr(&film).await.map(|_| ()), Err(nfsstat3::NFS3ERR_STALE));
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_its_reads() {
+    let fixture = serve(settings()).await;
+    fixture.source.hold(file_id(1, 0));
+    let mut client = fixture.client().await;
+    let film = client.find("film/film.mkv").await;
+    client.send_read(&film, 0, 10).await;
+    one_waits(&fixture).await;
+    let Fixture { source, vfs, server } = fixture;
+    server.end().await;
+    assert!(client.next_reply().await.is_none());
+    assert_eq!((source.open_now(), vfs.open_count()), (0, 0));
 }
