@@ -33,6 +33,11 @@ mod settings;
 mod tree;
 mod wire;
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use counts::NfsCounts;
 pub use server::NfsServer;
 pub use settings::{NfsError, NfsSettings, NfsWaits};
