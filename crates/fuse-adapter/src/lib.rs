@@ -54,18 +54,19 @@ mod unmount;
 
 pub use cache_clear::{KernelCaches, KernelCleared};
 pub use callers::Caller;
-pub use drop::{DropClock, DropMount, mount_drop};
+pub use drop::{DropMount, mount_drop};
 pub use fusermount::fusermount_path;
 pub use kernel_handle::KernelHandle;
 pub use kernel_probe::probe_kernel_fuse;
 pub use liveness::{liveness, wait_for_answer};
 pub use mount::{FuseMount, check_fuse, mount};
 pub use mountpoint::check_mountpoint;
-pub use options::{DropMountOptions, FsName, MountOptions};
+pub use options::MountOptions;
 pub use reads::MountCounters;
 pub use scans::ProgramScan;
 pub use tfs_sys::mounting::{
-    AttrOptions, DiskUsage, Holder, KernelFuse, Liveness, MissingErrno, MountError,
-    MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
+    AttrOptions, DiskUsage, DropMountOptions, FsName, Holder, KernelFuse, Liveness, MissingErrno,
+    MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount,
+    UnmountError,
 };
 pub use unmount::unmount;

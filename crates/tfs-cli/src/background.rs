@@ -5,16 +5,18 @@
 //! second process reports success by a line on its standard output. It prints errors itself, on the
 //! same standard error.
 
+#[cfg(target_os = "linux")]
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
 use eyre::WrapErr as _;
+#[cfg(target_os = "linux")]
 use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
@@ -34,6 +36,7 @@ use crate::{exit, runtime};
 const CHILD_VARIABLE: &str = "_TFS_BACKGROUND";
 
 /// What `ps` calls the second process; at most 15 bytes.
+#[cfg(target_os = "linux")]
 const PROCESS_NAME: &CStr = c"tfs";
 
 /// The line that the second process writes when the mount answers.
@@ -64,8 +67,11 @@ pub(crate) fn role() -> ProcessRole {
 /// Sets the name of the background process. It is started as `/proc/self/exe`, so the kernel, `ps`
 /// and `top` would name it `exe`. Must be called by the main thread.
 pub(crate) fn set_process_name() {
-    // The name is only for display.
-    _ = set_name(PROCESS_NAME);
+    // The name is only for display. On macOS it is that of the file.
+    #[cfg(target_os = "linux")]
+    {
+        _ = set_name(PROCESS_NAME);
+    }
 }
 
 /// Starts the second process with the same arguments, waits until its mount answers, and returns
@@ -129,12 +135,18 @@ fn start(stdin: Stdio) -> eyre::Result<Child> {
     this_command().stdin(stdin).stdout(Stdio::piped()).spawn().wrap_err(NOT_STARTED)
 }
 
+/// Returns the path of the running program: on macOS, the one that it was started by.
+fn this_program() -> PathBuf {
+    let proc = PathBuf::from("/proc/self/exe");
+    if cfg!(target_os = "linux") { proc } else { env::current_exe().unwrap_or(proc) }
+}
+
 /// Returns this command again, for a process in the background.
 fn this_command() -> Command {
     // Not by path: an update may have replaced the file. The name stays the same: a helper of
     // mount(8) recognizes its role by it.
     let mut words = env::args_os();
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(this_program());
     command.arg0(words.next().unwrap_or_else(|| "tfs".into()));
     let hidden = HiddenArguments::of(words);
     command.args(hidden.arguments).envs(hidden.variables);
@@ -197,13 +209,26 @@ async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
 /// [`ready`], this process ends with the waiting process.
 pub(crate) fn leave_terminal() -> eyre::Result<()> {
     leave_session()?;
-    set_pdeathsig(Signal::SIGTERM).wrap_err("cannot stop the waiting process")?;
+    end_with_parent(Some(Signal::SIGTERM)).wrap_err("cannot stop the waiting process")?;
     let parent = env::var(CHILD_VARIABLE).ok();
     if parent.is_some_and(|pid| pid != getppid().to_string()) {
         // The parent ended before the signal was requested.
         return Err(UserError::new(exit::INTERRUPTED, "the parent process has ended").into());
     }
     Ok(())
+}
+
+/// Asks the kernel for this signal when the waiting process ends.
+///
+/// macOS has no such signal. There, only a waiting process that is killed leaves this one running.
+fn end_with_parent(signal: Option<Signal>) -> nix::Result<()> {
+    #[cfg(target_os = "linux")]
+    return set_pdeathsig(signal);
+    #[cfg(not(target_os = "linux"))]
+    {
+        _ = signal;
+        Ok(())
+    }
 }
 
 /// Notifies the waiting process that the mount answers, and detaches from the terminal and the
@@ -213,7 +238,7 @@ pub(crate) fn leave_terminal() -> eyre::Result<()> {
 /// If the waiting process is gone.
 pub(crate) fn ready() -> io::Result<()> {
     // From now on the parent may end.
-    set_pdeathsig(None)?;
+    end_with_parent(None)?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{READY}")?;
     stdout.flush()?;

@@ -5,7 +5,7 @@
 use std::fs::File;
 
 use eyre::WrapErr as _;
-use tfs_sys::process::ProcessStatus;
+use tfs_sys::process::ignored_signals;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output;
@@ -133,13 +133,8 @@ impl Ignored {
     /// Returns the signals that this process ignores. Signals with a handler are not among them, so
     /// later calls return the same.
     fn at_start() -> eyre::Result<Self> {
-        let status = ProcessStatus::of_this_process().wrap_err("cannot read /proc/self/status")?;
-        Self::new(&status)
-            .ok_or_else(|| eyre::eyre!("/proc/self/status does not list the ignored signals"))
-    }
-
-    fn new(status: &ProcessStatus) -> Option<Self> {
-        status.bits("SigIgn").map(Self)
+        let ignored = ignored_signals().wrap_err("cannot find out which signals are ignored")?;
+        Ok(Self(ignored))
     }
 
     fn has(self, kind: SignalKind) -> bool {
@@ -153,13 +148,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_says_what_is_ignored() {
-        let parse = |text: &str| Ignored::new(&ProcessStatus::parse(text.as_bytes()));
-        let status = "Name:\ttfs\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000004001\n";
-        let ignored = parse(status).unwrap();
+    fn a_set_of_signals_has_a_bit_for_each() {
+        let ignored = Ignored(0x4001);
         assert!(ignored.has(SignalKind::hangup()) && ignored.has(SignalKind::terminate()));
         assert!(!ignored.has(SignalKind::interrupt()));
-        assert_eq!(parse("Name:\ttfs\n"), None);
         // Rust ignores SIGPIPE in every program.
         assert!(Ignored::at_start().unwrap().has(SignalKind::pipe()));
     }

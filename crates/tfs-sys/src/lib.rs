@@ -22,6 +22,7 @@ pub mod places;
 pub mod process;
 pub mod runtime_dir;
 pub mod shell;
+pub mod stat;
 pub mod usage;
 
 pub use blocking::blocking;

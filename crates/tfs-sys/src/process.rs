@@ -66,6 +66,41 @@ impl ProcessStatus {
     }
 }
 
+/// Returns the signals that this process ignores, one bit each; the lowest bit is signal 1. Signals
+/// with a handler are not among them.
+///
+/// # Errors
+/// On Linux if `/proc` is not mounted.
+pub fn ignored_signals() -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let status = ProcessStatus::of_this_process()?;
+        let no_field = || io::Error::other("/proc/self/status does not list them");
+        status.bits("SigIgn").ok_or_else(no_field)
+    }
+    #[cfg(not(target_os = "linux"))]
+    Ok((1..=SIGNALS_MAX)
+        .filter(|signal| is_ignored(*signal))
+        .fold(0, |set, signal| set | 1_u64.checked_shl(signal.saturating_sub(1)).unwrap_or(0)))
+}
+
+/// The highest signal of macOS (`signal.h`, `NSIG`).
+#[cfg(not(target_os = "linux"))]
+const SIGNALS_MAX: u32 = 31;
+
+#[cfg(not(target_os = "linux"))]
+fn is_ignored(signal: u32) -> bool {
+    let Ok(signal) = libc::c_int::try_from(signal) else { return false };
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    #[expect(unsafe_code, reason = "no safe crate asks for the action of a signal")]
+    // SAFETY: without a new action the call changes nothing; it writes one structure.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    #[expect(unsafe_code, reason = "the kernel fills the structure")]
+    // SAFETY: it was zeroed, and it consists of numbers.
+    let action = unsafe { action.assume_init() };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
 /// Returns the name of a process, truncated to 15 bytes. `None` if it has exited or is hidden.
 #[must_use]
 pub fn command(pid: u32) -> Option<String> {
@@ -100,6 +135,15 @@ pub fn pids() -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rust_ignores_sigpipe() {
+        // Signal 13, on Linux and on macOS.
+        assert_eq!(ignored_signals().unwrap() >> 12 & 1, 1);
+        let status = "Name:\ttfs\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000004001\n";
+        assert_eq!(ProcessStatus::parse(status.as_bytes()).bits("SigIgn"), Some(0x4001));
+        assert_eq!(ProcessStatus::parse(b"Name:\ttfs\n").bits("SigIgn"), None);
+    }
 
     #[test]
     fn fields_have_a_name_and_a_value() {

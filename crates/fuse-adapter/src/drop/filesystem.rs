@@ -21,9 +21,9 @@ use rustix::fs::OFlags;
 use tfs_drop::{
     DropFault, DropFolder, DropOpen, DropStep, RenameRule, SharedFolder, limits::DRAFT_BYTES_MAX,
 };
+use tfs_sys::clock::DropClock;
 use vfs_core::NAME_BYTES_MAX;
 
-use super::clock::DropClock;
 use super::reply::{DropOwnership, errno};
 use super::waits::DropWaits;
 use crate::reply::{Refuse, ReplyGuard, ReplyStats, RequestId, contain};

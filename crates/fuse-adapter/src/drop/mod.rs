@@ -3,11 +3,9 @@
 //! It has a connection of its own. The kernel never repeats a FLUSH or an FSYNC that was once
 //! answered with `ENOSYS`, and the library does that.
 
-mod clock;
 mod filesystem;
 mod mount;
 mod reply;
 mod waits;
 
-pub use self::clock::DropClock;
 pub use self::mount::{DropMount, mount_drop};

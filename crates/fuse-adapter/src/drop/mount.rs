@@ -7,21 +7,20 @@ use std::sync::Arc;
 
 use fuser::{Config, Session, SessionACL};
 use tfs_drop::SharedFolder;
+use tfs_sys::clock::DropClock;
 use tfs_sys::mountinfo::MountTable;
-use tfs_sys::mounting::{MountError, SessionError};
+use tfs_sys::mounting::{DropMountOptions, MountError, SessionError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::DropClock;
 use super::filesystem::DropFs;
 use super::reply::DropOwnership;
 use super::waits::DropWaits;
 use crate::mount::{
     ABORT_TIME_MAX, GRACE, MountTarget, SessionEnd, attach_drop, serve, wait_for_end,
 };
-use crate::options::DropMountOptions;
 use crate::{check_mountpoint, connection, unmount};
 
 /// Number of threads that take requests. All are answered from memory, or leave a task that waits.

@@ -9,11 +9,11 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::process::geteuid;
-use tfs_sys::mounting::MountError;
+use tfs_sys::mounting::{DropMountOptions, FsName, MountError};
 
 use super::error::of_fusermount;
-use crate::options::DropMountOptions;
-use crate::{FsName, MountOptions, fusermount};
+use crate::options::{drop_fusermount_data, drop_kernel_data};
+use crate::{MountOptions, fusermount};
 
 /// The FUSE device.
 const DEVICE: &str = "/dev/fuse";
@@ -44,10 +44,10 @@ pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, Mou
 /// Mounts a drop folder at `path`, and returns the FUSE device of the mount.
 pub(crate) fn attach_drop(path: &Path, options: &DropMountOptions) -> Result<OwnedFd, MountError> {
     if geteuid().is_root() {
-        let data = |device| options.kernel_data(device);
+        let data = |device| drop_kernel_data(options, device);
         return attach_as_root(path, &options.fs_name, FLAGS, data);
     }
-    attach_as_user(path, &options.fusermount_data())
+    attach_as_user(path, &drop_fusermount_data(options))
 }
 
 fn attach_as_user(path: &Path, data: &str) -> Result<OwnedFd, MountError> {

@@ -28,11 +28,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tfs_api::status::BudgetStatus;
 use tfs_sys::blocking;
+use tfs_sys::clock::since_boot;
 use tfs_sys::runtime_dir;
 use tokio::time::timeout;
 use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits, Timestamp};
@@ -151,8 +150,5 @@ mod tests;
 
 /// Returns the time since boot: one clock for all processes, independent of the wall clock.
 fn now() -> Timestamp {
-    let time = clock_gettime(ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let since_boot = Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0));
-    Timestamp::from_start(since_boot)
+    Timestamp::from_start(since_boot())
 }

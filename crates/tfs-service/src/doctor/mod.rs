@@ -9,9 +9,12 @@
 
 mod dirs;
 mod finding;
+#[cfg(target_os = "linux")]
 mod fuse;
 mod hooks;
 mod machine;
+#[cfg(any(not(target_os = "linux"), test))]
+mod macos;
 mod mounts;
 mod page;
 mod permits;
@@ -71,6 +74,7 @@ type LocalCheck = fn(&DoctorSettings) -> Vec<CheckResult>;
 
 /// The checks of this machine, in the order in which a mount needs their subjects. The name is used
 /// for a check that times out.
+#[cfg(target_os = "linux")]
 const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("fuse-device", |_| vec![fuse::device()]),
     ("may-mount", |_| vec![fuse::may_mount()]),
@@ -79,6 +83,20 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("mount-point", |settings| mounts::mount_point(settings.mountpoint.as_deref())),
     ("propagation", |settings| mounts::propagation(settings.mountpoint.as_deref())),
     ("mounts", |_| mounts::liveness_of_all()),
+    ("state-dir", |_| vec![dirs::state()]),
+    ("runtime-dir", |_| vec![dirs::runtime()]),
+    ("open-files", |_| vec![machine::open_files()]),
+];
+
+/// The checks of macOS, where mounts are made by NFS.
+#[cfg(not(target_os = "linux"))]
+const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
+    ("mount-nfs", |_| vec![macos::program()]),
+    ("loopback", |_| vec![macos::loopback()]),
+    ("mount-point", |settings| mounts::mount_point(settings.mountpoint.as_deref())),
+    ("volumes", |settings| macos::volumes(settings.mountpoint.as_deref())),
+    ("mounts", |_| mounts::liveness_of_all()),
+    ("local-files", |_| vec![macos::local_files()]),
     ("state-dir", |_| vec![dirs::state()]),
     ("runtime-dir", |_| vec![dirs::runtime()]),
     ("open-files", |_| vec![machine::open_files()]),

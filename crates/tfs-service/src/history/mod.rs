@@ -14,9 +14,8 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tfs_api::wire::{MountId, MountStatus, WayStatus};
-use tfs_sys::clock;
+use tfs_sys::clock::{self, since_boot};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -64,7 +63,7 @@ impl MountHistory {
     pub(crate) fn fill(&self, status: &mut MountStatus) {
         let MountStatus { device, status: report, .. } = &*status;
         let id = MountId { mountpoint: report.mountpoint.clone(), device: device.clone() };
-        let at = boot_time();
+        let at = since_boot();
         let (failures, rates) = {
             let mut record = self.record();
             (record.failures(&id, &report.figures.failures, at), record.rates(&id, at))
@@ -91,7 +90,7 @@ impl MountHistory {
     }
 
     fn sample(&self, counters: Vec<(MountId, CounterReading)>, pace: SamplePace) {
-        self.record().record(counters, boot_time(), clock::now(), pace);
+        self.record().record(counters, since_boot(), clock::now(), pace);
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -139,11 +138,4 @@ async fn run(
             _changed = watchers.changed() => {}
         }
     }
-}
-
-/// Returns the time since the machine was started, including sleep.
-fn boot_time() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
 }

@@ -3,43 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fuse_adapter::{
-    AttrOptions, FsName, MissingErrno, MountError, MountOptions, MountpointError, SecurityContext,
-    check_mountpoint,
-};
+use fuse_adapter::{MountOptions, check_mountpoint};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
+use tfs_sys::mounting::{FsName, MountError, MountpointError};
 use vfs_core::{TorrentSource, Vfs};
 
-use super::Mounting;
-
-/// The mount points of a library.
-#[derive(Debug)]
-pub(crate) struct WantedPlaces {
-    /// That of the library.
-    pub(crate) mountpoint: PathBuf,
-    /// That of its drop folder, and whether the library is to have one in any case.
-    pub(crate) drop: Option<(PathBuf, bool)>,
-    pub(crate) allow_non_empty: bool,
-    /// Whether to check that this user can mount at all.
-    pub(crate) checks_fuse: bool,
-}
-
-/// Options of a mount.
-#[derive(Debug)]
-pub(crate) struct MountingOptions {
-    /// What the mount table shows as its source: the URLs of the servers.
-    pub(crate) source: String,
-    pub(crate) allow_other: bool,
-    pub(crate) allow_non_empty: bool,
-    pub(crate) context: Option<SecurityContext>,
-    pub(crate) read_ahead_kb: u32,
-    pub(crate) may_pass_through: bool,
-    pub(crate) missing_errno: MissingErrno,
-    pub(crate) appearance: AttrOptions,
-    /// Whether the filesystem hears of each look at a name.
-    pub(crate) forwards_looks: bool,
-}
+use super::{Mounting, MountingOptions, WantedPlaces};
 
 /// Checks the mount points, before anything is started. Returns that of the library, without
 /// symbolic links.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+#[cfg(target_os = "linux")]
 use fuse_adapter::{Caller, KernelCaches, KernelCleared, KernelHandle, ProgramScan};
 use tfs_api::wire::{CacheParts, Cleared, ScanStatus};
 use vfs_core::{HandleId, KnownNode};
@@ -18,23 +19,30 @@ pub(crate) struct Program {
 #[derive(Debug, Clone)]
 pub(crate) enum KernelSide {
     /// That of FUSE.
+    #[cfg(target_os = "linux")]
     Fuse(KernelHandle),
-    /// The library is not mounted.
+    /// The library is not mounted, or mounted by NFS, where tfs does not know what the kernel does.
     None,
 }
 
 impl KernelSide {
     /// Returns the processes that use open files, as far as they are known. Reads `/proc`.
     pub(crate) fn programs(&self) -> HashMap<HandleId, Program> {
-        let Self::Fuse(kernel) = self else { return HashMap::new() };
-        let callers = kernel.callers().into_iter();
-        let program = |Caller { pid, command }| Program { pid, command };
-        callers.map(|(handle, caller)| (handle, program(caller))).collect()
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Fuse(kernel) => {
+                let callers = kernel.callers().into_iter();
+                let program = |Caller { pid, command }| Program { pid, command };
+                callers.map(|(handle, caller)| (handle, program(caller))).collect()
+            }
+            Self::None => HashMap::new(),
+        }
     }
 
     /// Returns the files that the kernel reads itself.
     pub(crate) fn passed_through(&self) -> HashSet<HandleId> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(kernel) => kernel.passed_through(),
             Self::None => HashSet::new(),
         }
@@ -42,24 +50,31 @@ impl KernelSide {
 
     /// Returns the programs that opened several files for a moment in the last minute.
     pub(crate) fn scans(&self) -> Vec<ScanStatus> {
-        let Self::Fuse(kernel) = self else { return Vec::new() };
-        let scan = |ProgramScan { command, pid, files }| ScanStatus {
-            command,
-            pid: Some(pid),
-            files_per_minute: files as u64,
-        };
-        kernel.scans().into_iter().map(scan).collect()
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Fuse(kernel) => {
+                let scan = |ProgramScan { command, pid, files }| ScanStatus {
+                    command,
+                    pid: Some(pid),
+                    files_per_minute: files as u64,
+                };
+                kernel.scans().into_iter().map(scan).collect()
+            }
+            Self::None => Vec::new(),
+        }
     }
 
     /// Returns the number of reads over pages of which only some were present.
     pub(crate) fn reads_split(&self) -> u64 {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(kernel) => kernel.reads_split(),
             Self::None => 0,
         }
     }
 
     /// Drops the kernel's caches of these nodes, and adds the counts to `cleared`.
+    #[cfg(target_os = "linux")]
     pub(crate) async fn clear(
         &self,
         nodes: Vec<KnownNode>,
@@ -73,5 +88,16 @@ impl KernelSide {
         cleared.kernel_files = files;
         cleared.kernel_names = names;
         cleared.files_in_use = files_in_use;
+    }
+
+    /// Does nothing: macOS drops its caches of NFS mounts by itself, within seconds.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) async fn clear(
+        &self,
+        _nodes: Vec<KnownNode>,
+        _parts: CacheParts,
+        _cleared: &mut Cleared,
+    ) {
+        std::future::ready(()).await;
     }
 }

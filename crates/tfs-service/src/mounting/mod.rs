@@ -1,39 +1,60 @@
-//! How a library becomes visible to the programs of this machine: by FUSE, or not at all if it is
-//! only served on the network.
+//! How a library becomes visible to the programs of this machine: by FUSE on Linux, by NFS over
+//! loopback on macOS, or not at all if it is only served on the network.
 //!
 //! # Invariants
-//! Only this module and `doctor/fuse.rs` use `fuse-adapter`. The rest of the crate sees
-//! [`Mounting`], [`KernelSide`] and the names that are exported here.
+//! Only this module and `doctor/fuse.rs` use `fuse-adapter`, on Linux only. The rest of the crate
+//! sees [`Mounting`], [`KernelSide`] and the names that are exported here.
 
+#[cfg(target_os = "linux")]
 mod fuse;
 mod kernel;
+#[cfg(not(target_os = "linux"))]
+mod macos;
+#[cfg(any(not(target_os = "linux"), test))]
+mod nfs;
 mod place;
 mod served;
+mod wanted;
 
 use std::io;
 use std::path::Path;
 
-pub use fuse_adapter::{
-    AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
-    READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError, check_mountpoint,
-    probe_kernel_fuse, unmount,
-};
-pub(crate) use fuse_adapter::{
-    DropClock, DropMount, DropMountOptions, FsName, Liveness, liveness, mount_drop,
-};
+#[cfg(target_os = "linux")]
+pub(crate) use fuse_adapter::{DropMount, liveness, mount_drop};
+#[cfg(target_os = "linux")]
 use fuse_adapter::{FuseMount, wait_for_answer};
+#[cfg(target_os = "linux")]
+pub use fuse_adapter::{check_mountpoint, probe_kernel_fuse, unmount};
+pub(crate) use tfs_sys::clock::DropClock;
 use tfs_sys::mountinfo::Device;
+pub use tfs_sys::mounting::{
+    AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
+    READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
+};
+pub(crate) use tfs_sys::mounting::{DropMountOptions, FsName, Liveness};
 
-pub(crate) use self::fuse::{MountingOptions, WantedPlaces, check_places, mount};
+#[cfg(target_os = "linux")]
+pub(crate) use self::fuse::{check_places, mount};
 pub(crate) use self::kernel::{KernelSide, Program};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use self::macos::{DropMount, check_places, liveness, mount, mount_drop};
+#[cfg(not(target_os = "linux"))]
+pub use self::macos::{check_mountpoint, probe_kernel_fuse, unmount};
+#[cfg(not(target_os = "linux"))]
+use self::nfs::{NfsMounting, wait_for_answer};
 pub use self::place::LibraryPlace;
 pub(crate) use self::served::ServedLibrary;
+pub(crate) use self::wanted::{MountingOptions, WantedPlaces};
 
 /// The front end of a library on this machine. Dropping it ends the library.
 #[derive(Debug)]
 pub(crate) enum Mounting {
     /// A FUSE mount.
+    #[cfg(target_os = "linux")]
     Fuse(Box<FuseMount>),
+    /// A mount by NFS from this process.
+    #[cfg(not(target_os = "linux"))]
+    Nfs(Box<NfsMounting>),
     /// No mount.
     Served(ServedLibrary),
 }
@@ -42,7 +63,10 @@ impl Mounting {
     /// Returns the mount point, an absolute path without symbolic links.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => Some(mount.mountpoint()),
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(mount) => Some(mount.path()),
             Self::Served(_) => None,
         }
     }
@@ -50,7 +74,10 @@ impl Mounting {
     /// Returns the device number, as in the mount table.
     pub(crate) fn device(&self) -> Option<Device> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => Some(mount.device()),
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(mount) => Some(mount.device()),
             Self::Served(_) => None,
         }
     }
@@ -58,7 +85,11 @@ impl Mounting {
     /// Returns the handle of the kernel's part.
     pub(crate) fn kernel_side(&self) -> KernelSide {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => KernelSide::Fuse(mount.kernel_side()),
+            // Over NFS, tfs cannot tell the kernel anything, nor ask it.
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(_) => KernelSide::None,
             Self::Served(_) => KernelSide::None,
         }
     }
@@ -69,7 +100,10 @@ impl Mounting {
     /// If the mount table cannot be read.
     pub(crate) fn is_seen(&self) -> io::Result<bool> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => mount.is_seen(),
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(mount) => mount.is_seen(),
             Self::Served(_) => Ok(false),
         }
     }
@@ -90,7 +124,10 @@ impl Mounting {
     /// Nothing is lost.
     pub(crate) async fn wait(&self) -> Result<(), SessionError> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => mount.wait().await,
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(mount) => mount.wait().await,
             Self::Served(_) => std::future::pending().await,
         }
     }
@@ -101,7 +138,10 @@ impl Mounting {
     /// As [`wait`](Self::wait).
     pub(crate) async fn unmount(self) -> Result<(), SessionError> {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Fuse(mount) => mount.unmount().await,
+            #[cfg(not(target_os = "linux"))]
+            Self::Nfs(mount) => mount.unmount().await,
             Self::Served(library) => {
                 drop(library);
                 Ok(())

@@ -14,6 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use tfs_sys::stat::{changed, device, modified};
 
 /// Maximum number of entries that one pass looks at, over all folders. More are left for the next
 /// pass, since those that were taken have other names then.
@@ -74,12 +75,11 @@ pub(super) enum OpenFault {
 
 impl FileStamp {
     fn of(stat: &Stat) -> Self {
-        let nanos = |nanos: u64| i64::try_from(nanos).unwrap_or(0);
         Self {
             ino: stat.st_ino,
             size: stat.st_size,
-            changed: (stat.st_ctime, nanos(stat.st_ctime_nsec)),
-            modified: (stat.st_mtime, nanos(stat.st_mtime_nsec)),
+            changed: changed(stat),
+            modified: modified(stat),
         }
     }
 }
@@ -97,7 +97,7 @@ impl HeldDir {
             error => format!("cannot open the folder: {error}"),
         })?;
         let stat = fstat(&fd).map_err(|error| format!("cannot use the folder: {error}"))?;
-        let dir = Self { fd, owner_uid: stat.st_uid, id: (stat.st_dev, stat.st_ino) };
+        let dir = Self { fd, owner_uid: stat.st_uid, id: (device(&stat), stat.st_ino) };
         // Filesystems without locks are used without the claim: two processes then add each torrent
         // twice, which a server takes for once.
         if flock(&dir.fd, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
@@ -108,7 +108,8 @@ impl HeldDir {
 
     /// Returns whether the path still leads to this folder.
     pub(super) fn is_at(&self, path: &Path) -> bool {
-        statat(CWD, path, AtFlags::empty()).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.id)
+        statat(CWD, path, AtFlags::empty())
+            .is_ok_and(|stat| (device(&stat), stat.st_ino) == self.id)
     }
 
     /// Checks that files can be renamed in it: otherwise each start would add them again.

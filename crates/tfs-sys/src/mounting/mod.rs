@@ -5,6 +5,7 @@
 mod attributes;
 mod directory;
 mod error;
+mod fs_name;
 mod kernel_fuse;
 mod options;
 mod unmount;
@@ -12,6 +13,7 @@ mod unmount;
 pub use self::attributes::{AttrOptions, DiskUsage};
 pub use self::directory::{check_directory, path_error};
 pub use self::error::{MountError, MountpointError, SessionError};
+pub use self::fs_name::FsName;
 pub use self::kernel_fuse::KernelFuse;
-pub use self::options::{MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext};
+pub use self::options::{DropMountOptions, MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext};
 pub use self::unmount::{Holder, Liveness, Unmount, UnmountError};

@@ -1,5 +1,7 @@
 //! Options of a mount that are values only.
 
+use super::FsName;
+
 /// Maximum length of a label in bytes. Labels of policies are far shorter.
 const CONTEXT_BYTES_MAX: usize = 255;
 
@@ -45,5 +47,29 @@ impl SecurityContext {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Options of the mount of a drop folder. All values are valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropMountOptions {
+    /// Source that `df` and `/proc/mounts` show: the mount point of the library.
+    pub fs_name: FsName,
+    /// A group whose members may use the folder besides the user who mounts.
+    pub gid: Option<u32>,
+    /// Whether a non-empty directory may be mounted over.
+    pub allow_non_empty: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_end_its_option() {
+        assert!(SecurityContext::new("a:b_c:d-0:c0.c1023").is_some());
+        for text in ["", "a b", "a\"", "a'", "a\\", "a\n", "a\0", "\u{e9}", &"a".repeat(256)] {
+            assert_eq!(SecurityContext::new(text), None, "{text}");
+        }
     }
 }

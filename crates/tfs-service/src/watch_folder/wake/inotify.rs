@@ -1,4 +1,4 @@
-//! Changes in a watch folder, as the kernel reports them.
+//! The events of inotify.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -20,7 +20,7 @@ const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
 
 /// The kernel's watches of a folder and of those below.
 #[derive(Debug)]
-pub(super) struct ChangeEvents {
+pub(in super::super) struct ChangeEvents {
     fd: AsyncFd<OwnedFd>,
 }
 
@@ -29,7 +29,7 @@ impl ChangeEvents {
     ///
     /// # Errors
     /// If the user has too many of them.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in super::super) fn new() -> io::Result<Self> {
         let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         #[expect(
             deprecated,
@@ -43,7 +43,7 @@ impl ChangeEvents {
     ///
     /// # Errors
     /// If the user has too many watches.
-    pub(super) fn add(&self, dir: BorrowedFd<'_>) -> io::Result<()> {
+    pub(in super::super) fn add(&self, dir: BorrowedFd<'_>) -> io::Result<()> {
         // The path names the open folder, whatever has its name now.
         let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
         add_watch(self.fd.get_ref(), path, CHANGES)?;
@@ -54,7 +54,7 @@ impl ChangeEvents {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(super) async fn changed(&self) -> io::Result<()> {
+    pub(in super::super) async fn changed(&self) -> io::Result<()> {
         let mut ready = self.fd.readable().await?;
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         let mut reader = Reader::new(self.fd.get_ref(), &mut buffer);
