@@ -52,6 +52,8 @@ pub(crate) enum Task {
     Examples,
     /// Compare the interfaces of the libraries with those of a release.
     Semver,
+    /// Check that the command compiles for macOS.
+    MacCheck,
     /// Make what users download.
     Dist(Dist),
     /// Print the text of the release with this tag.
@@ -121,6 +123,7 @@ impl Task {
             "embed" => Self::Embed,
             "examples" => Self::Examples,
             "semver" => Self::Semver,
+            "mac-check" => Self::MacCheck,
             "acceptance" => Self::Acceptance(selection),
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),

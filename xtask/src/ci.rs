@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::mac_check::{self, MacOutcome};
 use crate::{Result, docs, embed, tidy, workspace};
 
 /// One check.
@@ -28,6 +29,8 @@ enum What {
     Site,
     /// Checks the package outside the workspace in this process.
     Embed,
+    /// Checks that the command compiles for macOS in this process, where that has been done before.
+    Mac,
     /// Runs git with these arguments, if this is a checkout of git.
     Git(&'static [&'static str]),
     /// Runs cargo with a subcommand that may not be installed; the name of the subcommand comes
@@ -44,7 +47,7 @@ enum StepOutcome {
 }
 
 /// The steps, the cheapest first, so that a formatting error is reported within seconds.
-const STEPS: [CiStep; 8] = [
+const STEPS: [CiStep; 9] = [
     CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
     CiStep {
         name: "spaces",
@@ -99,6 +102,7 @@ const STEPS: [CiStep; 8] = [
         ]),
     },
     CiStep { name: "embed", what: What::Embed },
+    CiStep { name: "mac", what: What::Mac },
 ];
 
 /// Runs the steps up to the first failure. Returns whether all passed.
@@ -132,6 +136,11 @@ impl CiStep {
                 docs::run()?
             }
             What::Embed => embed::run()?,
+            What::Mac => match mac_check::run_if_warm()? {
+                MacOutcome::Skipped => return Ok(StepOutcome::NotInstalled),
+                MacOutcome::Passed => true,
+                MacOutcome::Failed => false,
+            },
             What::Git(args) => {
                 if !workspace::root().join(".git").exists() {
                     println!("not a checkout of git: left out");

@@ -11,6 +11,7 @@ Commands:
   embed       Compile the package outside the workspace
   examples    Build and run the programs of that package
   semver      Compare the interfaces of the libraries with the last release
+  mac-check   Check that the command compiles for macOS, on Linux
   acceptance  Run the checks that need other programs, such as mpv and promtool
   demo        Run the demonstration of tfs, built for release
   scenario    Measure tfs against real rqbits and print the figures
@@ -32,7 +33,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 19] = [
     (
         "test",
         "\
@@ -46,6 +47,21 @@ Prints last which tests were skipped and why, and the totals: `N passed, N faile
 Skipped tests count as passed.
 Fails if a test failed, if something did not compile, or if no test ran; in CI (`CI` or `TFS_CI`
 is set) also if a test was skipped for lack of /dev/fuse, root or fuse3.",
+    ),
+    (
+        "mac-check",
+        "\
+Usage: cargo xtask mac-check
+
+Runs `cargo check -p tfs-cli` for x86_64-apple-darwin and aarch64-apple-darwin, with and without the
+default features. Nothing is linked or run.
+
+The first run downloads about 150 MB: the compiler of Debian's packages rustc-web, cargo-web and
+rust-web-src, and zig from PyPI as the compiler for C. They are unpacked into
+~/.cache/tfs-mac-check, or the directory that TFS_MAC_CHECK_DIR names; nothing is installed.
+Where they cannot be had, it prints why, and succeeds.
+
+`cargo xtask ci` runs it only where it has run before.",
     ),
     (
         "tidy",

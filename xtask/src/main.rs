@@ -18,6 +18,7 @@ mod dist;
 mod docs;
 mod embed;
 mod help;
+mod mac_check;
 mod notes;
 mod page;
 mod pictures;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Task::Embed => embed::run(),
         Task::Examples => embed::run_programs(),
         Task::Semver => semver::run(),
+        Task::MacCheck => mac_check::run(),
         Task::Acceptance(selection) => acceptance::run(&selection),
         Task::Demo(extra) => demo::run(&extra),
         Task::Page(trial) => page::run(&trial),

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -49,7 +49,12 @@ pub(crate) fn root() -> PathBuf {
 
 /// Returns a cargo command in the root of the checkout.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    program(&env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Returns a command in the root of the checkout, without the variables of xtask itself.
+pub(crate) fn program(name: &OsStr) -> Command {
+    let mut command = Command::new(name);
     command.current_dir(root());
     for (name, _) in env::vars_os() {
         if is_own_variable(&name) {

@@ -146,7 +146,8 @@ fn unit(
     let binary = env::current_exe().wrap_err("cannot find this program")?;
     let config = line.config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
     let mut words = line.words()?;
-    let mut embedded = None;
+
+    let mut embedded: Option<PathBuf> = None;
     #[cfg(feature = "embedded")]
     if let Some(dir) = &args.mount.embedded.embedded {
         let dir = absolute(dir).wrap_err("cannot use the directory of --embedded")?;

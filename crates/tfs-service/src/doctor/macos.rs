@@ -63,7 +63,7 @@ fn assess_volume(path: &Path, owner: Option<u32>, us: u32) -> CheckResult {
             .fix(format!("mkdir {shown}")),
         _ => CheckResult::fault(
             CHECK,
-            format!("{shown} does not belong to this user, and macOS clears {VOLUMES} at boot"),
+            format!("{shown} does not belong to this user; only root can create it in {VOLUMES}"),
         )
         .fix(format!("sudo mkdir -p {shown} && sudo chown \"$USER\" {shown}"))
         .fix("mkdir ~/torrents   # a mount point in the home directory needs no sudo"),
@@ -89,30 +89,45 @@ mod tests {
 
     #[test]
     fn the_program_of_macos_is_looked_for() {
-        check(assess_program(true), &expect![[r#"
+        check(
+            assess_program(true),
+            &expect![[r#"
             Ok mount-nfs: /sbin/mount_nfs is there; mounts need no FUSE
-        "#]]);
-        check(assess_program(false), &expect![[r#"
+        "#]],
+        );
+        check(
+            assess_program(false),
+            &expect![[r#"
             Fault mount-nfs: /sbin/mount_nfs is missing, which is part of macOS
                 $ tfs serve webdav SERVER   # and connect with Finder: Go, Connect to Server
-        "#]]);
+        "#]],
+        );
         // Not on Linux.
         #[cfg(target_os = "linux")]
-        check(program(), &expect![[r#"
+        check(
+            program(),
+            &expect![[r#"
             Fault mount-nfs: /sbin/mount_nfs is missing, which is part of macOS
                 $ tfs serve webdav SERVER   # and connect with Finder: Go, Connect to Server
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_port_can_be_had() {
-        check(loopback(), &expect![[r#"
+        check(
+            loopback(),
+            &expect![[r#"
             Ok loopback: a port on 127.0.0.1 can be had
-        "#]]);
-        check(assess_loopback(Err(io::ErrorKind::AddrNotAvailable.into())), &expect![[r#"
+        "#]],
+        );
+        check(
+            assess_loopback(Err(io::ErrorKind::AddrNotAvailable.into())),
+            &expect![[r#"
             Fault loopback: no port on 127.0.0.1: address not available
                 $ ifconfig lo0   # it should have inet 127.0.0.1
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -121,25 +136,40 @@ mod tests {
         assert_eq!(volumes(Some(Path::new("/home/x/t"))).len(), 0);
         assert_eq!(volumes(Some(Path::new("/Volumes/none"))).len(), 1);
         let volume = |owner, us| assess_volume(Path::new("/Volumes/my t"), owner, us);
-        check(volume(Some(501), 501), &expect![[r#"
+        check(
+            volume(Some(501), 501),
+            &expect![[r#"
             Ok volumes: '/Volumes/my t' belongs to this user
-        "#]]);
-        check(volume(Some(0), 501), &expect![[r#"
+        "#]],
+        );
+        check(
+            volume(Some(0), 501),
+            &expect![[r#"
             Fault volumes: '/Volumes/my t' does not belong to this user, and macOS clears /Volumes at boot
                 $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
                 $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
-        "#]]);
-        check(volume(None, 501), &expect![[r#"
+        "#]],
+        );
+        check(
+            volume(None, 501),
+            &expect![[r#"
             Fault volumes: '/Volumes/my t' does not belong to this user, and macOS clears /Volumes at boot
                 $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
                 $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
-        "#]]);
-        check(volume(None, 0), &expect![[r#"
+        "#]],
+        );
+        check(
+            volume(None, 0),
+            &expect![[r#"
             Fault volumes: '/Volumes/my t' does not exist
                 $ mkdir '/Volumes/my t'
-        "#]]);
-        check(local_files(), &expect![[r#"
+        "#]],
+        );
+        check(
+            local_files(),
+            &expect![[r#"
             Ok local-files: macOS: all files are read over HTTP, whatever local_paths says
-        "#]]);
+        "#]],
+        );
     }
 }

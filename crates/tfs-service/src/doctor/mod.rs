@@ -18,7 +18,10 @@ mod macos;
 mod mounts;
 mod page;
 mod permits;
+#[cfg(target_os = "linux")]
+mod propagation;
 mod server;
+#[cfg(target_os = "linux")]
 mod surroundings;
 mod torrents;
 pub(crate) mod unit;
@@ -81,7 +84,7 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("allow-other", |_| vec![fuse::allow_other()]),
     ("fuse-timeout", |_| vec![fuse::request_timeout()]),
     ("mount-point", |settings| mounts::mount_point(settings.mountpoint.as_deref())),
-    ("propagation", |settings| mounts::propagation(settings.mountpoint.as_deref())),
+    ("propagation", |settings| propagation::propagation(settings.mountpoint.as_deref())),
     ("mounts", |_| mounts::liveness_of_all()),
     ("state-dir", |_| vec![dirs::state()]),
     ("runtime-dir", |_| vec![dirs::runtime()]),

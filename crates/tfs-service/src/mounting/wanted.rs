@@ -6,6 +6,7 @@ use tfs_sys::mounting::{AttrOptions, MissingErrno, SecurityContext};
 
 /// The mount points of a library.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "FUSE has more to check"))]
 pub(crate) struct WantedPlaces {
     /// That of the library.
     pub(crate) mountpoint: PathBuf,
@@ -18,6 +19,7 @@ pub(crate) struct WantedPlaces {
 
 /// Options of a mount.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "FUSE has more options"))]
 pub(crate) struct MountingOptions {
     /// What the mount table shows as its source: the URLs of the servers.
     pub(crate) source: String,
