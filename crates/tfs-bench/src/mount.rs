@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::until::until;
 
@@ -66,6 +67,18 @@ impl TfsMount {
     /// Returns the id of the process behind the mount.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until a front end of the mount serves, and returns its URL without a slash at its end.
+    pub(crate) fn front_url(&self, kind: &str) -> String {
+        until("the front end serves", || {
+            let output =
+                self.command().args(["status", "--json"]).arg(&self.path).output().unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+            let fronts = status[0]["fronts"].as_array()?;
+            let url = fronts.iter().find(|front| front["kind"] == kind)?["url"].as_str()?;
+            Some(url.trim_end_matches('/').to_owned())
+        })
     }
 
     /// Returns a command with the settings of this mount's user.

@@ -8,8 +8,8 @@ use tfs_testkit::isolate;
 
 use crate::figures::{FILE, FigureReport, FigureRow, table};
 use crate::{
-    arranged, binary, failover, hostile, memory, middle, opens, restart, scale, scan, search,
-    shared, start, stuck, trap,
+    arranged, binary, failover, fronts, hostile, memory, middle, opens, restart, scale, scan,
+    search, shared, start, stuck, trap,
 };
 
 /// The argument before the names.
@@ -26,7 +26,7 @@ struct Scenario {
     run: fn(&mut FigureReport, &Path),
 }
 
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 15] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
     Scenario { name: "shared", limit: Duration::from_secs(300), run: shared::run },
     Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
@@ -40,6 +40,7 @@ const SCENARIOS: [Scenario; 14] = [
     Scenario { name: "views", limit: Duration::from_secs(600), run: arranged::run },
     Scenario { name: "search", limit: Duration::from_secs(300), run: search::run },
     Scenario { name: "start", limit: Duration::from_secs(300), run: start::run },
+    Scenario { name: "fronts", limit: Duration::from_secs(600), run: fronts::run },
     Scenario { name: "hostile", limit: Duration::from_secs(1500), run: hostile::run },
 ];
 

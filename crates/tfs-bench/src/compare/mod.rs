@@ -41,6 +41,7 @@ use self::arguments::Arguments;
 pub(crate) use self::ceiling::{MARK as CEILING_MARK, run as run_ceiling};
 use self::page::PageSection;
 use self::samples::{FILE, SampleRecorder, SampleSet};
+pub(crate) use self::seeder::Seeder;
 
 /// The first argument of a comparison.
 pub(crate) const MARK: &str = "--compare";

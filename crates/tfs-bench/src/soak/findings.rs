@@ -13,6 +13,16 @@ const KEPT_MAX: usize = 20;
 /// Errors that a read may return, see docs/reference/reads.md.
 const READ_ERRORS: [&str; 4] = ["read EIO", "read ETIMEDOUT", "read EAGAIN", "read ESTALE"];
 
+/// Errors that a request over WebDAV may get: a status, and bodies that break off.
+const WEB_ERRORS: [&str; 6] = [
+    "get EIO",
+    "get ETIMEDOUT",
+    "get EAGAIN",
+    "get ESTALE",
+    "get unexpected end of file",
+    "get ECONNRESET",
+];
+
 /// Errors of calls on removed files.
 const GONE_ERRORS: [&str; 2] = ["ENOENT", "ESTALE"];
 
@@ -114,6 +124,9 @@ fn is_allowed(way: ReadMethod, is_guest: bool, error: &str) -> bool {
     if way == ReadMethod::Walk {
         // A path in a view may belong to a guest.
         return is_of_gone && !error.starts_with("view");
+    }
+    if matches!(way, ReadMethod::WebRanges | ReadMethod::WebWhole) {
+        return WEB_ERRORS.contains(&error) || (is_guest && is_of_gone);
     }
     error == BUS_ERROR || READ_ERRORS.contains(&error) || (is_guest && is_of_gone)
 }

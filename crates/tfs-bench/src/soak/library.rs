@@ -7,6 +7,8 @@ use tfs_testkit::content::Content;
 use tfs_testkit::random::Random;
 use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent, TorrentSpec};
 
+use super::task::ReadMethod;
+use crate::mount::TfsMount;
 use crate::rqbits::{MIB, film};
 
 /// The prefix of guests, torrents that come and go. The permanent torrents are named as below.
@@ -32,6 +34,9 @@ pub(super) struct KnownFile {
 #[derive(Debug)]
 pub(super) struct SoakLibrary {
     roots: Vec<PathBuf>,
+    /// URLs of the same files over WebDAV and NFS.
+    web_roots: Vec<PathBuf>,
+    nfs_roots: Vec<PathBuf>,
     /// Relative to the root of a mount. Changed when torrents come and go; held for one statement.
     files: Mutex<Vec<KnownFile>>,
 }
@@ -64,8 +69,14 @@ pub(super) fn is_guest(torrent: &SwarmTorrent) -> bool {
 }
 
 impl SoakLibrary {
-    pub(super) fn new(roots: Vec<PathBuf>, torrents: &[SwarmTorrent]) -> Self {
-        let library = Self { roots, files: Mutex::default() };
+    pub(super) fn new(mounts: &[TfsMount], torrents: &[SwarmTorrent]) -> Self {
+        let fronts = |kind| mounts.iter().map(|mount| mount.front_url(kind).into()).collect();
+        let library = Self {
+            roots: mounts.iter().map(|mount| mount.path.clone()).collect(),
+            web_roots: fronts("webdav"),
+            nfs_roots: fronts("nfs"),
+            files: Mutex::default(),
+        };
         torrents.iter().for_each(|torrent| library.add(torrent));
         library
     }
@@ -92,14 +103,26 @@ impl SoakLibrary {
         random.pick(&self.roots).unwrap()
     }
 
-    /// Returns a file in one of the mounts.
-    pub(super) fn pick(&self, random: &mut Random) -> KnownFile {
+    /// Returns a file in one of the mounts, as readers by a method address it.
+    pub(super) fn pick(&self, random: &mut Random, way: ReadMethod) -> KnownFile {
         let files = self.lock().clone();
         // Small files are numerous: without this, almost only they would be read.
         let large: Vec<_> = files.iter().filter(|file| file.content.len() > MIB).cloned().collect();
         let choices = if random.chance(75) { &large } else { &files };
         let known = random.pick(choices).unwrap().clone();
-        KnownFile { path: self.root(random).join(&known.path), ..known }
+        let roots = match way {
+            ReadMethod::WebRanges | ReadMethod::WebWhole => &self.web_roots,
+            ReadMethod::Nfs => &self.nfs_roots,
+            ReadMethod::Sequential
+            | ReadMethod::Random
+            | ReadMethod::Mapped
+            | ReadMethod::Direct
+            | ReadMethod::Sent
+            | ReadMethod::Shared
+            | ReadMethod::Brief
+            | ReadMethod::Walk => &self.roots,
+        };
+        KnownFile { path: random.pick(roots).unwrap().join(&known.path), ..known }
     }
 
     /// Returns the current files, in every mount.

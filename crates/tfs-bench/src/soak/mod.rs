@@ -129,10 +129,10 @@ fn soak(report: &mut FigureReport, dir: &Path, time: Duration, seed: u64) {
             [READ_TIMEOUT, READ_TIMEOUT_MAX].map(|time| format!("{}s", time.as_secs()));
         let waits = ["--read-timeout", &timeout, "--read-timeout-max", &timeout_max];
         let rest = ["--local-paths", local_paths, "--log-file", log.to_str().unwrap()];
-        TfsMount::new(&home, &proxy.url(), &[&waits[..], &rest].concat())
+        let fronts = ["--webdav", "127.0.0.1:0", "--nfs", "127.0.0.1:0"];
+        TfsMount::new(&home, &proxy.url(), &[&waits[..], &rest, &fronts].concat())
     });
-    let roots = mounts.iter().map(|mount| mount.path.clone()).collect();
-    let library = SoakLibrary::new(roots, rqbits.swarm.torrents());
+    let library = SoakLibrary::new(&mounts, rqbits.swarm.torrents());
     until("all torrents are there", || {
         let files = library.files();
         files.iter().all(|file| file.path.exists()).then_some(())

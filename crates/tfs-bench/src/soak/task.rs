@@ -26,10 +26,16 @@ pub(crate) enum ReadMethod {
     Brief,
     /// Listings, attributes, names that do not exist, and views.
     Walk,
+    /// Ranges over WebDAV.
+    WebRanges,
+    /// Whole files over WebDAV, with pauses and disconnects.
+    WebWhole,
+    /// Over NFS.
+    Nfs,
 }
 
 impl ReadMethod {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Sequential,
         Self::Random,
         Self::Mapped,
@@ -38,6 +44,9 @@ impl ReadMethod {
         Self::Shared,
         Self::Brief,
         Self::Walk,
+        Self::WebRanges,
+        Self::WebWhole,
+        Self::Nfs,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -50,6 +59,9 @@ impl ReadMethod {
             Self::Shared => "shared",
             Self::Brief => "brief",
             Self::Walk => "walk",
+            Self::WebRanges => "WebDAV, ranges",
+            Self::WebWhole => "WebDAV, whole files",
+            Self::Nfs => "NFS",
         }
     }
 }
@@ -132,6 +144,15 @@ impl TaskOutcome {
             self.wrong.push(format!("the file ends at {offset} of {}", content.len()));
         }
         u64::try_from(len).ok()
+    }
+
+    /// Checks bytes that were read at an offset.
+    pub(crate) fn check(&mut self, content: Content, offset: u64, got: &[u8]) {
+        self.reads += 1;
+        self.bytes += u64::try_from(got.len()).unwrap();
+        if let Err(mismatch) = content.check(offset, got) {
+            self.wrong.push(mismatch.to_string());
+        }
     }
 
     pub(crate) fn add(&mut self, other: Self) {

@@ -54,7 +54,7 @@ pub(super) fn run(
 ) {
     let mut reader = ReaderProcess::start();
     while Instant::now() < deadline {
-        let known = library.pick(&mut random);
+        let known = library.pick(&mut random, way);
         let path = if way == ReadMethod::Walk { library.root(&mut random) } else { &known.path };
         let path = path.to_owned();
         let task = ReaderTask { way, path, content: known.content, seed: random.number() };

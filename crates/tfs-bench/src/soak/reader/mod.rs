@@ -3,9 +3,11 @@
 
 mod brief;
 mod mapped;
+mod nfs;
 mod plain;
 mod sent;
 mod walk;
+mod web;
 
 use std::fs::File;
 use std::io::{self, BufRead as _};
@@ -52,6 +54,9 @@ fn execute(task: &ReaderTask) -> TaskOutcome {
         ReadMethod::Sent => sent::run(&mut running),
         ReadMethod::Brief => brief::run(&mut running),
         ReadMethod::Walk => walk::run(&mut running),
+        ReadMethod::WebRanges => web::ranges(&mut running),
+        ReadMethod::WebWhole => web::whole(&mut running),
+        ReadMethod::Nfs => nfs::run(&mut running),
     }
     running.outcome
 }
