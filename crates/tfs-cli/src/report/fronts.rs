@@ -11,7 +11,7 @@ use crate::exit;
 pub(super) fn report(error: &FrontError) -> ErrorReport {
     let hint = match error {
         FrontError::Listen { address, source, .. } => listen_hint(address.port(), source.kind()),
-        FrontError::TlsFile { .. } | FrontError::NfsKey { .. } => {
+        FrontError::TlsFile { .. } | FrontError::Key { .. } => {
             Some("the file must exist and be readable by this user".to_owned())
         }
         FrontError::Secret { .. }
@@ -20,7 +20,8 @@ pub(super) fn report(error: &FrontError) -> ErrorReport {
         | FrontError::Tls { .. }
         | FrontError::Webdav(_)
         | FrontError::Nfs(_)
-        | FrontError::NotBuilt { .. } => None,
+        | FrontError::NoLogins
+        | FrontError::Dlna(_) => None,
     };
     ErrorReport { code: exit::SERVE_FAILED, prefix: "cannot ", hint }
 }
