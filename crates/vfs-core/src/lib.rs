@@ -2,9 +2,9 @@
 //!
 //! `vfs-core` turns the torrents of a [`TorrentSource`] into a read-only tree of files. It owns
 //! identities, names, inode numbers and their lookup counts, directory listings, attributes,
-//! handles, and the mapping of reads to streams. [`Vfs`] is its interface: a front end such as
-//! `fuse-adapter` translates its protocol into calls of [`Vfs`], and a program that embeds this
-//! crate calls it directly.
+//! handles, and the mapping of reads to streams. [`Vfs`] is its interface for a front end that has
+//! lookup counts, as `fuse-adapter`. [`Export`] is the one for all others: front ends of networks,
+//! and programs that embed this crate.
 //!
 //! ```text
 //! front end --> Vfs --> Tree   (metadata: memory only, never blocks)

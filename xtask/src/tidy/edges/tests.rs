@@ -152,9 +152,9 @@ fn a_new_crate_says_what_it_never_sees() {
         ABSENCES.iter().map(|absence| package(absence.package, &[])).collect();
     expect![[r#""#]].assert_eq(&render(&every_crate_is_in_the_table(&packages)));
     packages.retain(|package| package.name != "xtask");
-    packages.push(package("webdav-adapter", &[]));
+    packages.push(package("smb-adapter", &[]));
     let findings = render(&every_crate_is_in_the_table(&packages));
     expect![[r#"
-        crates/webdav-adapter/Cargo.toml:1: what this crate never sees is not said: add it to xtask/src/tidy/edges/table.rs
+        crates/smb-adapter/Cargo.toml:1: what this crate never sees is not said: add it to xtask/src/tidy/edges/table.rs
         xtask/src/tidy/edges/table.rs:1: ABSENCES names `xtask`, which is no crate"#]].assert_eq(&findings);
 }
