@@ -10,8 +10,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use tfs_http::{CONNECTIONS_MAX, Listening, ResponseBody, StallLimit, bind, text};
+use tfs_http::{
+    CONNECTIONS_MAX, ListenLimits, Listening, PeerAddress, ResponseBody, StallLimit, bind, text,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -53,6 +56,16 @@ impl TestListener {
                     }
                     "/endless" => endless(Bell(bell)),
                     "/large" => text(StatusCode::OK, "text/plain", vec![b'x'; 8 << 20]),
+                    "/refuse" => {
+                        let mut response = text(StatusCode::FORBIDDEN, "text/plain", "refused");
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(CONNECTION, close);
+                        response
+                    }
+                    "/address" => {
+                        let address = request.extensions().get::<PeerAddress>().unwrap();
+                        text(StatusCode::OK, "text/plain", address.0.to_string())
+                    }
                     _ => text(StatusCode::OK, "text/plain", "short"),
                 }
             }
@@ -164,4 +177,56 @@ async fn busy_connections_are_not_closed_for_others() {
     drop(busy.pop());
     let answered = timeout(Duration::from_secs(3), connection.read(&mut answer)).await;
     assert!(answered.unwrap().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_peer_that_still_sends_a_refused_body_gets_the_answer() {
+    let served = TestListener::start().await;
+    let mut connection = TcpStream::connect(served.address).await.unwrap();
+    let head = "PUT /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 33554432\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&vec![7; 32 << 20]).await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.ends_with("refused"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_peer_that_never_stops_sending_is_cut_off() {
+    let served = TestListener::start().await;
+    let mut connection = TcpStream::connect(served.address).await.unwrap();
+    let head = "PUT /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999999\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let sending = async { while connection.write_all(&[7; 64 << 10]).await.is_ok() {} };
+    timeout(LIMIT, sending).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_have_the_address_of_their_peer() {
+    let served = TestListener::start().await;
+    let mut connection = served.get("/address").await;
+    let mut answer = vec![0; 4096];
+    let count = connection.read(&mut answer).await.unwrap();
+    let address = connection.local_addr().unwrap().to_string();
+    assert!(String::from_utf8_lossy(&answer[..count]).ends_with(&address));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_has_its_own_limits() {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = ListenLimits { connections_max: 2, head_time_max: Duration::from_secs(30) };
+    let answer = async |_request| text(StatusCode::OK, "text/plain", "short");
+    let listening = Listening::start_with(listener, limits, answer);
+    let begun_at = Instant::now();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0, "it is closed");
+    check_about(begun_at.elapsed(), 30);
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        all.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert_eq!(all[0].read(&mut [0; 1]).await.unwrap(), 0, "it gave way");
+    assert!(listening.connections() <= 2);
 }
