@@ -39,6 +39,8 @@ const LIST_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct CallAnswers<'a, S: TorrentSource> {
     place: &'a NfsPlace<'a>,
+    /// Whether a call had a valid file handle.
+    has_handle: bool,
     shared: Arc<AnswerContext<S>>,
     origins: Origins,
     queue: ReadQueue,
@@ -82,6 +84,7 @@ impl<'a, S: TorrentSource> CallAnswers<'a, S> {
         let shared = Arc::new(AnswerContext { service, reads, replies });
         Self {
             place,
+            has_handle: false,
             shared,
             origins: Origins::new(peer),
             queue: ReadQueue::default(),
@@ -136,6 +139,10 @@ impl<'a, S: TorrentSource> CallAnswers<'a, S> {
                 return Ok(());
             }
         };
+        if !self.has_handle && self.shared.service.tree.has_handle(&call) {
+            self.has_handle = true;
+            self.place.set_has_handle();
+        }
         let decoded = match self.shared.decoded(&call) {
             Ok(decoded) => decoded,
             Err(refusal) => {

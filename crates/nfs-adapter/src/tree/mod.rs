@@ -140,6 +140,13 @@ impl<S: TorrentSource> NfsTree<S> {
         answered.map(NfsAsked::Answer).map_err(|XdrError| NfsRefusal::Arguments)
     }
 
+    /// Returns whether a call has a valid file handle, of a node that may be gone.
+    pub(crate) fn has_handle(&self, call: &RpcCall<'_>) -> bool {
+        let mut args = call.args;
+        let handle = args.opaque(HANDLE_BYTES_MAX);
+        call.program == NFS && handle.is_ok_and(|handle| self.handles.ino(handle).is_some())
+    }
+
     /// Decodes the handle of a node, and returns its attributes.
     fn node(&self, args: &mut XdrReader<'_>) -> Result<Result<Attr, NfsFailure>, XdrError> {
         let handle = args.opaque(HANDLE_BYTES_MAX)?;

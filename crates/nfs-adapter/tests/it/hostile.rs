@@ -157,10 +157,9 @@ async fn idle_connections_make_room() {
     let fixture = serve(settings()).await;
     let mut idle = Vec::new();
     for _ in 0..128 {
-        idle.push(fixture.client().await);
-        while fixture.server.counts().connections < idle.len() as u64 {
-            tokio::task::yield_now().await;
-        }
+        let mut client = fixture.client().await;
+        client.find("film").await;
+        idle.push(client);
     }
     // Connections that are younger than a second keep their places.
     let mut refused = fixture.client().await;
@@ -178,6 +177,26 @@ async fn idle_connections_make_room() {
         tokio::task::yield_now().await;
     }
     assert_serves(&fixture).await;
+}
+
+#[tokio::test]
+async fn connections_without_a_handle_keep_no_place_from_others() {
+    let fixture = serve(settings()).await;
+    let mut client = fixture.client().await;
+    let film = client.find("film").await;
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        let mut stranger = fixture.client().await;
+        let program = (nfs3::PROGRAM, nfs3::VERSION);
+        let call = NfsTestCall { program, procedure: 0, args: &[] };
+        stranger.call_raw(&call).await;
+        strangers.push(stranger);
+    }
+    assert!(client.attr(&film).await.is_ok(), "the client goes on");
+    let mut new = fixture.client().await;
+    assert!(new.attr(&film).await.is_ok(), "there is a place for a new one");
+    assert!(fixture.server.counts().connections <= 129);
+    assert_eq!(fixture.server.counts().refused, 0);
 }
 
 #[tokio::test]
