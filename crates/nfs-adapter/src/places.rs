@@ -45,9 +45,9 @@ pub(crate) struct NfsPlace<'a> {
 }
 
 impl NfsPlaces {
-    /// Returns a place, if necessary that of an idle connection: of those without a file handle, and
-    /// then of the others, the one that was idle for the longest time. Returns `None` if all are in
-    /// use.
+    /// Returns a place, if necessary that of an idle connection: of those without a file handle,
+    /// and then of the others, the one that was idle for the longest time. Returns `None` if all
+    /// are in use.
     pub(crate) fn take(&self, peer: &str) -> Option<NfsPlace<'_>> {
         let now = Instant::now();
         let mut taken = self.taken();
