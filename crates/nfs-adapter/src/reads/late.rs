@@ -14,8 +14,8 @@ use crate::tree::NfsReadArgs;
 const LATE_MAX: usize = 256;
 
 /// How long a read continues without a client that asks. Linux asks again after 5 seconds, macOS
-/// after 30 at most.
-const ABANDONED_AFTER: Duration = Duration::from_secs(90);
+/// after 30 at most. Meanwhile it has memory that other reads may need.
+const ABANDONED_AFTER: Duration = Duration::from_secs(45);
 
 /// The late reads of a connection: they end with it.
 #[derive(Debug, Default)]

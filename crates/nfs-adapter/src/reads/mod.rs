@@ -66,6 +66,8 @@ impl<S: TorrentSource> FileReads<S> {
         if let Some(memory) = self.memory.try_reserve(&self.service.memory, len)
             && let Some(answer) = vfs.try_read(handle, offset, len)
         {
+            // An earlier request for the same bytes is answered by this.
+            drop(self.late.take(&args));
             let outcome = answer.map_err(NfsFailure::from);
             return TriedRead::Ended(ReadEnd { outcome, memory: Some(memory) });
         }
