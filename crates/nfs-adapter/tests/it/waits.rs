@@ -152,3 +152,22 @@ async fn the_end_of_the_server_ends_its_reads() {
     assert!(client.next_reply().await.is_none());
     assert_eq!((source.open_now(), vfs.open_count()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_read_that_nothing_asks_for_again_ends_before_its_deadline() {
+    let mut settings = settings();
+    settings.waits = NfsWaits::Jukebox { after: Duration::from_millis(20) };
+    let fixture = serve(settings).await;
+    fixture.source.hold(file_id(1, 0));
+    let mut client = fixture.client().await;
+    let film = client.find("film/film.mkv").await;
+    assert_eq!(client.read(&film, 0, 10).await, Err(nfsstat3::NFS3ERR_JUKEBOX));
+    one_waits(&fixture).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(50)).await;
+    tokio::time::resume();
+    while fixture.vfs.readers().iter().any(|reader| reader.wait.is_some()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fixture.vfs.counters().total.failures, 0, "its deadline was not reached");
+}
