@@ -53,7 +53,7 @@ const fn crates(name: &'static str) -> ForeignProgram {
 const DEB: ForeignProgram = crates("cargo-deb");
 
 /// All checks, the cheapest first.
-pub(super) const CHECKS: [ForeignCheck; 19] = [
+pub(super) const CHECKS: [ForeignCheck; 21] = [
     ForeignCheck {
         name: "spelling",
         issue: 18,
@@ -69,7 +69,7 @@ pub(super) const CHECKS: [ForeignCheck; 19] = [
         programs: &[debian("shellcheck", "shellcheck")],
         mounts: false,
         script: "cd \"$ROOT\" && shellcheck .ci/run \
-                 && shellcheck --shell=bash xtask/src/acceptance/prelude.sh \
+                 && shellcheck --shell=bash xtask/src/acceptance/{prelude,library,webdav,nfs}.sh \
                  && shellcheck --shell=sh contrib/package/p{ostinst,rerm,ostrm} \
                     contrib/package/rpm-*",
     },
@@ -142,7 +142,8 @@ pub(super) const CHECKS: [ForeignCheck; 19] = [
         script: "cp -r \"$ROOT\"/contrib/systemd/* .\n\
                  sed -i \"s|/usr/bin/tfs|$TFS|\" */*.service\n\
                  quietly systemd-analyze verify system/tfs.service system/tfs@a.service\n\
-                 quietly systemd-analyze verify --user user/tfs.service user/tfs@a.service",
+                 quietly systemd-analyze verify --user user/tfs.service user/tfs@a.service \\\n\
+                 \x20   user/tfs-serve@webdav.service",
     },
     ForeignCheck {
         name: "lintian",
@@ -250,6 +251,36 @@ pub(super) const CHECKS: [ForeignCheck; 19] = [
         programs: &[debian("curl", "curl"), debian("rclone", "rclone")],
         mounts: true,
         script: "cd \"$ROOT\" && TFS_BENCH_BINARY=$TFS \"$BENCH\" --compare read-path --rounds 1",
+    },
+    ForeignCheck {
+        name: "webdav",
+        issue: 22,
+        about: "rclone, cadaver, litmus, gio, curl, ffmpeg and davfs2 use the WebDAV server",
+        programs: &[
+            debian("cadaver", "cadaver"),
+            debian("curl", "curl"),
+            debian("dbus-run-session", "dbus"),
+            debian("ffmpeg", "ffmpeg"),
+            debian("gio", "gvfs-backends"),
+            debian("litmus", "litmus"),
+            debian("mount.davfs", "davfs2"),
+            debian("python3", "python3"),
+            debian("rclone", "rclone"),
+        ],
+        mounts: true,
+        script: concat!(include_str!("library.sh"), include_str!("webdav.sh")),
+    },
+    ForeignCheck {
+        name: "nfs",
+        issue: 22,
+        about: "the programs of libnfs list and read files of the NFS server",
+        programs: &[
+            debian("ffmpeg", "ffmpeg"),
+            debian("nfs-cat", "libnfs-utils"),
+            debian("python3", "python3"),
+        ],
+        mounts: false,
+        script: concat!(include_str!("library.sh"), include_str!("nfs.sh")),
     },
     ForeignCheck {
         name: "others",
