@@ -17,6 +17,9 @@ use crate::{exit, output};
 /// Has a file for each user whose services run without a login (`loginctl(1)`).
 const LINGERING_USERS: &str = "/var/lib/systemd/linger";
 
+/// Whether launchd runs services, and not systemd.
+const IS_LAUNCHD: bool = !cfg!(target_os = "linux");
+
 /// What the command line has apart from the arguments of the command.
 pub(crate) struct CommandLine<'a> {
     pub(crate) config: Option<&'a Path>,
@@ -107,9 +110,10 @@ fn install(args: &InstallArgs, line: &CommandLine<'_>, loaded: &Loaded) -> eyre:
     }
     manager.install(&mountpoint, &text)?;
     let unit = manager.file_of(&mountpoint);
-    output::line(&format!("{} is mounted now and at every boot", mountpoint.display()))?;
+    let when = if IS_LAUNCHD && scope == UnitScope::User { "login" } else { "boot" };
+    output::line(&format!("{} is mounted now and at every {when}", mountpoint.display()))?;
     output::note(&format!("the unit is {}", unit.display()));
-    if scope == UnitScope::User && !is_lingering() {
+    if scope == UnitScope::User && !IS_LAUNCHD && !is_lingering() {
         output::note("it starts when you log in; to start it at boot: loginctl enable-linger");
     }
     Ok(exit::SUCCESS)

@@ -140,6 +140,12 @@ fn check_dependencies(
                 workspace::output_of(workspace::cargo().args(tree::ARGS).arg(&package.name))?;
             findings.extend(edges::indirect(package, &tree::parse(&tree), &manifest));
         }
+        if edges::has_macos_rule(&package.name) {
+            let mut cargo = workspace::cargo();
+            cargo.args(tree::ARGS).arg(&package.name).args(tree::MACOS_ARGS);
+            let tree = workspace::output_of(&mut cargo)?;
+            findings.extend(edges::on_macos(package, &tree::parse(&tree), &manifest));
+        }
     }
     Ok(findings)
 }

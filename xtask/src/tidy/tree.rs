@@ -17,6 +17,9 @@ pub(super) const ARGS: [&str; 10] = [
     "--package",
 ];
 
+/// Arguments before those, for the tree on macOS.
+pub(super) const MACOS_ARGS: [&str; 2] = ["--target", "aarch64-apple-darwin"];
+
 /// One line of the tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TreeLine {

@@ -145,18 +145,18 @@ mod tests {
         check(
             volume(Some(0), 501),
             &expect![[r#"
-            Fault volumes: '/Volumes/my t' does not belong to this user, and macOS clears /Volumes at boot
-                $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
-                $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
-        "#]],
+                Fault volumes: '/Volumes/my t' does not belong to this user; only root can create it in /Volumes
+                    $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
+                    $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
+            "#]],
         );
         check(
             volume(None, 501),
             &expect![[r#"
-            Fault volumes: '/Volumes/my t' does not belong to this user, and macOS clears /Volumes at boot
-                $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
-                $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
-        "#]],
+                Fault volumes: '/Volumes/my t' does not belong to this user; only root can create it in /Volumes
+                    $ sudo mkdir -p '/Volumes/my t' && sudo chown "$USER" '/Volumes/my t'
+                    $ mkdir ~/torrents   # a mount point in the home directory needs no sudo
+            "#]],
         );
         check(
             volume(None, 0),

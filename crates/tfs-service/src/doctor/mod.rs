@@ -37,8 +37,9 @@ use tokio::time::timeout;
 
 pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
-pub use self::unit::{UnitCommand, UnitMount, UnitScope, unit_for};
+pub use self::unit::{UnitCommand, UnitMount, UnitScope};
 use crate::LocalPaths;
+pub use crate::service::unit_for;
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while
 /// a user waits at a prompt.

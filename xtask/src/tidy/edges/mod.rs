@@ -7,7 +7,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use table::{ABSENCES, ALONE, ONLY_FOR_TESTS, OWNED, Reach, TEST_PROGRAMS};
+use table::{
+    ABSENCES, ALONE, MACOS_BANNED, MACOS_PACKAGE, ONLY_FOR_TESTS, OWNED, Reach, TEST_PROGRAMS,
+};
 
 use super::{
     TidyFile, Violation,
@@ -100,6 +102,31 @@ pub(super) fn indirect(
             let way = path.join(" -> ");
             let message = format!("`{banned}` is built in ({way}): {}", absence.reason);
             findings.push(manifest.finding(line_of(manifest, through), message));
+        }
+    }
+    findings
+}
+
+/// Returns whether the tree of the crate for macOS must be checked.
+pub(super) fn has_macos_rule(package: &str) -> bool {
+    package == MACOS_PACKAGE
+}
+
+/// The dependency tree of the command for macOS contains nothing of FUSE.
+pub(super) fn on_macos(
+    package: &Package,
+    tree: &[TreeLine],
+    manifest: &TidyFile<'_>,
+) -> Vec<Violation> {
+    let mut findings = Vec::new();
+    for banned in MACOS_BANNED {
+        if let Some(path) = tree::path_to(tree, banned)
+            && has_macos_rule(&package.name)
+        {
+            let way = path.join(" -> ");
+            let message =
+                format!("`{banned}` is built in on macOS ({way}): tfs mounts by NFS there");
+            findings.push(manifest.finding(1, message));
         }
     }
     findings

@@ -42,6 +42,12 @@ const SERVED_FILES: &[&str] = &[
     "tfs-service",
 ];
 
+/// The command, which is built for macOS too.
+pub(super) const MACOS_PACKAGE: &str = "tfs-cli";
+
+/// What is not built into it there: tfs mounts by NFS on macOS, and fuser needs a macFUSE.
+pub(super) const MACOS_BANNED: &[&str] = &["fuser", "fuse-adapter"];
+
 /// The forbidden dependencies of each crate.
 pub(super) const ABSENCES: &[Absence] = &[
     Absence {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::{
     super::tree::parse, ABSENCES, Package, TidyFile, Violation, direct,
-    every_crate_is_in_the_table, indirect,
+    every_crate_is_in_the_table, has_macos_rule, indirect, on_macos,
 };
 use crate::workspace::Dependency;
 
@@ -157,4 +157,17 @@ fn a_new_crate_says_what_it_never_sees() {
     expect![[r#"
         crates/smb-adapter/Cargo.toml:1: what this crate never sees is not said: add it to xtask/src/tidy/edges/table.rs
         xtask/src/tidy/edges/table.rs:1: ABSENCES names `xtask`, which is no crate"#]].assert_eq(&findings);
+}
+
+#[test]
+fn nothing_of_fuse_is_built_in_on_macos() {
+    let package = package("tfs-cli", &[]);
+    let manifest = TidyFile { path: "Cargo.toml", text: MANIFEST };
+    let tree = "0tfs-cli v0.1.0\n1tfs-service v0.1.0\n2fuse-adapter v0.1.0\n3fuser v0.18.0\n";
+    assert!(has_macos_rule("tfs-cli") && !has_macos_rule("tfs-service"));
+    expect![[r#"
+        Cargo.toml:1: `fuser` is built in on macOS (tfs-cli -> tfs-service -> fuse-adapter -> fuser): tfs mounts by NFS there
+        Cargo.toml:1: `fuse-adapter` is built in on macOS (tfs-cli -> tfs-service -> fuse-adapter): tfs mounts by NFS there"#]]
+        .assert_eq(&render(&on_macos(&package, &parse(tree), &manifest)));
+    assert!(on_macos(&package, &parse("0tfs-cli v0.1.0\n1bytes v1.0.0\n"), &manifest).is_empty());
 }
