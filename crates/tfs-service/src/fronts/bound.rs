@@ -161,7 +161,7 @@ fn key(kind: FrontKind, state_dir: Option<&Path>) -> Result<FrontKey, FrontError
             FrontError::Key { kind, path, source }
         }),
         None => {
-            tracing::warn!(%kind, "without a state directory, clients lose their files at a restart");
+            tracing::warn!(%kind, "clients lose their files at a restart: no state directory");
             Ok(random_key())
         }
     }
