@@ -72,10 +72,17 @@ impl UnreadTorrents {
         let now = Instant::now();
         let set: HashSet<_> = unknown.iter().collect();
         self.failed.retain(|torrent, _| set.contains(torrent));
-        let is_due = |it: &InfoHash| {
-            is_urgent || self.failed.get(it).is_none_or(|failed| failed.retry_at <= now)
-        };
-        let mut due = unknown.iter().copied().filter(is_due).collect::<Vec<_>>().into_iter();
+        // Those that failed come last, so that they do not use up the time of the others.
+        let (mut due, mut retried) = (Vec::new(), Vec::new());
+        for torrent in unknown {
+            match self.failed.get(&torrent) {
+                None => due.push(torrent),
+                Some(failed) if is_urgent || failed.retry_at <= now => retried.push(torrent),
+                Some(_) => {}
+            }
+        }
+        due.append(&mut retried);
+        let mut due = due.into_iter();
         let mut pending = FuturesUnordered::new();
         let mut read = Vec::new();
         let mut room = FILES_MAX.saturating_sub(file_count);
@@ -135,4 +142,89 @@ async fn details<S: TorrentSource>(
     };
     let answer = timeout(DETAILS_TIMEOUT, source.details(torrent)).await;
     (torrent, answer.unwrap_or_else(|elapsed| Err(late(elapsed))))
+}
+
+#[cfg(test)]
+mod tests {
+    use tfs_testkit::fake::{FakeSource, FakeStream, directory};
+    use vfs_core::{Bitfield, ByteRange, FileId, SourceLimits, TorrentSummary};
+
+    use super::*;
+
+    /// A source that never gives the details of the torrents whose id is below a number.
+    struct SilentSource {
+        source: FakeSource,
+        silent_below: u8,
+    }
+
+    impl TorrentSource for SilentSource {
+        type Stream = FakeStream;
+
+        async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
+            self.source.list().await
+        }
+
+        async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
+            if torrent.as_bytes().first().is_some_and(|id| *id < self.silent_below) {
+                std::future::pending::<()>().await;
+            }
+            self.source.details(torrent).await
+        }
+
+        async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
+            self.source.haves(torrent).await
+        }
+
+        async fn open_at(
+            &self,
+            file: FileId,
+            file_len: u64,
+            range: ByteRange,
+        ) -> Result<FakeStream, SourceError> {
+            self.source.open_at(file, file_len, range).await
+        }
+
+        fn limits(&self) -> SourceLimits {
+            self.source.limits()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_silent_torrents_hide_no_other() {
+        let source = FakeSource::new(1);
+        for id in 0..60 {
+            source.add(directory(id, &format!("t{id}"), &[("f", 1)]));
+        }
+        let source = SilentSource { source, silent_below: 40 };
+        let listed: Vec<_> = source.source.listing().iter().map(|it| it.info_hash).collect();
+        let mut unknown = listed.clone();
+        let mut unread = UnreadTorrents::default();
+        let mut passes = 0;
+        while unknown.len() > 40 {
+            assert!(passes == 0 || unread.retry_at().is_some_and(|at| at <= Instant::now()));
+            let read = unread.read(&source, unknown.clone(), false, 0).await;
+            unknown.retain(|torrent| read.iter().all(|details| details.info_hash != *torrent));
+            passes += 1;
+        }
+        assert!(passes <= 4, "{passes}");
+
+        // They are tried again after pauses, and at once by request.
+        let answers = SilentSource { source: source.source.clone(), silent_below: 0 };
+        unread.read(&source, unknown.clone(), false, 0).await;
+        assert_eq!((unread.len(), unread.is_empty()), (40, false));
+        assert_eq!(unread.read(&answers, unknown.clone(), true, 0).await.len(), 40);
+        assert!(unread.is_empty() && unread.retry_at().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_library_has_a_bounded_number_of_files() {
+        let source = FakeSource::new(1);
+        let torrent = source.add(directory(1, "t", &[("a", 1), ("b", 1)]));
+        let mut unread = UnreadTorrents::default();
+        let read = unread.read(&source, vec![torrent], false, FILES_MAX - 1).await;
+        assert_eq!((read.len(), unread.len()), (0, 1));
+        assert!(unread.read(&source, vec![torrent], false, FILES_MAX - 2).await.is_empty());
+        let read = unread.read(&source, vec![torrent], true, FILES_MAX - 2).await;
+        assert_eq!((read.len(), unread.len()), (1, 0));
+    }
 }

@@ -220,10 +220,16 @@ impl<S: TorrentSource> LibraryPoller<S> {
     }
 
     fn report(&self, result: &Result<(), SourceError>) {
-        let name = self.channels.status.borrow().name.clone();
-        match result {
-            Ok(()) => tracing::debug!(server = name, "polled"),
-            Err(error) => tracing::warn!(server = name, %error, "showing torrents as last known"),
+        let before = self.channels.status.borrow().clone();
+        let server = before.name;
+        // A server that is down for a day is one line in the log.
+        match (result, before.error) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => tracing::info!(server, "the server is back"),
+            (Err(error), None) => {
+                tracing::warn!(server, %error, "showing its torrents as last known");
+            }
+            (Err(error), Some(_)) => tracing::debug!(server, %error, "still down"),
         }
         self.channels.status.send_modify(|status| {
             status.poll_count = status.poll_count.saturating_add(1);
