@@ -12,8 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Export, TorrentSource};
 
 use crate::counters::WebdavCounts;
+use crate::error::WebdavError;
 use crate::routes::answer;
-use crate::server::WebdavError;
 use crate::settings::WebdavSettings;
 use crate::site::WebdavSite;
 use crate::tokens::DeviceTokens;

@@ -15,6 +15,7 @@
 
 mod access;
 mod counters;
+mod error;
 mod handler;
 mod markup;
 mod open_files;
@@ -32,8 +33,9 @@ mod version;
 mod xml;
 
 pub use counters::WebdavCounts;
+pub use error::WebdavError;
 pub use handler::WebdavHandler;
-pub use server::{WebdavError, WebdavServer};
+pub use server::WebdavServer;
 pub use settings::{
     FIRST_BYTE_MAX, WEBDAV_HOSTS_MAX, WebdavAuth, WebdavSettings, WebdavSettingsError,
 };

@@ -1,6 +1,5 @@
 //! The server: its listener and its counters.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,9 @@ use tokio_util::sync::DropGuard;
 use vfs_core::{Export, TorrentSource};
 
 use crate::counters::{SiteCounters, WebdavCounts};
+use crate::error::WebdavError;
 use crate::handler::WebdavHandler;
-use crate::settings::{WebdavSettings, WebdavSettingsError};
+use crate::settings::WebdavSettings;
 use crate::tls::TlsListener;
 use crate::tokens::DeviceTokens;
 
@@ -27,22 +27,6 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Size of the send buffer of each connection in bytes; the system doubles it for its own use. A
 /// client that reads a little of a film and pauses leaves as much in it, read for nothing.
 const SEND_BUFFER_BYTES: u32 = 256 << 10;
-
-/// Why the tree is not served. The message fits after "failed to".
-#[derive(Debug, thiserror::Error)]
-pub enum WebdavError {
-    /// The settings are not safe, or malformed.
-    #[error("serve WebDAV")]
-    Settings(#[from] WebdavSettingsError),
-    /// The system refuses the address, or has no random numbers.
-    #[error("serve WebDAV at {address}")]
-    System {
-        /// The address.
-        address: SocketAddr,
-        /// The error of the system.
-        source: io::Error,
-    },
-}
 
 /// Serves a tree until it is dropped.
 #[derive(Debug)]
