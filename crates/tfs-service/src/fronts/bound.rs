@@ -84,20 +84,23 @@ fn protocol(
     settings: &FrontSettings,
     state_dir: Option<&Path>,
 ) -> Result<ReadyProtocol, FrontError> {
-    let kind = settings.kind;
-    if let Some(FrontAuth::Unusable(why)) = &settings.auth {
-        return Err(FrontError::Secret { kind, why: why.clone() });
-    }
-    match kind {
+    check_secret(settings)?;
+    match settings.kind {
         FrontKind::Webdav => webdav(settings).map(Box::new).map(ReadyProtocol::Webdav),
         FrontKind::Nfs => nfs(settings, state_dir).map(ReadyProtocol::Nfs),
         FrontKind::Dlna => dlna(settings, state_dir).map(ReadyProtocol::Dlna),
     }
 }
 
+fn check_secret(settings: &FrontSettings) -> Result<(), FrontError> {
+    let failed = |why: &str| FrontError::Secret { kind: settings.kind, why: why.to_owned() };
+    settings.unusable_secret().map_or(Ok(()), |why| Err(failed(why)))
+}
+
 fn webdav(settings: &FrontSettings) -> Result<WebdavSettings, FrontError> {
     let mut webdav = WebdavSettings::new(settings.listen);
     webdav.auth = match &settings.auth {
+        None | Some(FrontAuth::Unusable(_)) if settings.allows_anyone => WebdavAuth::OpenToAll,
         None | Some(FrontAuth::Unusable(_)) => WebdavAuth::Open,
         Some(FrontAuth::Password { user, password }) => {
             let password = password.expose().to_owned();
@@ -125,32 +128,49 @@ fn tls(files: &FrontTls) -> Result<WebdavTls, FrontError> {
 }
 
 fn nfs(settings: &FrontSettings, state_dir: Option<&Path>) -> Result<NfsSettings, FrontError> {
+    let export_path = export_path(settings)?;
+    let key = key(settings.kind, state_dir)?;
+    Ok(NfsSettings { export_path, ..NfsSettings::new(settings.listen, key) })
+}
+
+/// Returns the path that NFS clients mount.
+fn export_path(settings: &FrontSettings) -> Result<String, FrontError> {
     let (kind, address) = (settings.kind, settings.listen);
-    let path = match &settings.auth {
-        Some(FrontAuth::Password { .. }) => return Err(FrontError::NoPasswords),
-        Some(FrontAuth::Token(token)) => format!("{TOKEN_PATH}{}", token.expose()),
+    match &settings.auth {
+        Some(FrontAuth::Password { .. }) => Err(FrontError::NoPasswords),
+        Some(FrontAuth::Token(token)) => Ok(format!("{TOKEN_PATH}{}", token.expose())),
         None | Some(FrontAuth::Unusable(_)) => {
             if !address.ip().to_canonical().is_loopback() && !settings.allows_anyone {
                 return Err(FrontError::OpenToAll { kind, address });
             }
-            "/".to_owned()
+            Ok("/".to_owned())
         }
-    };
-    let key = key(kind, state_dir)?;
-    Ok(NfsSettings { export_path: path, ..NfsSettings::new(address, key) })
+    }
 }
 
 fn dlna(settings: &FrontSettings, state_dir: Option<&Path>) -> Result<DlnaSettings, FrontError> {
     let FrontSettings { kind, listen, first_byte_max, .. } = *settings;
-    if settings.auth.is_some() || settings.tls.is_some() {
-        return Err(FrontError::NoLogins);
-    }
-    let friendly_name = settings.name.clone().unwrap_or_else(|| {
+    check_dlna(settings)?;
+    let name = settings.name.clone().filter(|name| !is_default_name(name));
+    let friendly_name = name.unwrap_or_else(|| {
         // Several machines of a home may have one.
         let host = uname().nodename().to_string_lossy().into_owned();
         format!("tfs on {host}")
     });
     Ok(DlnaSettings { listen, friendly_name, key: key(kind, state_dir)?, first_byte_max })
+}
+
+fn check_dlna(settings: &FrontSettings) -> Result<(), FrontError> {
+    match settings.auth.is_some() || settings.tls.is_some() {
+        true => Err(FrontError::NoLogins),
+        false => Ok(()),
+    }
+}
+
+/// Returns whether a name is one that the settings give: `dlna`, or `serve-1`.
+fn is_default_name(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    name == FrontKind::Dlna.as_str() || name.strip_prefix("serve-").is_some_and(is_number)
 }
 
 /// Returns the key of this user, or one until the end if there is no state directory.
@@ -164,6 +184,20 @@ fn key(kind: FrontKind, state_dir: Option<&Path>) -> Result<FrontKey, FrontError
             tracing::warn!(%kind, "clients lose their files at a restart: no state directory");
             Ok(random_key())
         }
+    }
+}
+
+/// Checks the settings of a front end, and reads the files that they name. Takes no address and
+/// makes no key.
+///
+/// # Errors
+/// [`FrontError`].
+pub(crate) fn check_settings(settings: &FrontSettings) -> Result<(), FrontError> {
+    check_secret(settings)?;
+    match settings.kind {
+        FrontKind::Webdav => webdav(settings).map(drop),
+        FrontKind::Nfs => export_path(settings).map(drop),
+        FrontKind::Dlna => check_dlna(settings),
     }
 }
 

@@ -39,6 +39,19 @@ impl FrontSettings {
         }
     }
 
+    /// Returns the settings of all front ends of a configuration. Reads the files of passwords and
+    /// tokens.
+    #[must_use]
+    pub fn all_of(loaded: &Loaded) -> Vec<Self> {
+        let mounts = loaded.settings.mounts.iter();
+        let of_mounts = mounts.filter_map(|mount| Self::of_mount(loaded, mount).ok()).flatten();
+        let own = loaded.own_serves().map(|(name, section)| {
+            let settings = Self::of(loaded, section);
+            Self { name: Some(name), ..settings }
+        });
+        of_mounts.chain(own).collect()
+    }
+
     /// Returns the settings of the front ends of a mount: those of its own keys, and of the
     /// `[[serve]]` sections with its path. Reads the files of passwords and tokens.
     ///

@@ -17,10 +17,12 @@ mod error;
 mod nfs_key;
 mod running;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
-pub(crate) use self::bound::BoundFront;
+pub(crate) use self::bound::{BoundFront, check_settings};
 pub use self::error::FrontError;
-pub(crate) use self::running::{FileOwner, FrontWatch, Fronts};
+pub(crate) use self::running::{FileOwner, FrontParts, FrontWatch, Fronts};
 pub use self::settings::{FrontAuth, FrontKind, FrontSettings, FrontTls};
 pub use self::tokens::{DEVICE_TOKENS_MAX, DeviceToken, DeviceTokenError, DeviceTokenStore};

@@ -2,20 +2,23 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use dlna_adapter::{DlnaCounts, DlnaServer};
 use futures_util::future::join_all;
 use nfs_adapter::{NfsCounts, NfsServer};
 use tfs_api::status::FrontStatus;
 use tfs_types::chain;
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Export, TorrentSource};
 use webdav_adapter::{DeviceTokens, WebdavCounts, WebdavServer};
 
 use super::bound::{BoundFront, ReadyFront, ReadyProtocol};
 use super::tokens::KnownTokens;
-use super::{FrontError, FrontKind};
+use super::{FrontError, FrontKind, FrontSettings};
 
 /// The files as front ends show them.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +29,23 @@ pub(crate) struct FileOwner {
     pub(crate) umask: u16,
 }
 
+/// Interval of new attempts at front ends of a mount that failed: another program may have had the
+/// address, or a certificate was missing.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What front ends serve, and with what.
+#[derive(Debug)]
+pub(crate) struct FrontParts<S> {
+    pub(crate) export: Export<S>,
+    pub(crate) owner: FileOwner,
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
 /// A front end, or why it does not serve.
 #[derive(Debug)]
 struct FrontEntry {
-    kind: FrontKind,
-    name: Option<String>,
+    settings: FrontSettings,
+    /// The server and its URL, or a text for users.
     state: Result<(FrontServer, String), String>,
 }
 
@@ -41,11 +56,13 @@ enum FrontServer {
     Dlna(DlnaServer),
 }
 
-/// The front ends of a library. They end when it is dropped.
+/// The front ends of a library. They end when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Fronts {
     /// Protects the list, which is emptied at the end; held for one access.
     list: Arc<FrontList>,
+    /// Tries again to start those that failed.
+    _retrying: Option<AbortOnDropHandle<()>>,
 }
 
 type FrontList = Mutex<Vec<FrontEntry>>;
@@ -56,32 +73,27 @@ type FrontList = Mutex<Vec<FrontEntry>>;
 pub(crate) struct FrontWatch(Arc<OnceLock<Weak<FrontList>>>);
 
 impl Fronts {
-    /// Starts to serve. A front end that fails is logged and named in the status.
-    pub(crate) fn start<S: TorrentSource>(
-        fronts: Vec<BoundFront>,
-        export: &Export<S>,
-        owner: FileOwner,
-        state_dir: Option<&Path>,
-    ) -> Self {
-        let tokens: Arc<dyn DeviceTokens> = Arc::new(KnownTokens::new(state_dir));
-        let start = |front: BoundFront| {
-            let kind = front.settings.kind;
-            let started = front.ready.and_then(|ready| {
-                let is_https = front.settings.tls.is_some();
-                let url = url(kind, ready.address, is_https);
-                Ok((serve(ready, export.clone(), owner, &tokens)?, url))
-            });
-            let state = started.map_err(|error| {
-                let why = format!("failed to {}", chain(&error));
-                tracing::warn!(%kind, "not served: {why}");
-                why
-            });
-            if let Ok((_, url)) = &state {
-                tracing::info!(%kind, url, "serving");
+    /// Starts to serve. A front end that fails is logged, named in the status, and tried again.
+    /// Must be called in a runtime.
+    pub(crate) fn start<S: TorrentSource>(fronts: Vec<BoundFront>, parts: FrontParts<S>) -> Self {
+        let starter =
+            FrontStarter { tokens: Arc::new(KnownTokens::new(parts.state_dir.as_deref())), parts };
+        let entry = |front: BoundFront| {
+            let BoundFront { settings, ready } = front;
+            let state = starter.start(&settings, ready);
+            if let Err(why) = &state {
+                tracing::warn!(kind = %settings.kind, "not served: {why}");
             }
-            FrontEntry { kind, name: front.settings.name, state }
+            FrontEntry { settings, state }
         };
-        Self { list: Arc::new(Mutex::new(fronts.into_iter().map(start).collect())) }
+        let list: Vec<_> = fronts.into_iter().map(entry).collect();
+        let has_failed = list.iter().any(|front| front.state.is_err());
+        let list = Arc::new(Mutex::new(list));
+        let retrying = has_failed.then(|| {
+            let task = tokio::spawn(retry(Arc::clone(&list), starter));
+            AbortOnDropHandle::new(task)
+        });
+        Self { list, _retrying: retrying }
     }
 
     /// Returns why the first one that failed does not serve.
@@ -95,7 +107,8 @@ impl Fronts {
     }
 
     /// Ends all. Answers that are being sent are broken off or completed within a second.
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn end(self) {
+        drop(self._retrying);
         let list = std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner));
         let servers = list.into_iter().filter_map(|front| front.state.ok());
         join_all(servers.map(async |(server, _)| match server {
@@ -107,11 +120,35 @@ impl Fronts {
     }
 }
 
+/// Tries again and again to start the front ends that failed, until all serve.
+async fn retry<S: TorrentSource>(list: Arc<FrontList>, starter: FrontStarter<S>) {
+    loop {
+        sleep(RETRY_INTERVAL).await;
+        let failed = {
+            let list = list.lock().unwrap_or_else(PoisonError::into_inner);
+            let all = list.iter().enumerate();
+            let failed = all.filter(|(_, front)| front.state.is_err());
+            failed.map(|(idx, front)| (idx, front.settings.clone())).collect::<Vec<_>>()
+        };
+        if failed.is_empty() {
+            return;
+        }
+        for (idx, settings) in failed {
+            let state_dir = starter.parts.state_dir.as_deref();
+            let BoundFront { settings, ready } = BoundFront::bind(settings, state_dir).await;
+            let state = starter.start(&settings, ready);
+            if let Some(front) = list.lock().unwrap_or_else(PoisonError::into_inner).get_mut(idx) {
+                front.state = state;
+            }
+        }
+    }
+}
+
 impl FrontEntry {
     fn status(&self) -> FrontStatus {
         let status = FrontStatus {
-            kind: self.kind.as_str().to_owned(),
-            name: self.name.clone(),
+            kind: self.settings.kind.as_str().to_owned(),
+            name: self.settings.name.clone(),
             ..FrontStatus::default()
         };
         let (server, url) = match &self.state {
@@ -160,29 +197,50 @@ fn statuses(list: &FrontList) -> Vec<FrontStatus> {
     list.iter().map(FrontEntry::status).collect()
 }
 
-fn serve<S: TorrentSource>(
-    ready: ReadyFront,
-    export: Export<S>,
-    owner: FileOwner,
-    tokens: &Arc<dyn DeviceTokens>,
-) -> Result<FrontServer, FrontError> {
-    let ReadyFront { listener, protocol, .. } = ready;
-    Ok(match protocol {
-        ReadyProtocol::Webdav(settings) => {
-            let tokens = Arc::clone(tokens);
-            FrontServer::Webdav(WebdavServer::start_on(listener, export, *settings, tokens)?)
-        }
-        ReadyProtocol::Nfs(mut settings) => {
-            let FileOwner { uid, gid, umask } = owner;
-            (settings.uid, settings.gid) = (uid, gid);
-            settings.file_mode &= !u32::from(umask);
-            settings.dir_mode &= !u32::from(umask);
-            FrontServer::Nfs(NfsServer::start_on(export, listener, settings)?)
-        }
-        ReadyProtocol::Dlna(settings) => {
-            FrontServer::Dlna(DlnaServer::start_on(listener, export, &settings)?)
-        }
-    })
+/// Starts front ends of a library.
+#[derive(Debug)]
+struct FrontStarter<S> {
+    parts: FrontParts<S>,
+    tokens: Arc<KnownTokens>,
+}
+
+impl<S: TorrentSource> FrontStarter<S> {
+    /// Starts a front end. Returns it with its URL, or why it does not serve.
+    fn start(
+        &self,
+        settings: &FrontSettings,
+        ready: Result<ReadyFront, FrontError>,
+    ) -> Result<(FrontServer, String), String> {
+        let kind = settings.kind;
+        let served = ready.and_then(|ready| {
+            let url = url(kind, ready.address, settings.tls.is_some());
+            Ok((self.serve(ready)?, url))
+        });
+        let (server, url) = served.map_err(|error| format!("failed to {}", chain(&error)))?;
+        tracing::info!(%kind, url, "serving");
+        Ok((server, url))
+    }
+
+    fn serve(&self, ready: ReadyFront) -> Result<FrontServer, FrontError> {
+        let FrontParts { export, owner, .. } = &self.parts;
+        let ReadyFront { listener, protocol, .. } = ready;
+        let export = export.clone();
+        Ok(match protocol {
+            ReadyProtocol::Webdav(settings) => {
+                let tokens = Arc::clone(&self.tokens) as Arc<dyn DeviceTokens>;
+                FrontServer::Webdav(WebdavServer::start_on(listener, export, *settings, tokens)?)
+            }
+            ReadyProtocol::Nfs(mut settings) => {
+                (settings.uid, settings.gid) = (owner.uid, owner.gid);
+                settings.file_mode &= !u32::from(owner.umask);
+                settings.dir_mode &= !u32::from(owner.umask);
+                FrontServer::Nfs(NfsServer::start_on(export, listener, settings)?)
+            }
+            ReadyProtocol::Dlna(settings) => {
+                FrontServer::Dlna(DlnaServer::start_on(listener, export, &settings)?)
+            }
+        })
+    }
 }
 
 /// Returns the URL by which this machine reaches a front end, without secrets.

@@ -39,7 +39,7 @@ use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::drop::{DropParts, DropService};
 use crate::events::MountEvents;
-use crate::fronts::{BoundFront, FileOwner, Fronts};
+use crate::fronts::{BoundFront, FileOwner, FrontParts, Fronts};
 use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedPlaces, check_places, mount,
 };
@@ -471,7 +471,8 @@ fn start_fronts(
     let AttrOptions { uid, gid, umask, .. } = settings.appearance;
     let owner = FileOwner { uid, gid, umask };
     let export = Export::new(Arc::clone(vfs));
-    let fronts = Fronts::start(fronts, &export, owner, state_dir(settings).as_deref());
+    let parts = FrontParts { export, owner, state_dir: state_dir(settings) };
+    let fronts = Fronts::start(fronts, parts);
     if let (None, Some(why)) = (&settings.mountpoint, fronts.first_trouble()) {
         return Err(StartError::NotServed(why));
     }
