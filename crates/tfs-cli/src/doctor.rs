@@ -11,7 +11,7 @@ use tfs_service::doctor::{
     CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitMount, UnitScope,
     examine, unit_for,
 };
-use tfs_service::examined_servers;
+use tfs_service::{FrontSettings, examined_servers};
 use tfs_sys::shell::quoted;
 
 use crate::args::DoctorArgs;
@@ -62,7 +62,8 @@ pub(crate) fn run(
     });
     let watches = loaded.settings.watches.iter();
     let watch_dirs = watches.map(|watch| watch.dir.clone()).collect();
-    let settings = DoctorSettings { servers: servers.collect(), mountpoint, watch_dirs };
+    let fronts = FrontSettings::all_of(loaded);
+    let settings = DoctorSettings { servers: servers.collect(), mountpoint, watch_dirs, fronts };
     let runtime = runtime()?;
     let examined = runtime.block_on(examine(&settings));
     let findings: Vec<_> = problems.iter().map(invalid).chain(examined).collect();

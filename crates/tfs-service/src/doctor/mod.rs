@@ -9,6 +9,7 @@
 
 mod dirs;
 mod finding;
+mod fronts;
 #[cfg(target_os = "linux")]
 mod fuse;
 mod hooks;
@@ -38,8 +39,8 @@ use tokio::time::timeout;
 pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitMount, UnitScope};
-use crate::LocalPaths;
 pub use crate::service::unit_for;
+use crate::{FrontSettings, LocalPaths};
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while
 /// a user waits at a prompt.
@@ -54,6 +55,8 @@ pub struct DoctorSettings {
     pub mountpoint: Option<PathBuf>,
     /// The configured watch folders.
     pub watch_dirs: Vec<PathBuf>,
+    /// The configured front ends on the network.
+    pub fronts: Vec<FrontSettings>,
 }
 
 /// A server to mount.
@@ -111,16 +114,17 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
 /// # Cancel safety
 /// Nothing is changed. Threads that wait for the kernel may remain.
 pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
-    let (local, torrents, folders, hooks, pages, servers) = tokio::join!(
+    let (local, torrents, folders, hooks, pages, fronts, servers) = tokio::join!(
         local(settings),
         torrents::torrents(&settings.servers),
         watch_folders::watch_folders(&settings.watch_dirs),
         hooks::hooks(),
         page::pages(),
+        fronts::fronts(&settings.fronts),
         of_servers(&settings.servers)
     );
     let first = local.into_iter().chain(torrents).chain(folders);
-    first.chain(hooks).chain(pages).chain(servers).collect()
+    first.chain(hooks).chain(pages).chain(fronts).chain(servers).collect()
 }
 
 /// Checks all servers concurrently. If there are several, each result names its server.
@@ -187,6 +191,7 @@ mod tests {
             watch_folders::CHECK,
             hooks::CHECK,
             page::CHECK,
+            fronts::CHECK,
         ];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
