@@ -89,7 +89,7 @@ async fn a_library_is_served_in_several_ways_at_once() {
     assert!(nfs.url.as_deref().unwrap().starts_with("nfs://127.0.0.1:"), "{nfs:?}");
     let answer = get(address_of(&webdav), "/t/a").await;
     assert!(is_ok(&answer), "{}", String::from_utf8_lossy(&answer));
-    let body = answer.get(answer.len() - 5_000..).unwrap();
+    let (_head, body) = answer.split_at(answer.len() - 5_000);
     FakeSource::content(file_id(1, 0), 5_000).check(0, body).unwrap();
     let [webdav, _] = <[_; 2]>::try_from(fronts.statuses()).unwrap();
     assert_eq!((webdav.requests, webdav.sent_bytes, webdav.refused), (1, 5_000, 0));

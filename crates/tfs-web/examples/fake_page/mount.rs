@@ -1,9 +1,9 @@
 //! The status of a mount that does not exist: busy, with a server that is down.
 
 use tfs_api::status::{
-    AbsenceStatus, BreakerStatus, DiscoveryStatus, FailedStatus, FailureCount, IntakeStatus,
-    LeftOutStatus, MemoryStatus, NamedTorrent, PreloadTotals, ProcessUsage, ReadFigures,
-    ReadStatus, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
+    AbsenceStatus, BreakerStatus, DiscoveryStatus, FailedStatus, FailureCount, FrontStatus,
+    IntakeStatus, LeftOutStatus, MemoryStatus, NamedTorrent, PreloadTotals, ProcessUsage,
+    ReadFigures, ReadStatus, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
 };
 use tfs_api::wire::{
     LongWait, MountStatus, PreloadReason, PreloadStatus, ReaderStatus, RecentStatus, ScanStatus,
@@ -56,7 +56,15 @@ pub(crate) fn mount(mountpoint: &str, now: i64, second: u64) -> MountStatus {
             there_bytes: 24 * GIB + second * 9 * MIB,
         },
         drop: None,
-        fronts: Vec::new(),
+        fronts: vec![FrontStatus {
+            kind: "webdav".to_owned(),
+            name: Some("living-room".to_owned()),
+            url: Some("http://127.0.0.1:8080/".to_owned()),
+            connections: 3,
+            requests: 120 + second,
+            sent_bytes: 7 * GIB + second * 5 * MIB,
+            ..FrontStatus::default()
+        }],
         intake: IntakeStatus::default(),
     };
     status.trouble = status.find_trouble();

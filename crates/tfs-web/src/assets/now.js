@@ -3,7 +3,7 @@
 import { h, show, text } from "./dom.js";
 import { speed } from "./format.js";
 import { legend } from "./map.js";
-import { leftOut, memory, panel, preloads, scans, servers, waits } from "./panels.js";
+import { fronts, leftOut, memory, panel, preloads, scans, servers, waits } from "./panels.js";
 import { plot } from "./plot.js";
 import { readers } from "./readers.js";
 import { shownMounts, store } from "./store.js";
@@ -16,7 +16,7 @@ export function nowView() {
   const signs = legend();
   const reading = panel("reading", "Now reading", table.node, scanned.node, signs);
   const drawn = panel("minutes", "Last ten minutes", chart.node);
-  const others = [servers(), memory(), preloads(), waits()];
+  const others = [servers(), fronts(), memory(), preloads(), waits()];
   const left = leftOut();
   const node = h("div", { class: "now" },
     h("h1", { class: "unseen", tabindex: "-1" }, "What happens now"),

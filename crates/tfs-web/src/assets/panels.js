@@ -255,6 +255,37 @@ export function waits() {
   return { node, update };
 }
 
+function frontRow() {
+  const sign = h("span", { class: "sign" });
+  const title = name("", { class: "name" });
+  const facts = h("div", { class: "dim facts" });
+  const trouble = h("div", { class: "bad facts" });
+  const node = h("li", { class: "server-row" }, sign, title, facts, trouble);
+  const update = (front) => {
+    set(sign, "class", `sign ${front.trouble ? "down" : "up"}`);
+    text(title, front.url ?? front.kind);
+    const parts = [front.kind, counted(front.connections, "connection"), size(front.sent_bytes)];
+    if (front.refused > 0) parts.push(`${count(front.refused)} refused`);
+    if (front.shownMount) parts.unshift(front.shownMount);
+    text(facts, parts.join(" · "));
+    text(trouble, front.trouble ?? "");
+    show(trouble, Boolean(front.trouble));
+  };
+  return { node, update };
+}
+
+/** WebDAV, NFS and DLNA servers; hidden without one. */
+export function fronts() {
+  const rows = list("None.", frontRow);
+  const { node } = panel("fronts", "Served at", rows.node);
+  const update = (mounts) => {
+    const all = withMount(mounts, (mount) => mount.fronts ?? []);
+    rows.update(all, (front) => `${front.mountpoint}\n${front.kind}\n${front.url ?? front.name}`);
+    show(node, all.length > 0);
+  };
+  return { node, update };
+}
+
 /** Programs that open many files for a moment. */
 export function scans() {
   const node = h("ul", { class: "scans" });

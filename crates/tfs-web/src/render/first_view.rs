@@ -1,7 +1,7 @@
 //! The overview as HTML, for browsers without scripts.
 
 use bytesize::ByteSize;
-use tfs_api::status::{BreakerStatus, ServerStatus, StatusReport};
+use tfs_api::status::{BreakerStatus, FrontStatus, ServerStatus, StatusReport};
 use tfs_api::wire::{MountStatus, ReaderStatus, WaitStatus, WayStatus};
 
 use super::html::Html;
@@ -52,6 +52,7 @@ fn write_mount(html: &mut Html, mount: &MountStatus) {
     html.raw("</p>\n");
     write_readers(html, &mount.readers);
     write_servers(html, servers);
+    write_fronts(html, &mount.status.fronts);
     write_recent(html, mount);
 }
 
@@ -99,6 +100,19 @@ fn write_servers(html: &mut Html, servers: &[ServerStatus]) {
         };
         let streams = format!("{} of {}", server.streams_open, server.streams_max);
         html.row([&server.name, state, &streams, &bytes(server.bytes_fetched)]);
+    }
+    html.raw("</tbody></table>\n");
+}
+
+fn write_fronts(html: &mut Html, fronts: &[FrontStatus]) {
+    if fronts.is_empty() {
+        return;
+    }
+    html.table("Served at", ["Address", "State", "Connections", "Sent"]);
+    for front in fronts.iter().take(ROWS_MAX) {
+        let address = front.url.as_deref().unwrap_or(&front.kind);
+        let state = front.trouble.as_deref().unwrap_or("serves");
+        html.row([address, state, &front.connections.to_string(), &bytes(front.sent_bytes)]);
     }
     html.raw("</tbody></table>\n");
 }
