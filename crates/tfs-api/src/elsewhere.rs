@@ -1,8 +1,8 @@
 //! Mounts without a reachable socket in this user's runtime directory: those of other users, those
 //! whose socket was lost, and dead ones.
 //!
-//! The kernel's mount table lists all of them. The kernel also lists listening sockets, wherever
-//! they are (Linux only). So root finds the processes of other users, and a user finds a process with another
+//! The kernel's mount table lists all of them. Linux also lists listening sockets, wherever they
+//! are. So root finds the processes of other users, and a user finds a process with another
 //! `XDG_RUNTIME_DIR`. If the process still does not answer, `.tfs/status.json` is read from the
 //! mount.
 

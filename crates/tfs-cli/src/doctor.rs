@@ -8,9 +8,9 @@ use eyre::WrapErr as _;
 use serde_json::json;
 use tfs_config::{ChosenServer, Loaded, Origin, Problem, ServerSection};
 use tfs_service::doctor::{
-    CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitMount, UnitScope,
-    examine, unit_for,
+    CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitMount, UnitScope, examine,
 };
+use tfs_service::service::unit_for;
 use tfs_service::{FrontSettings, examined_servers};
 use tfs_sys::shell::quoted;
 

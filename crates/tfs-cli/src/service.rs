@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf, absolute};
 use eyre::WrapErr as _;
 use tfs_config::{Flag, Loaded, ServerArg, words_of};
 use tfs_service::check_mountpoint;
-use tfs_service::doctor::{UnitCommand, UnitMount, UnitScope, unit_for};
-use tfs_service::service::{MountService, ServiceManager};
+use tfs_service::doctor::{UnitCommand, UnitMount, UnitScope};
+use tfs_service::service::{MountService, ServiceManager, unit_for};
 
 use crate::args::{InstallArgs, ServiceArgs, ServiceCommand};
 use crate::report::{UserError, settings_error};

@@ -30,7 +30,7 @@ use crate::discovery::with_root_cause;
 use crate::drop::DropService;
 use crate::events::MountEvents;
 use crate::history::CounterReading;
-use crate::mounting::{KernelSide, LibraryPlace, Mounting, Program};
+use crate::mounting::{KernelSide, LibraryPlace, Mounting, ReadingProgram};
 use crate::page_files::{FilesOfMount, MountFiles};
 use crate::preload::preload;
 use crate::server::NamedServer;
@@ -360,8 +360,8 @@ pub(crate) fn search<S: TorrentSource>(
     Ok(SearchAnswer { hits: hits.collect(), is_cut })
 }
 
-fn reader_status(reader: OpenReader, program: Option<Program>) -> ReaderStatus {
-    let (pid, command) = program.map(|Program { pid, command }| (pid, command)).unzip();
+fn reader_status(reader: OpenReader, program: Option<ReadingProgram>) -> ReaderStatus {
+    let (pid, command) = program.map(|ReadingProgram { pid, command }| (pid, command)).unzip();
     let origin = reader.origin.as_deref();
     ReaderStatus {
         path: reader.path,

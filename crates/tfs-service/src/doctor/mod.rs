@@ -39,7 +39,6 @@ use tokio::time::timeout;
 pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitMount, UnitScope};
-pub use crate::service::unit_for;
 use crate::{FrontSettings, LocalPaths};
 
 /// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while

@@ -41,7 +41,7 @@ use crate::drop::{DropParts, DropService};
 use crate::events::MountEvents;
 use crate::fronts::{BoundFront, FileOwner, FrontParts, Fronts};
 use crate::mounting::{
-    LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedPlaces, check_places, mount,
+    LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedMountPoints, check_places, mount,
 };
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
@@ -357,7 +357,7 @@ async fn take_places(
     let checks_fuse = settings.servers.iter().any(MountServer::is_embedded);
     #[cfg(not(feature = "embedded"))]
     let checks_fuse = false;
-    let path = check_places(WantedPlaces {
+    let path = check_places(WantedMountPoints {
         mountpoint: mountpoint.clone(),
         drop: settings.drop.as_ref().map(|folder| (folder.path.clone(), folder.is_required)),
         allow_non_empty: settings.allow_non_empty,

@@ -9,15 +9,15 @@ use tfs_sys::mountinfo::locate;
 use tfs_sys::mounting::{FsName, MountError, MountpointError};
 use vfs_core::{TorrentSource, Vfs};
 
-use super::{Mounting, MountingOptions, WantedPlaces};
+use super::{Mounting, MountingOptions, WantedMountPoints};
 
 /// Checks the mount points, before anything is started. Returns that of the library, without
 /// symbolic links.
 ///
 /// # Errors
 /// [`MountError`].
-pub(crate) async fn check_places(places: WantedPlaces) -> Result<PathBuf, MountError> {
-    let WantedPlaces { mountpoint, drop, allow_non_empty, checks_fuse } = places;
+pub(crate) async fn check_places(places: WantedMountPoints) -> Result<PathBuf, MountError> {
+    let WantedMountPoints { mountpoint, drop, allow_non_empty, checks_fuse } = places;
     blocking(move || {
         check_mountpoint(&mountpoint, allow_non_empty)?;
         let library = locate(&mountpoint).unwrap_or(mountpoint);

@@ -9,7 +9,7 @@ use vfs_core::{HandleId, KnownNode};
 
 /// A process of this machine that reads a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Program {
+pub(crate) struct ReadingProgram {
     pub(crate) pid: u32,
     /// Its name, truncated to 15 bytes.
     pub(crate) command: String,
@@ -27,12 +27,12 @@ pub(crate) enum KernelSide {
 
 impl KernelSide {
     /// Returns the processes that use open files, as far as they are known. Reads `/proc`.
-    pub(crate) fn programs(&self) -> HashMap<HandleId, Program> {
+    pub(crate) fn programs(&self) -> HashMap<HandleId, ReadingProgram> {
         match self {
             #[cfg(target_os = "linux")]
             Self::Fuse(kernel) => {
                 let callers = kernel.callers().into_iter();
-                let program = |Caller { pid, command }| Program { pid, command };
+                let program = |Caller { pid, command }| ReadingProgram { pid, command };
                 callers.map(|(handle, caller)| (handle, program(caller))).collect()
             }
             Self::None => HashMap::new(),

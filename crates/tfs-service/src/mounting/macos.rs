@@ -19,13 +19,13 @@ use vfs_core::{TorrentSource, Vfs};
 
 pub(crate) use super::nfs::liveness;
 use super::nfs::{self, NfsAppearance, NfsMounting, NfsPrograms};
-use super::{Mounting, MountingOptions, WantedPlaces};
+use super::{Mounting, MountingOptions, WantedMountPoints};
 
 /// Checks the mount point, before anything is started. Returns it without symbolic links.
 ///
 /// # Errors
 /// [`MountError`], also for a drop folder, which needs FUSE.
-pub(crate) async fn check_places(places: WantedPlaces) -> Result<PathBuf, MountError> {
+pub(crate) async fn check_places(places: WantedMountPoints) -> Result<PathBuf, MountError> {
     if places.drop.is_some() {
         return Err(MountError::NeedsFuse { what: "drop.path" });
     }

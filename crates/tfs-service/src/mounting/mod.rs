@@ -35,7 +35,7 @@ pub(crate) use tfs_sys::mounting::{DropMountOptions, FsName, Liveness};
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::fuse::{check_places, mount};
-pub(crate) use self::kernel::{KernelSide, Program};
+pub(crate) use self::kernel::{KernelSide, ReadingProgram};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use self::macos::{DropMount, check_places, liveness, mount, mount_drop};
 #[cfg(not(target_os = "linux"))]
@@ -44,7 +44,7 @@ pub use self::macos::{check_mountpoint, probe_kernel_fuse, unmount};
 use self::nfs::{NfsMounting, wait_for_answer};
 pub use self::place::LibraryPlace;
 pub(crate) use self::served::ServedLibrary;
-pub(crate) use self::wanted::{MountingOptions, WantedPlaces};
+pub(crate) use self::wanted::{MountingOptions, WantedMountPoints};
 
 /// The front end of a library on this machine. Dropping it ends the library.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use tfs_sys::mounting::{AttrOptions, MissingErrno, SecurityContext};
 /// The mount points of a library.
 #[derive(Debug)]
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "FUSE has more to check"))]
-pub(crate) struct WantedPlaces {
+pub(crate) struct WantedMountPoints {
     /// That of the library.
     pub(crate) mountpoint: PathBuf,
     /// That of its drop folder, and whether the library is to have one in any case.

@@ -12,8 +12,8 @@ fn mount<'a>(mountpoint: &'a str, words: &'a [String]) -> UnitCommand<'a> {
 
 fn text_of(mountpoint: &str, words: &[String]) -> String {
     let variables = [("TFS_SERVER", "http://nas:3030/?a&b".to_owned())];
-    let (logs, binary) = (Path::new("/Users/me/Library/Logs"), Path::new("/usr/local/bin/tfs"));
-    plist(logs, binary, &variables, Some(Path::new("/Users/me/tfs.toml")), mount(mountpoint, words))
+    let (logs, binary) = (Path::new("/var/log"), Path::new("/usr/local/bin/tfs"));
+    plist(logs, binary, &variables, Some(Path::new("/etc/tfs.toml")), mount(mountpoint, words))
 }
 
 #[test]

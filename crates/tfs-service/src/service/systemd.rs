@@ -1,5 +1,5 @@
-//! Mounts as services of systemd. Each mount point has a unit of its own, whose file names the mount
-//! point. Only units that have this line are changed or removed.
+//! Mounts as services of systemd. Each mount point has a unit of its own, whose file names the
+//! mount point. Only units that have this line are changed or removed.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! What mounts have in common, however they are made: options, errors, and the check of a directory.
+//! What mounts have in common, however they are made: options, errors, and the check of a
+//! directory.
 //!
 //! These are values: `fuse-adapter` mounts on Linux, and tfs-service by NFS on macOS.
 

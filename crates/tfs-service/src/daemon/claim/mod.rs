@@ -13,7 +13,7 @@ use tfs_types::fnv1a;
 #[cfg(target_os = "linux")]
 pub use self::linux::DaemonClaim;
 #[cfg(not(target_os = "linux"))]
-pub use self::other::DaemonClaim;
+pub use self::other::LockClaim as DaemonClaim;
 
 /// A daemon of this user with the same configuration is already running.
 #[derive(Debug, thiserror::Error)]

@@ -17,12 +17,12 @@ const NUMBER_BYTES_MAX: u64 = 16;
 
 /// Held by the daemon of a configuration. Dropping it releases the claim.
 #[derive(Debug)]
-pub struct DaemonClaim {
+pub struct LockClaim {
     /// The locked file; `None` without a claim.
     _lock: Option<File>,
 }
 
-impl DaemonClaim {
+impl LockClaim {
     /// Claims a configuration, which consists of these files, for this process. If no claim is
     /// possible, the daemon runs without one and logs a warning.
     ///

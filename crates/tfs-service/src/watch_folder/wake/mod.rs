@@ -8,4 +8,4 @@ mod none;
 #[cfg(target_os = "linux")]
 pub(super) use self::inotify::ChangeEvents;
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::none::ChangeEvents;
+pub(super) use self::none::NoEvents as ChangeEvents;

@@ -5,9 +5,9 @@ use std::os::fd::BorrowedFd;
 
 /// The kernel's watches of a folder: there are none.
 #[derive(Debug)]
-pub(in super::super) struct ChangeEvents(std::convert::Infallible);
+pub(in super::super) struct NoEvents(std::convert::Infallible);
 
-impl ChangeEvents {
+impl NoEvents {
     /// Refuses to watch.
     ///
     /// # Errors
