@@ -73,7 +73,9 @@ pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
-pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
+pub use rqbit_source::{
+    LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault, USES_LOCAL_FILES,
+};
 pub use server::{ConnectError, RQBIT_VERSIONS_TESTED, RqbitServer, ServerFailure};
 pub use tags::{ChangedTags, NoStateDir, change_tags, user_tags};
 pub use tfs_drop::RemovalPolicy;

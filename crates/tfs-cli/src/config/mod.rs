@@ -41,6 +41,9 @@ pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
         let effect = if name == SERVER_VARIABLE { SERVER_EFFECT } else { "" };
         output::line(&visible(&format!("# {name}={value}{effect}")))?;
     }
+    if !tfs_service::USES_LOCAL_FILES {
+        output::line("# local_paths has no effect on macOS: all files are read over HTTP")?;
+    }
     output::line(text(&values).trim_start())?;
     Ok(exit::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rqbit_client::wire::TorrentProgress;
 use rqbit_client::{BaseUrl, Client};
-use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT, to_summary};
+use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT, USES_LOCAL_FILES, to_summary};
 use tfs_config::ServerSettings;
 use tokio::time::timeout;
 
@@ -89,7 +89,7 @@ async fn try_local(
     paths: &LocalPaths,
     listing: Result<Vec<TorrentProgress>, String>,
 ) -> Tried {
-    if *paths == LocalPaths::Off {
+    if *paths == LocalPaths::Off || !USES_LOCAL_FILES {
         return Tried::Off;
     }
     if *paths == LocalPaths::Auto && client.is_on_this_machine() == Some(false) {
