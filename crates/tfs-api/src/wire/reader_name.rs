@@ -5,8 +5,8 @@ use super::ReaderStatus;
 /// Maximum length of what a client calls itself, in characters.
 const PRODUCT_CHARS_MAX: usize = 40;
 
-/// Names of browsers in their `User-Agent`, which all begin with `Mozilla/`. Those that name another
-/// one, too, come first.
+/// Names of browsers in their `User-Agent`, which all begin with `Mozilla/`. Those that also name
+/// another one come first.
 const BROWSERS: [&str; 5] = ["Edg/", "OPR/", "Firefox/", "Chrome/", "Safari/"];
 
 /// The beginning of the agent of a client with a device token; the name of the device follows, and

@@ -26,9 +26,9 @@ pub struct EndedMount {
     pub pid: Option<u32>,
 }
 
-/// Unmounts the mount of tfs at `path`, or ends the library of that [name](served_name). Its process is asked first; then the mount has ended
-/// completely on return. If the process does not answer or is gone, the mount is detached without
-/// it.
+/// Unmounts the mount of tfs at `path`, or ends the library of that [name](served_name). Its
+/// process is asked first; then the mount has ended completely on return. If the process does not
+/// answer or is gone, the mount is detached without it.
 ///
 /// # Errors
 /// [`UnmountError`]; the mount still exists.

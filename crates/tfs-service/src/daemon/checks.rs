@@ -18,8 +18,8 @@ pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
     }
 }
 
-/// Refuses a configuration without mounts and served libraries. Otherwise removing all mounts from the file by mistake
-/// would unmount them all.
+/// Refuses a configuration without mounts and served libraries. Otherwise removing all mounts from
+/// the file by mistake would unmount them all.
 pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
     if !loaded.settings.mounts.is_empty() || loaded.own_serves().next().is_some() {
         return Ok(());

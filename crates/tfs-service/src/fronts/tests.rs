@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use tfs_api::status::FrontStatus;
 use tfs_testkit::fake::{FakeSource, directory, file_id};
+use tfs_testkit::until::until_async;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use vfs_core::{Export, ServerId, Vfs, VfsConfig};
 
 use super::*;
 
-struct Library {
+struct ServedFiles {
     vfs: Arc<Vfs<FakeSource>>,
     dir: tempfile::TempDir,
 }
 
-impl Library {
+impl ServedFiles {
     fn new() -> Self {
         let source = FakeSource::new(4);
         source.add(directory(1, "t", &[("a", 5_000)]));
@@ -79,7 +80,7 @@ fn is_ok(answer: &[u8]) -> bool {
 
 #[tokio::test]
 async fn a_library_is_served_in_several_ways_at_once() {
-    let library = Library::new();
+    let library = ServedFiles::new();
     let fronts = library
         .start(&[settings(FrontKind::Webdav, any_port()), settings(FrontKind::Nfs, any_port())])
         .await;
@@ -107,20 +108,15 @@ async fn a_library_is_served_in_several_ways_at_once() {
 
 #[tokio::test]
 async fn a_token_of_a_device_works_until_it_is_revoked() {
-    let library = Library::new();
+    let library = ServedFiles::new();
     let fronts = library.start(&[settings(FrontKind::Webdav, any_port())]).await;
     let address = address_of(&fronts.statuses()[0]);
     let store = DeviceTokenStore::in_state_dir(library.dir.path());
     let token = store.create("tv").unwrap();
     let path = format!("/k/{token}/t/a");
     let until = async |want: bool| {
-        for _ in 0..600 {
-            if is_ok(&get(address, &path).await) == want {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("the token is still {}", if want { "unknown" } else { "known" });
+        let look = async || (is_ok(&get(address, &path).await) == want).then_some(());
+        until_async("the change is seen", look).await;
     };
     until(true).await;
     store.revoke("tv").unwrap();
@@ -130,7 +126,7 @@ async fn a_token_of_a_device_works_until_it_is_revoked() {
 
 #[tokio::test]
 async fn one_that_fails_takes_no_other_with_it_and_is_tried_again() {
-    let library = Library::new();
+    let library = ServedFiles::new();
     let taken = TcpListener::bind(any_port()).await.unwrap();
     let address = taken.local_addr().unwrap();
     let fronts = library

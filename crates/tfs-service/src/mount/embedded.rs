@@ -11,7 +11,7 @@ use tfs_state::make_private_below;
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 
-use super::StartError;
+use super::{EmbeddedDirError, StartError};
 use crate::add::{PreparedTorrent, TorrentInput};
 use crate::random::random_digits;
 
@@ -28,41 +28,6 @@ pub struct EmbeddedSettings {
     /// Whether it finds peers on the internet. Otherwise it connects only to peers given by
     /// address.
     pub is_online: bool,
-}
-
-/// Why the directory of an embedded server cannot be used. The message fits after "failed to".
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddedDirError {
-    /// The mount would hide the downloaded files.
-    #[error("store in {}: it is the mount point", dir.display())]
-    IsMountpoint {
-        /// The configured directory.
-        dir: PathBuf,
-    },
-    /// The mount would hide the downloaded files, and the server would write to its own mount.
-    #[error("store in {}: it is inside the mount point {}", dir.display(), mountpoint.display())]
-    InMountpoint {
-        /// The configured directory.
-        dir: PathBuf,
-        /// The mount point.
-        mountpoint: PathBuf,
-    },
-    /// The parent directory is missing: a typing error, or a disk that is not mounted.
-    #[error("store in {}: there is no directory {}", dir.display(), parent.display())]
-    NoParent {
-        /// The configured directory.
-        dir: PathBuf,
-        /// The missing parent.
-        parent: PathBuf,
-    },
-    /// The directory cannot be examined or created.
-    #[error("store in {}", dir.display())]
-    System {
-        /// The configured directory.
-        dir: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
 }
 
 /// A running embedded server.

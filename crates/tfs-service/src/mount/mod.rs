@@ -29,12 +29,13 @@ use vfs_core::{
 };
 
 #[cfg(feature = "embedded")]
-pub use self::embedded::{EmbeddedDirError, EmbeddedSettings};
-pub use self::error::StartError;
+pub use self::embedded::EmbeddedSettings;
+#[cfg(feature = "embedded")]
+pub use self::error::EmbeddedDirError;
+pub use self::error::{ServerDown, ServerDownCause, StartError};
 use self::server::{ConnectedServer, PolledServer, ServerMount, Starting};
 pub use self::server::{MountServer, ServerChoice};
 pub use self::settings::MountSettings;
-pub use self::start::{ServerDown, ServerDownCause};
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::drop::{DropParts, DropService};

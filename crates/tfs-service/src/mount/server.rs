@@ -12,11 +12,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
-use super::StartError;
 #[cfg(feature = "embedded")]
 use super::embedded::{Embedded, EmbeddedSettings};
 use super::resolving::MagnetResolution;
-use super::start::{ServerDown, first_look};
+use super::start::first_look;
+use super::{ServerDown, StartError};
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};

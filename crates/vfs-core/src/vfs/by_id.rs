@@ -8,8 +8,8 @@ use crate::{FileId, HandleId, ReaderOrigin, TorrentFile, TorrentSource, VfsError
 
 impl<S: TorrentSource> Vfs<S> {
     /// Opens a file by its identity for a client, as [`open`](Self::open) does by its inode number,
-    /// and returns it with its path: in a root with views only, that in the first view that shows it. The
-    /// handle must be [released](Self::release).
+    /// and returns it with its path: in a root with views only, that in the first view that shows
+    /// it. The handle must be [released](Self::release).
     ///
     /// # Errors
     /// `NotFound` if its torrent was removed, or nothing shows the file.

@@ -67,7 +67,7 @@ impl TokenTable {
 
 #[cfg(test)]
 mod tests {
-    use std::thread::sleep;
+    use tfs_testkit::until::until;
 
     use super::super::DeviceTokenStore;
     use super::*;
@@ -79,17 +79,15 @@ mod tests {
         let known = KnownTokens::new(Some(dir.path()));
         assert_eq!(known.device_of("nothing"), None);
         let token = store.create("tv").unwrap();
-        let until = |want: Option<&str>| {
-            let start = Instant::now();
-            while known.device_of(&token).as_deref() != want {
-                assert!(start.elapsed() < Duration::from_secs(60), "no change");
-                sleep(Duration::from_millis(20));
-            }
+        let until_it_is = |want: Option<&str>| {
+            until("the change is seen", || {
+                (known.device_of(&token).as_deref() == want).then_some(())
+            });
         };
-        until(Some("tv"));
+        until_it_is(Some("tv"));
         assert_eq!(known.device_of(&token.to_uppercase()).as_deref(), Some("tv"));
         store.revoke("tv").unwrap();
-        until(None);
+        until_it_is(None);
         assert_eq!(KnownTokens::new(None).device_of(&token), None);
     }
 }
