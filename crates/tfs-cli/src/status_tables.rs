@@ -1,6 +1,5 @@
 //! The tables of `tfs status`: preloads, and readers with what they wait for.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use comfy_table::Cell;
@@ -65,21 +64,11 @@ pub(crate) fn readers_table(readers: &[ReaderStatus]) -> String {
     output::table_text(table)
 }
 
-/// Maximum length of what a client calls itself: browsers take a hundred characters and more.
-const AGENT_CHARS_MAX: usize = 32;
-
-/// Returns a client on the network: its front end, its address without the port, and what it calls
-/// itself.
+/// Returns a client on the network: its front end, its address and what it calls itself.
 fn client(reader: &ReaderStatus) -> Option<String> {
     let front = reader.front.as_deref()?;
-    let peer = reader.peer.as_deref().unwrap_or("?");
-    let peer =
-        peer.parse::<SocketAddr>().map_or_else(|_| peer.to_owned(), |it| it.ip().to_string());
-    let agent = reader.agent.as_deref().unwrap_or_default().trim();
-    let is_long = agent.chars().count() > AGENT_CHARS_MAX;
-    let dots = if is_long { "..." } else { "" };
-    let agent: String = agent.chars().take(AGENT_CHARS_MAX).collect();
-    Some(visible(format!("{front} {peer} {}{dots}", agent.trim_end()).trim_end()))
+    let who = reader.who().unwrap_or_default();
+    Some(visible(format!("{front} {who}").trim_end()))
 }
 
 /// Returns how long and for which piece a reader waits, and the time that is left.
@@ -164,23 +153,23 @@ mod tests {
             pid: None,
             command: None,
             front: Some("webdav".to_owned()),
-            peer: Some("192.168.1.20:50123".to_owned()),
+            peer: Some("192.168.1.20".to_owned()),
             agent: Some("Infuse/8.1".to_owned()),
             waits: None,
             ..reader.clone()
         };
         let browser = ReaderStatus {
-            peer: Some("[fe80::1]:9".to_owned()),
-            agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) \u{1b}Gecko".to_owned()),
+            peer: Some("fe80::1".to_owned()),
+            agent: Some("device tv, VLC/3.0\u{1b} LibVLC".to_owned()),
             ..tv.clone()
         };
         expect![[r#"
-             PID  PROCESS                                             AT      SPEED  WAY    WAITS                                                          FILE
-            4711  mpv                                                 0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
-            4711  mpv                                                 0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
-               ?  ?                                                    -          -  local  -                                                              (removed)
-               -  webdav 192.168.1.20 Infuse/8.1                     99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv
-               -  webdav fe80::1 Mozilla/5.0 (X11; Linux x86_64;...  99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv"#]]
+             PID  PROCESS                           AT      SPEED  WAY    WAITS                                                          FILE
+            4711  mpv                               0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left), 2 peers  t/film\u{1b}[31m.mkv
+            4711  mpv                               0%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                             t/film\u{1b}[31m.mkv
+               ?  ?                                  -          -  local  -                                                              (removed)
+               -  webdav 192.168.1.20 Infuse/8.1   99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv
+               -  webdav fe80::1 tv VLC/3.0\u{1b}  99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv"#]]
         .assert_eq(&readers_table(&[reader, early, gone, tv, browser]));
     }
 }

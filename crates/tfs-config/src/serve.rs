@@ -42,7 +42,7 @@ impl Loaded {
     }
 
     /// Returns the servers of a mount: its keys `webdav` and `nfs`, and the `[[serve]]` sections
-    /// with its path. Each has a name.
+    /// with its path.
     ///
     /// # Errors
     /// If a flag opens NFS to other machines without a token.
@@ -51,8 +51,7 @@ impl Loaded {
         let short = short.into_iter().filter_map(|(kind, listen)| Some((kind, listen?)));
         let short = short.map(|(kind, listen)| {
             let serve = self.default_serve(kind)?;
-            let name = Some(kind.word().to_owned());
-            let serve = ServeSection { listen: Some(listen), name, ..serve };
+            let serve = ServeSection { listen: Some(listen), ..serve };
             match problems_of(&serve).into_iter().next() {
                 None => Ok(serve),
                 Some((_, message, hint)) => {
@@ -62,12 +61,9 @@ impl Loaded {
             }
         });
         let mut serves = short.collect::<Result<Vec<_>, Problem>>()?;
-        for (idx, serve) in self.settings.serves.iter().enumerate() {
-            if serve.mount.as_deref() == Some(mount.path.as_path()) {
-                let name = Some(self.serve_name(idx, serve));
-                serves.push(ServeSection { name, ..serve.clone() });
-            }
-        }
+        let sections = self.settings.serves.iter();
+        let of_mount = |serve: &&ServeSection| serve.mount.as_deref() == Some(mount.path.as_path());
+        serves.extend(sections.filter(of_mount).cloned());
         Ok(serves)
     }
 
@@ -92,9 +88,7 @@ impl Loaded {
         };
         item.insert("kind".to_owned(), Value::from(kind.word()));
         self.overlay("serve", &mut item)?;
-        let mut serve: ServeSection = extract(item)?;
-        let name = found.map(|(idx, serve)| self.serve_name(idx, serve));
-        serve.name = serve.name.or(name).or_else(|| Some(kind.word().to_owned()));
+        let serve: ServeSection = extract(item)?;
         match problems_of(&serve).into_iter().next() {
             None => Ok(serve),
             Some((key, message, hint)) => {

@@ -122,16 +122,16 @@ fn a_command_takes_the_section_of_its_address() {
     let of = |flags: &[(&'static str, &str)]| {
         let loaded = load(file, flags).unwrap();
         let serve = loaded.serve_at(ServeKind::Webdav);
-        serve.map(|serve| (serve.name.clone().unwrap(), serve.address().port(), serve.hosts))
+        serve.map(|serve| (serve.name.clone(), serve.address().port(), serve.hosts))
     };
     let host = |name: &str| vec![name.to_owned()];
     // The only one of its kind that has no mount.
-    assert_eq!(of(&[]).unwrap(), ("lan".to_owned(), 81, host("nas")));
+    assert_eq!(of(&[]).unwrap(), (Some("lan".to_owned()), 81, host("nas")));
     let flags = [("serve.listen", "localhost:81"), ("serve.hosts", "a"), ("serve.hosts", "b")];
     assert_eq!(of(&flags).unwrap().2, ["a", "b"]);
     for address in ["127.0.0.1:82", "127.0.0.1:83"] {
         let (name, _, hosts) = of(&[("serve.listen", address)]).unwrap();
-        assert_eq!((name.as_str(), hosts), ("webdav", Vec::new()));
+        assert_eq!((name, hosts), (None, Vec::new()));
     }
     let error = of(&[("serve.auth_user", "me")]).unwrap_err();
     assert_eq!(error.message, "--auth-user: a user name without a password");
@@ -151,11 +151,11 @@ fn a_mount_has_its_sections_and_its_short_keys() {
         let mount = loaded.mount_at(path.as_ref()).unwrap();
         let serves = loaded.serves_of(&mount);
         serves.map(|serves| {
-            let text = |it: &ServeSection| format!("{} {}", it.name.clone().unwrap(), it.address());
+            let text = |it: &ServeSection| format!("{} {}", it.kind.word(), it.address());
             serves.iter().map(text).collect::<Vec<_>>()
         })
     };
-    assert_eq!(of(&[], "/m").unwrap(), ["webdav 127.0.0.1:81", "serve-1 127.0.0.1:2050"]);
+    assert_eq!(of(&[], "/m").unwrap(), ["webdav 127.0.0.1:81", "nfs 127.0.0.1:2050"]);
     let webdav = load(file, &[]).unwrap().webdav_addresses();
     assert_eq!(webdav, [("127.0.0.1:81".parse().unwrap(), false)]);
     let flag = [("mount.webdav", ":0")];

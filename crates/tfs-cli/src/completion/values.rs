@@ -12,7 +12,7 @@ use clap_complete::engine::{
 };
 use tfs_config::ValueKind;
 use tfs_config::keys::{SECTIONS, Section, find_key};
-use tfs_service::{TorrentRow, user_tags};
+use tfs_service::{DeviceTokenStore, TorrentRow, user_tags};
 
 use super::live::{CompletionContext, mountpoints};
 use crate::figures::{counted, size};
@@ -25,7 +25,7 @@ type FindCandidates = fn(&CompletionContext, &str) -> Vec<CompletionCandidate>;
 
 /// The kinds of values: the command or `*`, the name of the value, and how to find candidates. The
 /// first that fits counts.
-const KINDS: [(&str, &str, FindCandidates); 16] = [
+const KINDS: [(&str, &str, FindCandidates); 17] = [
     ("mount", "MOUNTPOINT", places),
     ("doctor", "MOUNTPOINT", mounts_or_directories),
     ("*", "MOUNTPOINT", mounts),
@@ -33,6 +33,7 @@ const KINDS: [(&str, &str, FindCandidates); 16] = [
     ("start", "TORRENT", |context, typed| torrents(context, typed, is_stopped)),
     ("*", "TORRENT", |context, typed| torrents(context, typed, |_state| true)),
     ("*", "TAG", tags),
+    ("revoke", "DEVICE", devices),
     ("list", "PATTERN", |context, typed| torrents(context, typed, |_state| true)),
     ("search", "WORDS", search_words),
     ("*", "URL", servers),
@@ -285,6 +286,13 @@ fn tags(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
         CompletionCandidate::new(tag.as_str()).help(Some(about.into()))
     });
     matching(typed, tags.collect())
+}
+
+/// Returns the devices that have a token.
+fn devices(_context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
+    let tokens = DeviceTokenStore::of_user().and_then(|store| store.list()).unwrap_or_default();
+    let names = tokens.iter().map(|token| CompletionCandidate::new(&token.name));
+    matching(typed, names.collect())
 }
 
 /// Returns mount options in the form of `mount(8)`, also behind a comma.

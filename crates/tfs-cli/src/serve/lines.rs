@@ -4,11 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use tfs_service::{FrontAuth, FrontKind, FrontSettings};
 
-/// Options of `mount(8)` on Linux. Without `soft` a killed server would block programs for ever.
-const LINUX_OPTIONS: &str = "vers=3,tcp,nolock,soft,ro";
+/// Options of `mount(8)` on Linux. Without `soft` a killed server would block programs for ever; a
+/// read may wait for missing data for longer than the usual `timeo`. New torrents show after
+/// `actimeo` seconds.
+const LINUX_OPTIONS: &str = "ro,vers=3,tcp,nolock,soft,timeo=600,actimeo=5";
 
 /// Options of `mount_nfs(8)` on macOS. `nolocks` would make `flock` fail.
-const MACOS_OPTIONS: &str = "vers=3,tcp,locallocks,soft,intr,rdonly,nonegnamecache,rsize=1048576";
+const MACOS_OPTIONS: &str =
+    "rdonly,vers=3,tcp,locallocks,soft,intr,rsize=1048576,actimeo=5,nonegnamecache";
 
 /// An address of no machine (RFC 5737): a socket that is connected to it, but sends nothing, has
 /// the address by which other machines reach this one.
@@ -35,7 +38,7 @@ pub(super) fn results(url: &str, front: &FrontSettings) -> Vec<String> {
                 format!("macOS: mount_nfs -o {MACOS_OPTIONS},{ports} {host}:{path} ~/t"),
             ]
         }
-        FrontKind::Dlna => vec![format!("serving to TVs, from {address}")],
+        FrontKind::Dlna => vec![format!("serving on http://{address}/ for TVs")],
     }
 }
 
@@ -148,22 +151,22 @@ mod tests {
             &front(FrontKind::Nfs, "127.0.0.1:2050"),
             &expect![[r#"
             serving on nfs://127.0.0.1:2050/
-            Linux: sudo mount -t nfs -o vers=3,tcp,nolock,soft,ro,port=2050,mountport=2050 127.0.0.1:/ /mnt/t
-            macOS: mount_nfs -o vers=3,tcp,locallocks,soft,intr,rdonly,nonegnamecache,rsize=1048576,port=2050,mountport=2050 127.0.0.1:/ ~/t"#]],
+            Linux: sudo mount -t nfs -o ro,vers=3,tcp,nolock,soft,timeo=600,actimeo=5,port=2050,mountport=2050 127.0.0.1:/ /mnt/t
+            macOS: mount_nfs -o rdonly,vers=3,tcp,locallocks,soft,intr,rsize=1048576,actimeo=5,nonegnamecache,port=2050,mountport=2050 127.0.0.1:/ ~/t"#]],
         );
         check(
             "nfs://[::1]:2050/",
             &front(FrontKind::Nfs, "[::1]:2050"),
             &expect![[r#"
             serving on nfs://[::1]:2050/
-            Linux: sudo mount -t nfs -o vers=3,tcp,nolock,soft,ro,port=2050,mountport=2050 [::1]:/ /mnt/t
-            macOS: mount_nfs -o vers=3,tcp,locallocks,soft,intr,rdonly,nonegnamecache,rsize=1048576,port=2050,mountport=2050 [::1]:/ ~/t"#]],
+            Linux: sudo mount -t nfs -o ro,vers=3,tcp,nolock,soft,timeo=600,actimeo=5,port=2050,mountport=2050 [::1]:/ /mnt/t
+            macOS: mount_nfs -o rdonly,vers=3,tcp,locallocks,soft,intr,rsize=1048576,actimeo=5,nonegnamecache,port=2050,mountport=2050 [::1]:/ ~/t"#]],
         );
         check(
             "",
             &front(FrontKind::Dlna, "192.168.1.2:8200"),
             &expect![[r#"
-            serving to TVs, from 192.168.1.2:8200
+            serving on http://192.168.1.2:8200/ for TVs
             hint: every device in the network can read everything"#]],
         );
     }

@@ -25,9 +25,9 @@ pub(super) const SERVE: [Key; 14] = [
     key(
         "serve.name",
         ValueKind::Name,
-        Unset { means: "`serve-1` for the first, and so on", example: "\"living-room\"" },
+        Unset { means: "\"tfs on\" and the name of this machine", example: "\"living-room\"" },
         None,
-        "Its name in the log and in `tfs status`; with DLNA also on the TV.",
+        "With DLNA the name on the TV. In messages it names the section.",
     ),
     key(
         "serve.mount",
