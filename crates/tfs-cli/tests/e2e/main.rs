@@ -47,6 +47,7 @@ mod released;
 mod removals;
 mod rqbit8;
 mod security;
+mod serve;
 mod servers;
 mod service;
 mod service_manager;
