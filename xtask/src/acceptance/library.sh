@@ -43,7 +43,7 @@ serve() {
     "$TFS" serve "$@" --listen 127.0.0.1:0 --embedded store --offline --add library.torrent \
         >serve.out 2>serve.err &
     started+=($!)
-    until_done 60 grep -q '^serving on' serve.out || { cat serve.err; return 1; }
+    until_done 60 grep -qs '^serving on' serve.out || { cat serve.err; return 1; }
     ADDRESS=$(sed -n '1s|^serving on [a-z]*://\([^/]*\)/.*|\1|p' serve.out)
     export ADDRESS
 }
