@@ -21,6 +21,7 @@ mod events;
 mod exit;
 mod failed;
 mod figures;
+mod front_lines;
 mod generate;
 mod healthy;
 mod hidden_arguments;

@@ -27,7 +27,7 @@ use crate::logging::Level;
 use crate::output;
 use crate::report::{self, UserError, settings_error};
 use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
-use crate::{exit, run_service};
+use crate::{exit, front_lines, run_service};
 
 /// Runs the command. `level` controls the log.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
@@ -194,7 +194,7 @@ pub(crate) async fn serve(
             output::note_to_terminal(&format!("{status}; Ctrl-C unmounts it"));
         }
         LibraryPlace::Mounted(_) => {}
-        LibraryPlace::Served(_) => crate::serve::announce(&mount.status().fronts, &fronts)?,
+        LibraryPlace::Served(_) => front_lines::announce(&mount.status().fronts, &fronts)?,
     }
     notify(match role {
         ProcessRole::Child => ManagerNotice::ReadyAsMain { status: &status },

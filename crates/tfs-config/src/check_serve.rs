@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::check::{best_place, repeats, unknown_server};
+use super::check_tools::{best_place, repeats, unknown_server};
 use super::{Loaded, Problem, ServeKind, ServeSection};
 
 /// A problem of a section on its own: the key, the message and the hint.

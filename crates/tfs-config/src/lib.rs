@@ -17,6 +17,7 @@ mod access_tests;
 mod change;
 mod check;
 mod check_serve;
+mod check_tools;
 mod document;
 mod environment;
 mod files;
@@ -29,6 +30,7 @@ mod layer;
 mod load;
 mod loaded;
 mod model;
+mod mount_layout;
 mod provenance;
 mod secret;
 mod secret_source;
@@ -65,9 +67,10 @@ pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     ArrSection, CacheSection, DiskUsageMode, DropRemoval, HookBodyMode, HookEvent, HookMethod,
     HookSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
-    MonitoringSection, MountLayout, MountRoot, MountSection, PassthroughMode, PreloadSection,
-    ReadSection, ServerSection, Settings, TimesMode, WatchSection, WebSection,
+    MonitoringSection, MountRoot, MountSection, PassthroughMode, PreloadSection, ReadSection,
+    ServerSection, Settings, TimesMode, WatchSection, WebSection,
 };
+pub use mount_layout::MountLayout;
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
 pub use serve::ServeAuth;

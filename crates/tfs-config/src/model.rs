@@ -10,6 +10,7 @@ use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
 use super::Secret;
+use super::mount_layout::MountLayout;
 use super::serve_section::ServeSection;
 use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
 use super::view_section::ViewSection;
@@ -161,16 +162,6 @@ pub enum HookBodyMode {
     Text,
     /// None.
     None,
-}
-
-/// How the torrents of several servers are arranged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MountLayout {
-    /// All in the root directory; a torrent on several servers appears once.
-    Union,
-    /// In one directory for each server.
-    ByServer,
 }
 
 /// What the root of a mount shows.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::model::MountLayout;
+use super::mount_layout::MountLayout;
 use super::units::de_time;
 
 /// A server for other programs and machines.

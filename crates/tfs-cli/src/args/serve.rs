@@ -46,7 +46,8 @@ pub(crate) struct ServeWebdavArgs {
         value_parser = setting("serve.auth_user"))]
     auth_user: Option<String>,
     #[arg(long, help_heading = CLIENTS, value_name = "FILE",
-        help = help("serve.auth_password_file"), value_parser = setting("serve.auth_password_file"))]
+        help = help("serve.auth_password_file"),
+        value_parser = setting("serve.auth_password_file"))]
     auth_password_file: Option<String>,
     #[arg(long, help_heading = CLIENTS, value_name = "FILE", help = help("serve.auth_token_file"),
         value_parser = setting("serve.auth_token_file"))]
@@ -63,7 +64,8 @@ pub(crate) struct ServeWebdavArgs {
         help = help("serve.hosts"), value_parser = setting("serve.hosts"))]
     hosts: Vec<String>,
     #[arg(long, help_heading = CLIENTS, value_name = "TIME",
-        help = help("serve.first_byte_timeout"), value_parser = setting("serve.first_byte_timeout"))]
+        help = help("serve.first_byte_timeout"),
+        value_parser = setting("serve.first_byte_timeout"))]
     first_byte_timeout: Option<String>,
 }
 

@@ -1,12 +1,10 @@
 //! `tfs serve`: the torrents by WebDAV, NFS or DLNA, in the foreground and without FUSE.
 
-mod lines;
 mod token;
 
 #[cfg(test)]
 pub(crate) use self::token::failed as token_error;
 
-use tfs_api::status::FrontStatus;
 use tfs_config::Loaded;
 use tfs_service::{FrontSettings, MountSettings};
 
@@ -15,7 +13,7 @@ use crate::background::ProcessRole;
 use crate::logging::Level;
 use crate::mount::{self, MountIntake};
 use crate::report::settings_error;
-use crate::{output, run_service};
+use crate::run_service;
 
 /// Runs the command. `level` controls the log.
 pub(crate) fn run(args: &ServeArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
@@ -51,18 +49,4 @@ fn settings(args: &ServeArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     };
     mount::check_root(&settings)?;
     Ok(settings)
-}
-
-/// Prints where front ends answer, and what their clients need.
-pub(crate) fn announce(running: &[FrontStatus], settings: &[FrontSettings]) -> eyre::Result<()> {
-    for (status, front) in running.iter().zip(settings) {
-        let Some(url) = &status.url else { continue };
-        for line in lines::results(url, front) {
-            output::line(&line)?;
-        }
-        for hint in lines::hints(front) {
-            output::note(&format!("hint: {hint}"));
-        }
-    }
-    Ok(())
 }

@@ -11,8 +11,8 @@ use tfs_service::{DeviceToken, DeviceTokenError, DeviceTokenStore, FrontKind};
 use tfs_sys::clock::now;
 use tfs_types::chain;
 
-use super::lines::{address_of, own_address, reachable};
 use crate::args::{ServeTokenArgs, ServeTokenCommand};
+use crate::front_lines::{address_of, own_address, reachable};
 use crate::output::{self, visible};
 use crate::report::UserError;
 use crate::status_recent::ago;

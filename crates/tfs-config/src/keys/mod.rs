@@ -100,7 +100,8 @@ pub const SECTIONS: [Section; 14] = [
     Section {
         name: "serve",
         is_list: true,
-        about: "WebDAV, NFS and DLNA: the same files for other programs and machines, without FUSE.",
+        about: "WebDAV, NFS and DLNA: the same files for other programs and machines, without \
+                FUSE.",
         keys: &serve::SERVE,
     },
     Section {

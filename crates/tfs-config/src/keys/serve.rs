@@ -73,7 +73,7 @@ pub(super) const SERVE: [Key; 14] = [
         ValueKind::Switch,
         Is("false"),
         Some("--no-auth"),
-        "Serve other machines without a login. Whoever reaches the address can then read \
+        "Serve other machines without a login. Every client that reaches the address can read \
          everything.",
     ),
     key(

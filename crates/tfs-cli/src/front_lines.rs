@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use tfs_api::status::FrontStatus;
 use tfs_service::{FrontAuth, FrontKind, FrontSettings};
+
+use crate::output;
 
 /// Options of `mount(8)` on Linux. Without `soft` a killed server would block programs for ever; a
 /// read may wait for missing data for longer than the usual `timeo`. New torrents show after
@@ -17,9 +20,23 @@ const MACOS_OPTIONS: &str =
 /// the address by which other machines reach this one.
 const ELSEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
+/// Prints where front ends answer, and what their clients need.
+pub(crate) fn announce(running: &[FrontStatus], settings: &[FrontSettings]) -> eyre::Result<()> {
+    for (status, front) in running.iter().zip(settings) {
+        let Some(url) = &status.url else { continue };
+        for line in results(url, front) {
+            output::line(&line)?;
+        }
+        for hint in hints(front) {
+            output::note(&format!("hint: {hint}"));
+        }
+    }
+    Ok(())
+}
+
 /// Returns the lines of the result: the address, and the commands that mount it. `url` is that of
 /// the status, with the actual port.
-pub(super) fn results(url: &str, front: &FrontSettings) -> Vec<String> {
+fn results(url: &str, front: &FrontSettings) -> Vec<String> {
     let port = address_of(url).map_or(front.listen.port(), |address| address.port());
     let address = reachable(SocketAddr::new(front.listen.ip(), port), own_address);
     let host = SocketAddr::from((address.ip(), 0)).to_string();
@@ -43,7 +60,7 @@ pub(super) fn results(url: &str, front: &FrontSettings) -> Vec<String> {
 }
 
 /// Returns what clients may lack.
-pub(super) fn hints(front: &FrontSettings) -> Vec<&'static str> {
+fn hints(front: &FrontSettings) -> Vec<&'static str> {
     let is_open = !front.listen.ip().to_canonical().is_loopback();
     let has_login = front.auth.is_some();
     match front.kind {
@@ -71,13 +88,13 @@ fn has_token(front: &FrontSettings) -> bool {
 }
 
 /// Returns the address in a URL such as `nfs://127.0.0.1:2050/`.
-pub(super) fn address_of(url: &str) -> Option<SocketAddr> {
+pub(crate) fn address_of(url: &str) -> Option<SocketAddr> {
     let (_, rest) = url.split_once("://")?;
     rest.split('/').next()?.parse().ok()
 }
 
 /// Returns an address that can be typed: for all addresses of the machine, one of them.
-pub(super) fn reachable(address: SocketAddr, own: impl FnOnce() -> Option<IpAddr>) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr, own: impl FnOnce() -> Option<IpAddr>) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }
@@ -89,7 +106,7 @@ pub(super) fn reachable(address: SocketAddr, own: impl FnOnce() -> Option<IpAddr
 }
 
 /// Returns the address of this machine for others; `None` without a network. Sends nothing.
-pub(super) fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect(ELSEWHERE).ok()?;
     let address = socket.local_addr().ok()?.ip();
