@@ -25,6 +25,7 @@ mod server;
 #[cfg(target_os = "linux")]
 mod surroundings;
 mod torrents;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "launchd has no units"))]
 pub(crate) mod unit;
 mod watch_folders;
 
