@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A connection.
-pub(crate) struct NfsClient {
+pub(crate) struct RawNfsClient {
     pub(crate) stream: TcpStream,
     pub(crate) credentials: opaque_auth<'static>,
     xid: u32,
@@ -26,7 +26,7 @@ pub(crate) struct NfsTestCall<'a> {
     pub(crate) args: &'a [u8],
 }
 
-impl NfsClient {
+impl RawNfsClient {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let machine = auth_unix { machinename: Opaque::borrowed(b"laptop"), ..Default::default() };

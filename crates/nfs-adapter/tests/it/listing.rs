@@ -9,7 +9,7 @@ use nfs3_types::nfs3::{
 use nfs3_types::xdr_codec::Pack as _;
 use tfs_testkit::fake::{directory, single_file};
 
-use crate::client::NfsClient;
+use crate::client::RawNfsClient;
 use crate::support::{serve, settings, update};
 
 /// Where a listing continues.
@@ -23,7 +23,7 @@ struct ListPosition {
 type Page = (Vec<String>, bool, ListPosition);
 
 async fn names(
-    client: &mut NfsClient,
+    client: &mut RawNfsClient,
     dir: &nfs_fh3,
     from: ListPosition,
     count: u32,
@@ -43,7 +43,7 @@ async fn names(
 }
 
 async fn nodes(
-    client: &mut NfsClient,
+    client: &mut RawNfsClient,
     dir: &nfs_fh3,
     from: ListPosition,
     counts: (u32, u32),

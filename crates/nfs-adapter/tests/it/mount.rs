@@ -8,7 +8,7 @@ use nfs3_types::nfs3::{nfs_fh3, nfsstat3};
 use nfs3_types::xdr_codec::Opaque;
 use vfs_core::{Export, ServerId, Vfs, VfsConfig};
 
-use crate::client::{NfsClient, NfsTestCall, results};
+use crate::client::{RawNfsClient, NfsTestCall, results};
 use crate::support::{FILM_LEN, serve, settings, source, vfs_of};
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn calls_wait_a_moment_for_the_list_of_torrents() {
     let source = source();
     let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), VfsConfig::default()));
     let server = NfsServer::start(Export::new(Arc::clone(&vfs)), settings()).await.unwrap();
-    let mut client = NfsClient::connect(server.address()).await;
+    let mut client = RawNfsClient::connect(server.address()).await;
     let read = client.send_read(&film, 0, 10).await;
     let root = client.mnt("/").await;
     assert!(root.is_ok(), "other calls go on");
@@ -137,7 +137,7 @@ async fn calls_wait_a_moment_for_the_list_of_torrents() {
 async fn without_a_list_a_call_fails_after_a_moment() {
     let vfs = Arc::new(Vfs::new(Arc::new(source()), VfsConfig::default()));
     let server = NfsServer::start(Export::new(vfs), settings()).await.unwrap();
-    let mut client = NfsClient::connect(server.address()).await;
+    let mut client = RawNfsClient::connect(server.address()).await;
     let root = client.mnt("/").await.unwrap();
     // Never JUKEBOX: Finder would ask for a minute.
     assert_eq!(client.lookup(&root, "film").await, Err(nfsstat3::NFS3ERR_IO));

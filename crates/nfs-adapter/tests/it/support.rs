@@ -7,7 +7,7 @@ use nfs_adapter::{NfsServer, NfsSettings};
 use tfs_testkit::fake::{FakeSource, directory, single_file};
 use vfs_core::{Export, ServerId, Vfs, VfsConfig};
 
-use crate::client::NfsClient;
+use crate::client::RawNfsClient;
 
 /// Length of `film/film.mkv`.
 pub(crate) const FILM_LEN: u64 = 3_000_000;
@@ -49,7 +49,7 @@ pub(crate) async fn serve(settings: NfsSettings) -> Fixture {
 }
 
 impl Fixture {
-    pub(crate) async fn client(&self) -> NfsClient {
-        NfsClient::connect(self.server.address()).await
+    pub(crate) async fn client(&self) -> RawNfsClient {
+        RawNfsClient::connect(self.server.address()).await
     }
 }
