@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use vfs_core::{Bitfield, ByteRange, FileIndex, Geometry};
 
 use super::identity::SETTLED_AGE_MIN;
-use super::system::identity_of;
 use super::*;
 use crate::TORRENT_TTL_DEFAULT;
 

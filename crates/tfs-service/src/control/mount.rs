@@ -115,8 +115,11 @@ impl<S: TorrentSource> MountControl<S> {
         let Some(reader) = readers.first() else { return Ok(()) };
         let peer = reader.origin.as_ref().map_or("a client", |origin| &origin.peer);
         let file = reader.path.as_deref().unwrap_or("a file");
-        let (place, count) = (&self.place, readers.len());
-        let message = format!("failed to end {place}: {count} files are open, {file} by {peer}");
+        let others = match readers.len() {
+            0 | 1 => String::new(),
+            count => format!(", and {} more", count - 1),
+        };
+        let message = format!("failed to end {}: {peer} has {file} open{others}", self.place);
         Err(FailureBody::new(FailureKind::Busy, message))
     }
 
