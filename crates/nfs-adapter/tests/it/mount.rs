@@ -8,7 +8,7 @@ use nfs3_types::nfs3::{nfs_fh3, nfsstat3};
 use nfs3_types::xdr_codec::Opaque;
 use vfs_core::{Export, ServerId, Vfs, VfsConfig};
 
-use crate::client::{RawNfsClient, NfsTestCall, results};
+use crate::client::{NfsTestCall, RawNfsClient, results};
 use crate::support::{FILM_LEN, serve, settings, source, vfs_of};
 
 #[tokio::test]
