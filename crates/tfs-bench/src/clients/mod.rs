@@ -4,4 +4,4 @@ mod http;
 mod nfs;
 
 pub(crate) use http::{HttpBody, HttpClient, encoded_path};
-pub(crate) use nfs::NfsClient;
+pub(crate) use nfs::NfsFileClient;

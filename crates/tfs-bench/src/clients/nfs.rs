@@ -18,7 +18,7 @@ const RECORD_BYTES_MAX: usize = 2 << 20;
 
 /// A connection, with one call at a time.
 #[derive(Debug)]
-pub(crate) struct NfsClient {
+pub(crate) struct NfsFileClient {
     stream: TcpStream,
     xid: u32,
 }
@@ -32,7 +32,7 @@ struct XdrReply {
     at: usize,
 }
 
-impl NfsClient {
+impl NfsFileClient {
     /// Connects. A call fails after `call_max`.
     pub(crate) fn open(address: SocketAddr, call_max: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;

@@ -10,7 +10,7 @@ use tfs_testkit::content::Content;
 
 use super::nginx::Nginx;
 use crate::caches::{forget_pages, warm};
-use crate::clients::{HttpClient, NfsClient, encoded_path};
+use crate::clients::{HttpClient, NfsFileClient, encoded_path};
 use crate::compare::Seeder;
 use crate::figures::{FigureReport, Want, megabytes};
 use crate::mount::TfsMount;
@@ -141,7 +141,7 @@ fn get(address: SocketAddr) -> u64 {
 }
 
 fn read_nfs(address: SocketAddr) -> u64 {
-    let mut client = NfsClient::open(address, READ_MAX).unwrap();
+    let mut client = NfsFileClient::open(address, READ_MAX).unwrap();
     let file = client.find(NAME).unwrap();
     let (mut block, mut total) = (vec![0; BLOCK_BYTES], 0);
     loop {

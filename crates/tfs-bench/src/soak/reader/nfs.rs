@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::super::READ_MAX;
 use super::RunningTask;
-use crate::clients::NfsClient;
+use crate::clients::NfsFileClient;
 
 /// The maximum length of a read.
 const READ_BYTES_MAX: u64 = 256 * 1024;
@@ -20,7 +20,7 @@ pub(super) fn run(running: &mut RunningTask) {
     };
     let address: SocketAddr = address.parse().unwrap();
     let opened = running.outcome.timed("open", || {
-        let mut client = NfsClient::open(address, READ_MAX)?;
+        let mut client = NfsFileClient::open(address, READ_MAX)?;
         let file = client.find(path)?;
         Ok((client, file))
     });
