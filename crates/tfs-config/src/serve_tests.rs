@@ -23,7 +23,8 @@ fn check(file: &str, want: &Expect) {
         let line = problem.place.as_ref().and_then(|place| place.line).unwrap_or_default();
         let hint = problem.hint.clone().unwrap_or_default();
         let hint = hint.rsplit_once("/f.toml").map_or(hint.clone(), |(_, rest)| rest.to_owned());
-        format!("{line}: {}; {hint}\n", problem.message)
+        let hint = if hint.is_empty() { hint } else { format!("; {hint}") };
+        format!("{line}: {}{hint}\n", problem.message)
     });
     want.assert_eq(&text.collect::<String>());
 }
@@ -53,7 +54,7 @@ fn combinations_are_checked() {
         "[[serve]]\nkind = \"webdav\"\nauth_user = \"me\"\n\
          [[serve]]\nkind = \"webdab\"\n",
         &expect![[r#"
-            5: `serve.kind`: it must be "webdav", "nfs" or "dlna"; did you mean `webdav`?; 
+            5: `serve.kind`: it must be "webdav", "nfs" or "dlna"; did you mean `webdav`?
         "#]],
     );
     check(
@@ -83,7 +84,7 @@ fn combinations_are_checked() {
          name = \"a\"\nmount = \"/m\"\nservers = [\"default\"]\n\
          [[serve]]\nkind = \"nfs\"\nname = \"a\"\nlisten = \"2050\"\n",
         &expect![[r#"
-            16: `serve.listen`: it must be an address and a port, as in 127.0.0.1:2050, or :2050 for all addresses of this machine; 
+            16: `serve.listen`: it must be an address and a port, as in 127.0.0.1:2050, or :2050 for all addresses of this machine
         "#]],
     );
     check(
