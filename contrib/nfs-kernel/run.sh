@@ -3,7 +3,7 @@
 #
 #   apt-get install --no-install-recommends qemu-system-x86 busybox-static cpio kmod
 #   apt-get download linux-image-6.1.0-XX-cloud-amd64 && dpkg -x linux-image-*.deb KERNEL
-#   cargo build -p nfs-adapter --example serve
+#   cargo build -p nfs-adapter --example serve_nfs
 #   contrib/nfs-kernel/run.sh KERNEL [,MOUNT_OPTIONS] [JUKEBOX_MILLIS]
 #
 # No kernel is installed. The machine is emulated; ACCEL=kvm is faster where it works.
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 kernel=$(cd "$1" && pwd)
 options=${2:-,soft,timeo=30,retrans=1}
 jukebox=${3:-}
-serve=${SERVE:-$here/../../target/debug/examples/serve}
+serve=${SERVE:-$here/../../target/debug/examples/serve_nfs}
 time_max=${TIME_MAX:-300}
 
 work=$(mktemp -d)

@@ -1,6 +1,6 @@
 //! Serves a directory as if it were the torrents of a server, for trials with WebDAV clients.
 //!
-//! `cargo run -p webdav-adapter --example serve -- DIR [ADDRESS] [--login USER:PASSWORD]
+//! `cargo run -p webdav-adapter --example serve_webdav -- DIR [ADDRESS] [--login USER:PASSWORD]
 //! [--device NAME=TOKEN] [--tls PEM] [--print]`. Each entry of the directory is a torrent. `many`
 //! in place of a directory makes up 10,000 files. `--print` prints each stream of the source.
 #![expect(clippy::print_stdout, reason = "it is an example")]
