@@ -139,6 +139,18 @@ fn check_settings(args: &InstallArgs, mountpoint: &Path, loaded: &Loaded) -> eyr
     loaded.choose_servers(&mount.servers).map(drop).map_err(settings_error)
 }
 
+/// Returns the directory of the embedded server, and adds its flags to the words of the command.
+#[cfg(feature = "embedded")]
+fn embedded_dir(args: &InstallArgs, words: &mut Vec<String>) -> eyre::Result<Option<PathBuf>> {
+    let Some(dir) = &args.mount.embedded.embedded else { return Ok(None) };
+    let dir = absolute(dir).wrap_err("cannot use the directory of --embedded")?;
+    words.push(format!("--embedded={}", utf8(&dir)?));
+    if args.mount.embedded.offline {
+        words.push("--offline".to_owned());
+    }
+    Ok(Some(dir))
+}
+
 /// Returns the text of the unit.
 fn unit(
     args: &InstallArgs,
@@ -151,16 +163,10 @@ fn unit(
     let config = line.config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
     let mut words = line.words()?;
 
-    let mut embedded: Option<PathBuf> = None;
     #[cfg(feature = "embedded")]
-    if let Some(dir) = &args.mount.embedded.embedded {
-        let dir = absolute(dir).wrap_err("cannot use the directory of --embedded")?;
-        words.push(format!("--embedded={}", utf8(&dir)?));
-        if args.mount.embedded.offline {
-            words.push("--offline".to_owned());
-        }
-        embedded = Some(dir);
-    }
+    let embedded = embedded_dir(args, &mut words)?;
+    #[cfg(not(feature = "embedded"))]
+    let embedded: Option<PathBuf> = None;
     if args.mount.library.require_server {
         words.push("--require-server".to_owned());
     }

@@ -151,6 +151,13 @@ fn quoted(text: &str) -> String {
 /// Returns the unit for a machine. `binary` is an absolute path. `variables` are settings of tfs,
 /// which `EnvironmentFile=` may override. `config` is an additional configuration file.
 #[must_use]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(
+        unreachable_pub,
+        reason = "only Linux has units of systemd, which this is exported for"
+    )
+)]
 pub fn unit_for(
     scope: UnitScope,
     binary: &Path,
