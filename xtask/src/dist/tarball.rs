@@ -193,6 +193,7 @@ mod tests {
             -rwxr-xr-x bin/tfs
             -rw-r--r-- lib/systemd/system/tfs.service
             -rw-r--r-- lib/systemd/system/tfs@.service
+            -rw-r--r-- lib/systemd/user/tfs-serve@.service
             -rw-r--r-- lib/systemd/user/tfs.service
             -rw-r--r-- lib/systemd/user/tfs@.service
             lrwxr-xr-x sbin/mount.fuse.tfs -> ../bin/tfs
