@@ -81,6 +81,11 @@ impl WebdavGate {
         }
     }
 
+    /// Returns whether a device still has a token that was right before.
+    pub(crate) fn has_device(&self, token: &str) -> bool {
+        self.tokens.device_of(token).is_some()
+    }
+
     /// Returns who sends a request whose path has no device token.
     pub(crate) fn visitor(
         &self,

@@ -4,6 +4,8 @@ mod credentials;
 mod gate;
 mod guesses;
 mod peer;
+mod right;
 
 pub(crate) use gate::{WebdavDenied, WebdavGate, WebdavVisitor};
 pub(crate) use peer::WebdavPeer;
+pub(crate) use right::ReadRight;

@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{Attr, TorrentSource, VfsError};
 
 use super::WebdavCall;
+use crate::access::ReadRight;
 use crate::open_files::OpenedFile;
 use crate::refusal::WebdavRefusal;
 use crate::site::{FILES_MAX, WebdavSite};
@@ -59,6 +60,7 @@ pub(super) struct FileSending<S: TorrentSource> {
     begun: Option<BegunRead>,
     /// Whether the client waits for a read, which ends with this.
     is_waiting: bool,
+    right: ReadRight,
     _place: OwnedSemaphorePermit,
 }
 
@@ -89,6 +91,7 @@ impl<S: TorrentSource> FileSending<S> {
             sent: 0,
             begun: None,
             is_waiting: false,
+            right: ReadRight::new(call.target.token()),
             _place: place,
         };
         sending.begin_read(FIRST_BYTES);
@@ -120,10 +123,14 @@ impl<S: TorrentSource> FileSending<S> {
     }
 
     /// Returns the next bytes, at least one; `None` at the end. Begins the read after them if the
-    /// client takes more than the beginning.
+    /// client takes more than the beginning. A device whose token is revoked gets no more.
     async fn following(&mut self) -> Result<Option<Bytes>, VfsError> {
         if self.left == 0 {
             return Ok(None);
+        }
+        if self.right.is_lost(&self.site.gate) {
+            self.opened = None;
+            return Err(VfsError::NotFound);
         }
         if self.begun.is_none() {
             self.begin_read(self.read_bytes());
@@ -132,10 +139,11 @@ impl<S: TorrentSource> FileSending<S> {
         let end = self.site.end.clone();
         let outcome = match self.begun.take() {
             Some(BegunRead::Done(outcome)) => outcome,
-            Some(BegunRead::Waits(task)) => match end.run_until_cancelled(task).await {
-                Some(Ok(outcome)) => outcome,
+            Some(BegunRead::Waits(task)) => tokio::select! {
                 // A task that panics ends its file, and no other one.
-                Some(Err(_)) | None => Err(VfsError::ShuttingDown),
+                outcome = task => outcome.unwrap_or(Err(VfsError::ShuttingDown)),
+                () = end.cancelled() => Err(VfsError::ShuttingDown),
+                () = self.right.lost(&self.site.gate) => Err(VfsError::NotFound),
             },
             None => Err(VfsError::ShuttingDown),
         };

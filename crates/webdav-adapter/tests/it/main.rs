@@ -8,5 +8,6 @@ mod files;
 mod hostile;
 mod listings;
 mod methods;
+mod revoked;
 mod stage;
 mod tls;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use tfs_testkit::until::until_async;
@@ -21,14 +22,25 @@ pub(crate) struct WebdavStage {
     pub(crate) source: FakeSource,
     pub(crate) vfs: Arc<Vfs<FakeSource>>,
     pub(crate) server: WebdavServer,
+    pub(crate) device: Arc<OneDevice>,
 }
 
-/// One device has a token.
-pub(crate) struct OneDevice;
+/// One device has a token, until it is revoked.
+#[derive(Default)]
+pub(crate) struct OneDevice {
+    is_revoked: AtomicBool,
+}
+
+impl OneDevice {
+    pub(crate) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Relaxed);
+    }
+}
 
 impl DeviceTokens for OneDevice {
     fn device_of(&self, token: &str) -> Option<String> {
-        (token == TOKEN).then(|| "tv".to_owned())
+        let is_known = token == TOKEN && !self.is_revoked.load(Ordering::Relaxed);
+        is_known.then(|| "tv".to_owned())
     }
 }
 
@@ -74,7 +86,11 @@ impl WebdavStage {
             source.add(torrent);
         }
         let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), VfsConfig::default()));
-        let stage = Self { source, vfs: Arc::clone(&vfs), server: start(vfs, settings).await };
+        let device = Arc::new(OneDevice::default());
+        let tokens = Arc::clone(&device) as Arc<dyn DeviceTokens>;
+        let export = Export::new(Arc::clone(&vfs));
+        let server = WebdavServer::start(export, settings, tokens).await.unwrap();
+        let stage = Self { source, vfs, server, device };
         stage.apply();
         stage
     }
@@ -110,8 +126,4 @@ impl WebdavStage {
     pub(crate) async fn until_readers(&self, what: &str, is_it: impl Fn(&[OpenReader]) -> bool) {
         until_async(what, async || is_it(&self.vfs.readers()).then_some(())).await;
     }
-}
-
-async fn start(vfs: Arc<Vfs<FakeSource>>, settings: WebdavSettings) -> WebdavServer {
-    WebdavServer::start(Export::new(vfs), settings, Arc::new(OneDevice)).await.unwrap()
 }

@@ -73,7 +73,8 @@ async fn no_password_crosses_a_network_in_clear_text() {
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     settings.auth = WebdavAuth::Token("0123456789".to_owned());
     let export = vfs_core::Export::new(Arc::clone(&stage.vfs));
-    let error = WebdavServer::start(export, settings, Arc::new(OneDevice)).await.unwrap_err();
+    let error =
+        WebdavServer::start(export, settings, Arc::<OneDevice>::default()).await.unwrap_err();
     let WebdavError::Settings(error) = error else { panic!("{error}") };
     assert!(error.to_string().contains("give a certificate"), "{error}");
 }
