@@ -1,5 +1,7 @@
 //! The path of a request: parts of names, after the capability prefix if it has one.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use tfs_http::encoded;
 
@@ -49,6 +51,7 @@ impl WebdavTarget {
             return Err(BadTarget::TooLong);
         }
         let rest = path.strip_prefix('/').ok_or(BadTarget::Malformed("it is not absolute"))?;
+        let rest = &*without_dots(rest);
         let (prefix, rest) = split_prefix(rest);
         if rest == "/" {
             return Err(BadTarget::Malformed(EMPTY_NAME));
@@ -98,11 +101,25 @@ fn split_prefix(path: &str) -> (String, &str) {
     if is_token(token) { (format!("/{PREFIX_NAME}/{token}"), rest) } else { (String::new(), path) }
 }
 
+/// Returns a path without its segments `.`, plain or encoded (RFC 3986, sections 5.2.4 and 6.2.2).
+/// One at the end means a directory. Segments `..` are left, and refused later.
+fn without_dots(path: &str) -> Cow<'_, str> {
+    let is_dot = |part: &str| part == "." || part.eq_ignore_ascii_case("%2e");
+    if !path.split('/').any(is_dot) {
+        return Cow::Borrowed(path);
+    }
+    let mut parts: Vec<_> = path.split('/').filter(|part| !is_dot(part)).collect();
+    if path.rsplit('/').next().is_some_and(is_dot) {
+        parts.push("");
+    }
+    Cow::Owned(parts.join("/"))
+}
+
 fn decoded(part: &str) -> Result<String, BadTarget> {
     let bytes: Vec<u8> = percent_decode_str(part).collect();
     match bytes.as_slice() {
         b"" => return Err(BadTarget::Malformed(EMPTY_NAME)),
-        b"." | b".." => return Err(BadTarget::Malformed("it has a dot in place of a name")),
+        b"." | b".." => return Err(BadTarget::Malformed("it has `..` in place of a name")),
         bytes if bytes.contains(&b'/') => return Err(BadTarget::Malformed("a name has a slash")),
         bytes if bytes.contains(&0) => return Err(BadTarget::Malformed("a name has a NUL")),
         bytes if bytes.len() > NAME_BYTES_MAX => return Err(BadTarget::Unknown),
@@ -146,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn segments_of_one_dot_are_left_out() {
+        for path in ["/.", "/./", "/%2e", "/././%2E/."] {
+            check(path, "", &[], true);
+        }
+        check("/./a", "", &["a"], false);
+        check("/a/./b", "", &["a", "b"], false);
+        check("/a/%2E/b/", "", &["a", "b"], true);
+        check("/a/.", "", &["a"], true);
+        check("/a/./", "", &["a"], true);
+        check("/.a/...", "", &[".a", "..."], false);
+        let prefix = format!("/k/{TOKEN}");
+        check(&format!("/./k/./{TOKEN}/./a"), &prefix, &["a"], false);
+        check(&format!("{prefix}/."), &prefix, &[], true);
+    }
+
+    #[test]
     fn what_is_no_name_is_refused() {
         for path in [
             "",
@@ -155,10 +188,12 @@ mod tests {
             "//a",
             "/a//b",
             "/a//",
-            "/.",
             "/a/../b",
             "/%2e%2e/a",
-            "/%2E",
+            "/./..",
+            "/%2e/%2E%2e/a",
+            "/.//a",
+            "/a/.//b",
             "/a%2fb",
             "/%00",
             "/a/b%00c",

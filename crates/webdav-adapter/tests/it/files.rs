@@ -29,6 +29,9 @@ async fn a_whole_file() {
     let empty = stage.check("GET /Series%20%26%20more/empty.bin", 200).await;
     assert_eq!((empty.body.len(), empty.header("content-length")), (0, Some("0")));
     stage.check("GET /film.mkv/", 404).await;
+    // rclone asks so for a name with a colon.
+    stage.check("HEAD /Series%20%26%20more/./notes.txt", 200).await;
+    stage.check("HEAD /%2e/film.mkv", 200).await;
     let odd = stage.check("GET /Series%20%26%20more/100%25%20%3Creal%3E%3F%23.mp3", 200).await;
     assert_eq!(odd.body.len(), 7);
     let link = stage.check("GET /Series%20%26%20more/link.mkv", 200).await;
