@@ -52,14 +52,12 @@ impl WebdavTarget {
         }
         let rest = path.strip_prefix('/').ok_or(BadTarget::Malformed("it is not absolute"))?;
         let rest = &*without_dots(rest);
+        let has_slash = rest.is_empty() || rest.ends_with('/');
         let (prefix, rest) = split_prefix(rest);
         if rest == "/" {
             return Err(BadTarget::Malformed(EMPTY_NAME));
         }
-        let (rest, has_slash) = match rest.strip_suffix('/') {
-            Some(rest) => (rest, true),
-            None => (rest, rest.is_empty()),
-        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
         let mut parts = Vec::new();
         if !rest.is_empty() {
             for part in rest.split('/') {
@@ -152,7 +150,7 @@ mod tests {
         check("/k", "", &["k"], false);
         check("/k/film.mkv", "", &["k", "film.mkv"], false);
         let prefix = format!("/k/{TOKEN}");
-        check(&prefix, &prefix, &[], true);
+        check(&prefix, &prefix, &[], false);
         check(&format!("{prefix}/"), &prefix, &[], true);
         check(&format!("{prefix}/a/b"), &prefix, &["a", "b"], false);
         check(&format!("/x{prefix}"), "", &["x", "k", TOKEN], false);

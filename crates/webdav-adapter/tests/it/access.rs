@@ -107,6 +107,8 @@ async fn references_keep_the_device_token() {
     let moved = stage.check(&format!("GET /k/{TOKEN}/Series%20%26%20more"), 301).await;
     let location = format!("/k/{TOKEN}/Series%20%26%20more/");
     assert_eq!(moved.header("location"), Some(&*location));
+    let moved = stage.check(&format!("GET /k/{TOKEN}"), 301).await;
+    assert_eq!(moved.header("location"), Some(&*format!("/k/{TOKEN}/")));
     let index = stage.check(&format!("GET /k/{TOKEN}/"), 200).await;
     assert!(!index.text().contains(TOKEN), "links are relative");
 }
