@@ -1,10 +1,18 @@
 //! Open files of an export.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use crate::{FileId, HandleId, Ino, ReaderOrigin, TorrentSource, Vfs, VfsError};
+
+/// The shortest part of a read of missing data that is read on its own, in bytes.
+const PAGE_BYTES: u32 = 4 << 10;
+
+/// Interval of the check whether a read that waits has present bytes before missing ones.
+const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// An open file, which is closed when it is dropped. It outlives the torrent's place in the tree.
 #[derive(Debug)]
@@ -61,6 +69,67 @@ impl<S: TorrentSource> ExportFile<S> {
             return answer;
         }
         self.vfs.read(self.handle, offset, len).await
+    }
+
+    /// Reads up to `len` bytes at `offset`: all of them if they are present, or else those before
+    /// missing ones. At least one, except at the end of the file. So no present byte waits for a
+    /// missing one after it.
+    ///
+    /// # Errors
+    /// As [`Vfs::read`], for the first byte.
+    ///
+    /// # Cancel safety
+    /// As [`read`](Self::read).
+    pub async fn read_present(&self, offset: u64, len: u32) -> Result<Bytes, VfsError> {
+        let (vfs, handle) = (&self.vfs, self.handle);
+        if let Some(answer) = vfs.try_read(handle, offset, len) {
+            return answer;
+        }
+        let mut len = len;
+        while len > PAGE_BYTES {
+            let part = tokio::select! {
+                biased;
+                answer = vfs.read_pages(handle, offset, len) => match answer {
+                    Err(VfsError::Partial) => self.present_len(offset, len),
+                    answer => return answer,
+                },
+                part = self.present_part(offset, len) => part,
+            };
+            // Bytes may be in memory of which no server says that it has them.
+            len = if part > 0 { part } else { len / 2 };
+            if part > 0 {
+                break;
+            }
+        }
+        vfs.read(handle, offset, len).await
+    }
+
+    /// Waits until servers say that they have only a beginning of a range, and returns its length.
+    async fn present_part(&self, offset: u64, len: u32) -> u32 {
+        loop {
+            sleep(PRESENCE_INTERVAL).await;
+            if self.vfs.is_missing(self.handle, offset, len) {
+                let part = self.present_len(offset, len);
+                if part > 0 {
+                    return part;
+                }
+            }
+        }
+    }
+
+    /// Returns the length of the longest beginning of a range that one server has.
+    fn present_len(&self, offset: u64, len: u32) -> u32 {
+        // All of `here` bytes are present, not all of `lacks`.
+        let (mut here, mut lacks) = (0, len.saturating_add(1));
+        while lacks - here > 1 {
+            let middle = here + (lacks - here) / 2;
+            if self.vfs.is_here(self.handle, offset, middle) {
+                here = middle;
+            } else {
+                lacks = middle;
+            }
+        }
+        here
     }
 }
 

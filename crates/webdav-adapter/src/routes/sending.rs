@@ -50,10 +50,8 @@ pub(super) struct FileSending<S: TorrentSource> {
     site: Arc<WebdavSite<S>>,
     /// `None` after it failed.
     opened: Option<OpenedFile<S>>,
-    /// What no read was begun for.
+    /// What is still to be read and sent.
     unread: Range<u64>,
-    /// Number of bytes that are still to be sent.
-    left: u64,
     /// Number of bytes that were sent.
     sent: u64,
     /// The read that was begun, at most one.
@@ -86,7 +84,6 @@ impl<S: TorrentSource> FileSending<S> {
         let mut sending = Self {
             site,
             opened: Some(opened),
-            left: part.end - part.start,
             unread: part,
             sent: 0,
             begun: None,
@@ -125,7 +122,7 @@ impl<S: TorrentSource> FileSending<S> {
     /// Returns the next bytes, at least one; `None` at the end. Begins the read after them if the
     /// client takes more than the beginning. A device whose token is revoked gets no more.
     async fn following(&mut self) -> Result<Option<Bytes>, VfsError> {
-        if self.left == 0 {
+        if self.unread.is_empty() {
             return Ok(None);
         }
         if self.right.is_lost(&self.site.gate) {
@@ -149,7 +146,8 @@ impl<S: TorrentSource> FileSending<S> {
         };
         let checked = outcome.and_then(|bytes| {
             // Never longer than what was asked for: the answer would be longer than its head says.
-            let is_right = !bytes.is_empty() && length(&bytes) <= self.left;
+            let is_right =
+                !bytes.is_empty() && length(&bytes) <= self.unread.end - self.unread.start;
             if is_right { Ok(bytes) } else { Err(VfsError::NothingThere) }
         });
         let bytes = match checked {
@@ -160,7 +158,7 @@ impl<S: TorrentSource> FileSending<S> {
             }
         };
         self.is_waiting = false;
-        self.left -= length(&bytes);
+        self.unread.start += length(&bytes);
         self.sent += length(&bytes);
         if let Some(opened) = &mut self.opened {
             opened.position += length(&bytes);
@@ -176,14 +174,9 @@ impl<S: TorrentSource> FileSending<S> {
         let Some(opened) = self.opened.as_ref().filter(|_| !self.unread.is_empty()) else { return };
         let (file, start) = (Arc::clone(&opened.file), self.unread.start);
         let wanted = (self.unread.end - start).min(bytes_max);
-        self.unread.start += wanted;
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-        let mut reading = Box::pin(async move {
-            let bytes = file.read(start, wanted).await?;
-            // The next read begins where this one was to end.
-            let is_whole = u32::try_from(bytes.len()) == Ok(wanted);
-            if is_whole { Ok(bytes) } else { Err(VfsError::NothingThere) }
-        });
+        // Fewer bytes before missing ones: the client gets all that is there.
+        let mut reading = Box::pin(async move { file.read_present(start, wanted).await });
         self.begun = Some(match reading.as_mut().now_or_never() {
             Some(outcome) => BegunRead::Done(outcome),
             None => BegunRead::Waits(AbortOnDropHandle::new(tokio::spawn(reading))),

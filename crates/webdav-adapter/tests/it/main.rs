@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod errors;
 mod files;
+mod gaps;
 mod hostile;
 mod listings;
 mod methods;
