@@ -57,6 +57,12 @@ async fn guesses_are_slowed_down() {
     // A device token of the same address works, and so does a request without a guess.
     stage.check(&format!("HEAD /k/{TOKEN}/"), 200).await;
     stage.check("HEAD /", 401).await;
+    // Wrong tokens count too, and lock no right one out.
+    let wrong = TOKEN.replace('0', "1");
+    stage.check(&format!("HEAD /k/{wrong}/"), 429).await;
+    let wrong_login = basic("ann", "wrong");
+    stage.check(&format!("GET /k/{TOKEN}/film.mkv\n{wrong_login}"), 200).await;
+    stage.check(&format!("PROPFIND /k/{TOKEN}/\nDepth: 1"), 207).await;
     let long = stage_of(login("correct horse battery staple")).await;
     for _ in 0..20 {
         long.send(&format!("HEAD /\n{}", basic("ann", "wrong"))).await;
