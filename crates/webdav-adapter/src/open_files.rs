@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use vfs_core::{Export, ExportFile, Ino, ReaderOrigin, TorrentSource, VfsError};
 
-/// How long a file stays open without a request. Streams without a reader are closed earlier.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
+/// How long a file stays open without a request. It is a reader of the status meanwhile, and keeps
+/// the tree busy.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Interval of the check for idle files.
-const CLEAN_INTERVAL: Duration = Duration::from_secs(5);
+const CLEAN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Maximum number of idle files.
 const IDLE_FILES_MAX: usize = 128;

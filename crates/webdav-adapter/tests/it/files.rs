@@ -166,5 +166,6 @@ async fn requests_of_one_player_share_the_streams() {
     let opened = stage.source.opened().len();
     assert!(opened <= 4, "{opened} streams for 32 ranges in a row");
     assert_eq!(stage.vfs.readers().len(), 1);
+    stage.until_readers("no reader after the last request", <[_]>::is_empty).await;
     assert!(stage.source.violations().is_empty());
 }
