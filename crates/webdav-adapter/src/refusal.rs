@@ -173,7 +173,8 @@ impl From<WebdavDenied> for WebdavRefusal {
 
 impl From<ForeignHost> for WebdavRefusal {
     fn from(ForeignHost: ForeignHost) -> Self {
-        let message = "unknown host name; add it to the allowed host names, or use an IP address";
+        let message = "unknown host name; allow it by the flag `--allow-host`, or the key `hosts` \
+                       of the configuration; or use an IP address";
         Self::new(StatusCode::FORBIDDEN, message)
     }
 }

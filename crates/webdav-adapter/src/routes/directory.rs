@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
-use tfs_http::{ResponseBody, encoded, text};
+use tfs_http::{ResponseBody, encoded, is_media, text};
 use vfs_core::{Attr, Export, ExportEntry, Ino, NodeKind, TorrentSource};
 
 use super::{WebdavCall, insert};
@@ -72,7 +72,9 @@ impl<S: TorrentSource> WebdavCall<S> {
             let is_file = (is_file == NodeKind::File).cmp(&(is_other_file == NodeKind::File));
             is_file.then_with(|| compare(&one.name, &other.name))
         });
-        let mut index = self.index_begin();
+        let has_media =
+            |entry: &ExportEntry| entry.attr.kind == NodeKind::Directory || is_media(&entry.name);
+        let mut index = self.index_begin(entries.iter().any(has_media));
         for entry in &entries {
             push_line(entry, &mut index);
         }
@@ -82,7 +84,8 @@ impl<S: TorrentSource> WebdavCall<S> {
 
     /// Returns the index of a large directory, in the order of the tree.
     fn streamed_index(&self, attr: &Attr) -> Response<ResponseBody> {
-        let begin = self.index_begin();
+        // Whether it has media is known at its end only.
+        let begin = self.index_begin(true);
         let frame = |text: String| Ok::<_, Infallible>(Frame::data(Bytes::from(text)));
         let lines = pages(self.site.export.clone(), attr.ino).map(|page| {
             let mut lines = String::with_capacity(page.len() * 128);
@@ -97,14 +100,18 @@ impl<S: TorrentSource> WebdavCall<S> {
         Response::new(StreamBody::new(all.map(frame)).boxed_unsync())
     }
 
-    fn index_begin(&self) -> String {
+    /// Returns the head of an index, with a link to its playlist if it may have something to play.
+    fn index_begin(&self, has_playlist: bool) -> String {
         let title = escaped(self.target.name().unwrap_or("tfs"));
         let mut begin = format!(
             "<!doctype html>\n<html><head><meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-             <style>{STYLE}</style>\n</head><body>\n<h1>{title}</h1>\n\
-             <p><a href=\"?m3u\">Playlist</a></p>\n<table>\n"
+             <style>{STYLE}</style>\n</head><body>\n<h1>{title}</h1>\n"
         );
+        if has_playlist {
+            begin.push_str("<p><a href=\"?m3u\">Playlist</a></p>\n");
+        }
+        begin.push_str("<table>\n");
         if !self.target.parts.is_empty() {
             begin.push_str("<tr><td><a href=\"../\">../</a></td><td></td></tr>\n");
         }
@@ -126,7 +133,8 @@ fn push_line(entry: &ExportEntry, out: &mut String) {
     if !is_dir {
         // Writing to a `String` cannot fail.
         let _written = match entry.attr.size {
-            size @ 0..MIB => write!(out, "{} KiB", size.div_ceil(KIB)),
+            size @ 0..KIB => write!(out, "{size} B"),
+            size @ KIB..MIB => write!(out, "{} KiB", size.div_ceil(KIB)),
             size @ MIB..GIB => write!(out, "{} MiB", size / MIB),
             size => write!(out, "{}.{} GiB", size / GIB, size % GIB * 10 / GIB),
         };

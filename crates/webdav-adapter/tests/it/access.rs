@@ -133,6 +133,9 @@ async fn foreign_host_names_are_refused_without_a_login() {
     ] {
         stage.check(&format!("HEAD /film.mkv\nHost: {host}"), status).await;
     }
+    let refused = stage.check("GET /\nHost: evil.example", 403).await;
+    let text = refused.text();
+    assert!(text.contains("`--allow-host`") && text.contains("`hosts`"), "{text}");
     stage.check(&format!("HEAD /k/{TOKEN}/film.mkv\nHost: any.example"), 200).await;
 }
 

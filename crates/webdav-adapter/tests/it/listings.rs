@@ -43,6 +43,22 @@ async fn links_of_an_index_are_relative_and_say_their_names() {
 }
 
 #[tokio::test]
+async fn an_index_links_to_a_playlist_if_there_is_something_to_play() {
+    let texts = directory(3, "texts", &[("a.txt", 3), ("b.txt", 1024), ("empty.txt", 0)]);
+    let films = directory(4, "films", &[("a.mkv", 1), ("b.txt", 1)]);
+    let nested = directory(5, "nested", &[("c/a.mkv", 1)]);
+    let stage = WebdavStage::with(settings(), vec![texts, films, nested]).await;
+    for (path, has_link) in [("texts", false), ("films", true), ("nested", true)] {
+        let index = stage.check(&format!("GET /{path}/"), 200).await;
+        assert_eq!(index.text().contains("?m3u"), has_link, "{path}");
+    }
+    let index = stage.check("GET /texts/", 200).await;
+    for size in ["<td>3 B</td>", "<td>1 KiB</td>", "<td>0 B</td>"] {
+        assert!(index.text().contains(size), "{size}: {}", index.text());
+    }
+}
+
+#[tokio::test]
 async fn a_directory_has_a_playlist() {
     let stage = WebdavStage::new().await;
     for path in ["/Series%20%26%20more/?m3u", "/Series%20%26%20more/folder.m3u8"] {
