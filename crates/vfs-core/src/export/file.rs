@@ -91,6 +91,11 @@ impl<S: TorrentSource> ExportFile<S> {
                 biased;
                 answer = vfs.read_pages(handle, offset, len) => match answer {
                     Err(VfsError::Partial) => self.present_len(offset, len),
+                    // Missing bytes cannot arrive; less than a page before them may be present.
+                    Err(VfsError::WouldBlock) => match self.present_len(offset, len) {
+                        0 => return Err(VfsError::WouldBlock),
+                        part => part,
+                    },
                     answer => return answer,
                 },
                 part = self.present_part(offset, len) => part,

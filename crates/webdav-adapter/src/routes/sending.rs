@@ -112,11 +112,15 @@ impl<S: TorrentSource> FileSending<S> {
     /// Returns the next bytes. `None` at the end, and if a read fails: the connection is closed
     /// then, since the answer is shorter than its head says.
     async fn following_or_end(&mut self) -> Option<Bytes> {
-        let following = self.following().await;
-        following.unwrap_or_else(|error| {
-            tracing::debug!(%error, "a client gets no more of a file");
-            None
-        })
+        match self.following().await {
+            Ok(following) => following,
+            Err(error) => {
+                tracing::debug!(%error, "a client gets no more of a file");
+                // The connection sends what it has while this waits, and drops it at the end.
+                tokio::task::yield_now().await;
+                None
+            }
+        }
     }
 
     /// Returns the next bytes, at least one; `None` at the end. Begins the read after them if the

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use tfs_testkit::fake::{file_id, single_file};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use vfs_core::Bitfield;
+use vfs_core::{Bitfield, TorrentState};
 
 use crate::client::request_bytes;
 use crate::stage::{FILM_LEN, WebdavStage, settings};
@@ -51,6 +51,19 @@ async fn check_from(stage: &WebdavStage, start: u32) {
 async fn an_answer_begins_with_few_present_bytes() {
     for before in [60, 1, 4096, 5000, 65_000] {
         check_from(&stage().await, PRESENT_BYTES - before).await;
+    }
+}
+
+#[tokio::test]
+async fn present_bytes_of_a_paused_torrent_are_sent() {
+    for before in [60, 5000, 1_000_000] {
+        let stage = stage().await;
+        let torrent = file_id(1, 0).torrent;
+        stage.source.update(torrent, |summary| summary.state = TorrentState::Paused);
+        stage.apply();
+        check_from(&stage, PRESENT_BYTES - before).await;
+        let missing = format!("GET /film.mkv\nRange: bytes={PRESENT_BYTES}-");
+        stage.check(&missing, 503).await;
     }
 }
 
