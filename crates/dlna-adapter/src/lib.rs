@@ -18,7 +18,6 @@ mod settings;
 mod soap;
 mod ssdp;
 mod token;
-mod xml;
 
 pub use server::{DlnaCounts, DlnaServer};
 pub use settings::{DlnaError, DlnaSettings};

@@ -17,7 +17,6 @@ mod access;
 mod counters;
 mod error;
 mod handler;
-mod markup;
 mod open_files;
 mod order;
 mod properties;

@@ -4,10 +4,9 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use tfs_http::type_of;
+use tfs_http::{escaped, push_escaped, type_of};
 use vfs_core::{Attr, NodeKind};
 
-use crate::markup::{escaped, push_escaped};
 use crate::version::modified_at;
 use crate::xml::{DAV, PropertyName, PropertyQuery};
 

@@ -1,6 +1,6 @@
 //! The description of the device and its services (UPnP Device Architecture 1.0, section 2).
 
-use crate::xml::escaped;
+use tfs_http::escaped;
 
 /// The actions of ContentDirectory:1 that are there.
 pub(crate) const CONTENT_DIRECTORY_XML: &str = include_str!("content_directory.xml");

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use tfs_http::{encoded, type_of};
+use tfs_http::{encoded, push_escaped, type_of};
 use vfs_core::Ino;
 
 use super::entry::{DlnaEntry, DlnaKind};
-use crate::xml::push_text;
 
 /// The object id of the root and of its parent, which does not exist.
 pub(crate) const ROOT_ID: &str = "0";
@@ -108,7 +107,7 @@ impl Didl {
 
     fn push_title(&mut self, name: &str, kind: DlnaKind) {
         self.xml.push_str("<dc:title>");
-        push_text(&mut self.xml, name);
+        push_escaped(name, &mut self.xml);
         self.xml.extend(["</dc:title><upnp:class>", kind.class(), "</upnp:class>"]);
     }
 }

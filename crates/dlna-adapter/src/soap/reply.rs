@@ -1,6 +1,6 @@
 //! Replies and faults.
 
-use crate::xml::push_text;
+use tfs_http::push_escaped;
 
 /// Why an action fails, by the codes of UPnP Device Architecture 1.0 and ContentDirectory:1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) fn reply(service: &str, action: &str, results: &[(&str, &str)]) -> St
     let mut xml = format!("{START}<u:{action}Response xmlns:u=\"{service}\">");
     for (name, text) in results {
         xml.extend(["<", name, ">"]);
-        push_text(&mut xml, text);
+        push_escaped(text, &mut xml);
         xml.extend(["</", name, ">"]);
     }
     xml.extend(["</u:", action, "Response>", END]);

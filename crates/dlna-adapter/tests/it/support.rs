@@ -113,7 +113,7 @@ impl Browsed {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         let didl = element(answer, "Result").unwrap();
         let didl = didl.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-        let didl = didl.replace("&apos;", "'").replace("&amp;", "&");
+        let didl = didl.replace("&#39;", "'").replace("&amp;", "&");
         let base = format!("http://{address}/k/{TOKEN}/");
         let didl = didl.replace(&base, "FILES/");
         let (_, objects) = didl.split_once('>').unwrap();

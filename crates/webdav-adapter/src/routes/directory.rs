@@ -10,11 +10,10 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
-use tfs_http::{ResponseBody, encoded, is_media, text};
+use tfs_http::{ResponseBody, encoded, escaped, is_media, push_escaped, text};
 use vfs_core::{Attr, Export, ExportEntry, Ino, NodeKind, TorrentSource};
 
 use super::{WebdavCall, insert};
-use crate::markup::{escaped, push_escaped};
 use crate::order::compare;
 use crate::refusal::{TEXT_TYPE, WebdavAnswer};
 

@@ -3,11 +3,10 @@
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use tfs_http::text;
+use tfs_http::{escaped, text};
 use vfs_core::TorrentSource;
 
 use super::{WebdavCall, insert};
-use crate::markup::escaped;
 use crate::refusal::{TEXT_TYPE, WebdavAnswer, WebdavRefusal};
 use crate::xml::{LockScope, lock_scope};
 

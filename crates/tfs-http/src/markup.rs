@@ -2,7 +2,7 @@
 
 /// Appends a text with the signs of markup escaped. Control characters, U+FFFE and U+FFFF become
 /// U+FFFD: XML 1.0 cannot say most of them, and a line break would end a line of an index.
-pub(crate) fn push_escaped(text: &str, out: &mut String) {
+pub fn push_escaped(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
             '<' => out.push_str("&lt;"),
@@ -18,7 +18,8 @@ pub(crate) fn push_escaped(text: &str, out: &mut String) {
 }
 
 /// Returns a text with the signs of markup escaped, as [`push_escaped`].
-pub(crate) fn escaped(text: &str) -> String {
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     push_escaped(text, &mut out);
     out
