@@ -1,6 +1,7 @@
 //! `tfs serve token`: the tokens of devices.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -48,9 +49,12 @@ pub(super) fn run(args: &ServeTokenArgs, loaded: &Loaded) -> eyre::Result<u8> {
 pub(crate) fn failed(error: &DeviceTokenError) -> eyre::Report {
     let hint = match error {
         DeviceTokenError::Unknown { .. } => Some("list the devices with: tfs serve token list"),
-        DeviceTokenError::File { .. } => {
-            Some("the directory must belong to you, and its disk must have room")
-        }
+        DeviceTokenError::File { source, .. } => match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("its disk must have room"),
+            ErrorKind::InvalidData => Some("remove it; all devices then need new tokens"),
+            ErrorKind::WouldBlock => Some("another tfs changes it; try again"),
+            _ => Some("the file and its directory must belong to you, and only you may read it"),
+        },
         DeviceTokenError::NoStateDir
         | DeviceTokenError::Name { .. }
         | DeviceTokenError::Exists { .. }

@@ -1,6 +1,7 @@
 //! Checks front ends on the network: those of the configuration, and those of running processes.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use tfs_api::status::FrontStatus;
 use tfs_api::statuses;
@@ -8,7 +9,7 @@ use tfs_types::chain;
 use tokio::time::timeout;
 
 use super::{CHECK_TIME_MAX, CheckResult};
-use crate::fronts::{DeviceTokenStore, FrontKind, FrontSettings, check_settings};
+use crate::fronts::{DeviceTokenError, DeviceTokenStore, FrontKind, FrontSettings, check_settings};
 
 pub(super) const CHECK: &str = "fronts";
 
@@ -18,8 +19,9 @@ pub(super) async fn fronts(configured: &[FrontSettings]) -> Vec<CheckResult> {
     let statuses = timeout(CHECK_TIME_MAX, statuses(None)).await;
     let mounts = statuses.ok().and_then(Result::ok).map(|it| it.mounts).unwrap_or_default();
     let running: Vec<_> = mounts.iter().flat_map(|mount| &mount.status.fronts).collect();
-    let devices = DeviceTokenStore::of_user().ok().and_then(|store| store.list().ok());
-    let devices = devices.map_or(0, |devices| devices.len());
+    let devices = DeviceTokenStore::of_user().ok().map(|store| store.check());
+    let tokens = devices.as_ref().and_then(assess_tokens);
+    let devices = devices.and_then(Result::ok).map_or(0, |(_, count, _)| count);
     let checked = configured.iter().map(|front| {
         let is_running = running.iter().any(|running| is_at(running, front.listen));
         let checked = check_settings(front).map_err(|error| chain(&error));
@@ -31,7 +33,22 @@ pub(super) async fn fronts(configured: &[FrontSettings]) -> Vec<CheckResult> {
         assess(front, checked, devices)
     });
     let checked: Vec<_> = checked.collect();
-    running.into_iter().map(assess_running).chain(checked).collect()
+    running.into_iter().map(assess_running).chain(checked).chain(tokens).collect()
+}
+
+/// Evaluates the file of the device tokens: its path, the number of tokens, and the damaged lines.
+fn assess_tokens(
+    found: &Result<(PathBuf, usize, Vec<usize>), DeviceTokenError>,
+) -> Option<CheckResult> {
+    let (path, damaged) = match found {
+        Ok((path, _, damaged)) => (path, damaged.first()?),
+        Err(error) => {
+            return Some(CheckResult::warning(CHECK, format!("cannot {}", chain(error))));
+        }
+    };
+    let found = format!("line {damaged} of {} is damaged: its device is refused", path.display());
+    let fix = "tfs serve token new DEVICE   # removes damaged lines, and makes a new token";
+    Some(CheckResult::warning(CHECK, found).fix(fix))
 }
 
 /// Returns whether a running front end listens at a port.
@@ -118,6 +135,7 @@ mod tests {
             assess(&local, Err("listen there: in use".to_owned()), 0),
             assess_running(&served),
             assess_running(&ill),
+            assess_tokens(&Ok((PathBuf::from("/s/device-tokens"), 1, vec![3, 5]))).unwrap(),
         ];
         assert!(is_at(&served, nfs.listen) && !is_at(&ill, nfs.listen));
         expect![[r#"
@@ -133,6 +151,8 @@ mod tests {
             Warning fronts: no nfs: failed to serve nfs at 127.0.0.1:2050: in use
                 $ tfs config edit   # [[serve]]: another `listen`, or files that can be read
                 $ tfs config reload   # a mount without a daemon: mount it again
+            Warning fronts: line 3 of /s/device-tokens is damaged: its device is refused
+                $ tfs serve token new DEVICE   # removes damaged lines, and makes a new token
         "#]].assert_eq(&render(&results));
     }
 }

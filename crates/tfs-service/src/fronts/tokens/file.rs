@@ -41,6 +41,26 @@ pub(super) struct TokenFileStamp {
     modified: (i64, i64),
 }
 
+/// The content of the file. Damaged lines are left out.
+#[derive(Debug, Default)]
+pub(super) struct TokenLines {
+    pub(super) tokens: Vec<DeviceToken>,
+    /// Numbers of the damaged lines, from 1.
+    pub(super) damaged: Vec<usize>,
+}
+
+impl TokenLines {
+    /// Returns the tokens. The log has the first of the damaged lines.
+    pub(super) fn or_warn(self, file: &TokenFile) -> Vec<DeviceToken> {
+        if let Some(line) = self.damaged.first() {
+            let (path, count) = (file.path.display(), self.damaged.len());
+            tracing::warn!(%path, line, count,
+                "damaged lines of the device tokens are ignored: the devices need new tokens");
+        }
+        self.tokens
+    }
+}
+
 /// The file in a state directory.
 #[derive(Debug, Clone)]
 pub(super) struct TokenFile {
@@ -67,10 +87,10 @@ impl TokenFile {
     /// Reads the tokens. Without a file there are none.
     ///
     /// # Errors
-    /// Those of the system; if others can read or write the file; if it is damaged.
-    pub(super) fn read(&self) -> io::Result<Vec<DeviceToken>> {
+    /// Those of the system; if others can read or write the file, or it is too large.
+    pub(super) fn read(&self) -> io::Result<TokenLines> {
         let file = match File::open(&self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TokenLines::default()),
             file => file?,
         };
         let metadata = file.metadata()?;
@@ -84,9 +104,9 @@ impl TokenFile {
         if metadata.len() > BYTES_MAX {
             return Err(io::Error::new(ErrorKind::InvalidData, "it is larger than 1 MiB"));
         }
-        let mut text = String::new();
-        file.take(BYTES_MAX).read_to_string(&mut text)?;
-        parse(&text)
+        let mut bytes = Vec::new();
+        file.take(BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(parse(&String::from_utf8_lossy(&bytes)))
     }
 
     /// Replaces the file. Others read the old or the new one, never a part.
@@ -148,16 +168,16 @@ fn render(tokens: &[DeviceToken]) -> String {
     text
 }
 
-fn parse(text: &str) -> io::Result<Vec<DeviceToken>> {
-    let damaged = |line: usize| {
-        let message = format!("line {line} is damaged: remove it, or the file and all tokens");
-        io::Error::new(ErrorKind::InvalidData, message)
-    };
-    let mut lines = text.lines().enumerate();
-    if lines.next().is_none_or(|(_, line)| line != HEADER) {
-        return Err(damaged(1));
+fn parse(text: &str) -> TokenLines {
+    let mut found = TokenLines::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        match parse_line(line) {
+            Some(token) => found.tokens.push(token),
+            None if number == 1 && line == HEADER => {}
+            None => found.damaged.push(number),
+        }
     }
-    lines.map(|(idx, line)| parse_line(line).ok_or_else(|| damaged(idx + 1))).collect()
+    found
 }
 
 /// Parses a line. Words after those of this version are ignored.

@@ -31,7 +31,14 @@ struct TokenTable {
 
 impl KnownTokens {
     pub(crate) fn new(state_dir: Option<&Path>) -> Self {
-        Self { file: state_dir.map(TokenFile::in_state_dir), known: Mutex::default() }
+        let file = state_dir.map(TokenFile::in_state_dir);
+        let mut known = TokenTable::default();
+        if let Some(file) = &file {
+            // A file that cannot be used is reported at the start, and not at the first request.
+            known.look(file);
+            known.looked_at = None;
+        }
+        Self { file, known: Mutex::new(known) }
     }
 }
 
@@ -56,7 +63,7 @@ impl TokenTable {
             return;
         }
         self.stamp = stamp;
-        let tokens = file.read().unwrap_or_else(|error| {
+        let tokens = file.read().map(|lines| lines.or_warn(file)).unwrap_or_else(|error| {
             let (path, why) = (file.path().display(), chain(&error));
             tracing::warn!(%path, why, "device tokens cannot be used");
             Vec::new()

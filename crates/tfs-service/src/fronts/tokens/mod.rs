@@ -99,12 +99,22 @@ impl DeviceTokenStore {
         Self { file: TokenFile::in_state_dir(state_dir) }
     }
 
-    /// Returns the tokens, ordered by name.
+    /// Returns the tokens, ordered by name. Damaged lines are left out; the log has the first.
     ///
     /// # Errors
     /// If the file cannot be read, or others can read or write it.
     pub fn list(&self) -> Result<Vec<DeviceToken>, DeviceTokenError> {
-        self.file.read().map_err(|source| self.failed(source))
+        let lines = self.file.read().map_err(|source| self.failed(source))?;
+        Ok(lines.or_warn(&self.file))
+    }
+
+    /// Returns the file, the number of tokens, and the numbers of the damaged lines from 1.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub(crate) fn check(&self) -> Result<(PathBuf, usize, Vec<usize>), DeviceTokenError> {
+        let lines = self.file.read().map_err(|source| self.failed(source))?;
+        Ok((self.file.path().to_owned(), lines.tokens.len(), lines.damaged))
     }
 
     /// Makes a token of 128 random bits for a device, and returns it. It cannot be shown again.
@@ -239,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_read_or_that_is_damaged_is_refused() {
+    fn a_file_that_others_can_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = DeviceTokenStore::in_state_dir(dir.path());
         store.create("tv").unwrap();
@@ -247,9 +257,21 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let error = tfs_types::chain(&store.list().unwrap_err());
         assert!(error.contains("other users can read it: chmod go-rwx it"), "{error}");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, "tfs device tokens 1\ntv zz 1\n").unwrap();
-        let error = tfs_types::chain(&store.create("x").unwrap_err());
-        assert!(error.contains("line 2 is damaged"), "{error}");
+    }
+
+    #[test]
+    fn damaged_lines_are_left_out_and_go_with_the_next_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DeviceTokenStore::in_state_dir(dir.path());
+        let token = store.create("tv").unwrap();
+        let path = dir.path().join("device-tokens");
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [whole.as_slice(), b"phone zz 1\n\xff\n"].concat()).unwrap();
+        let known = KnownTokens::new(Some(dir.path()));
+        assert_eq!(webdav_adapter::DeviceTokens::device_of(&known, &token).as_deref(), Some("tv"));
+        assert_eq!(store.check().unwrap(), (path, 1, vec![3, 4]));
+        store.create("phone").unwrap();
+        assert_eq!(names(&store), ["phone", "tv"]);
+        assert_eq!(store.check().unwrap().2, [0; 0]);
     }
 }
