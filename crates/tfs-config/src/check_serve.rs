@@ -9,8 +9,8 @@ use super::{Loaded, Problem, ServeKind, ServeSection};
 pub(super) type ServeProblem = (&'static str, String, String);
 
 /// The hint for NFS of a mount at an address of other machines.
-const OPEN_NFS_HINT: &str =
-    "use 127.0.0.1, or a [[serve]] section with `mount` and `auth_token_file`";
+pub(super) const OPEN_NFS_HINT: &str =
+    "use 127.0.0.1, or add a [[serve]] section with `mount` and `auth_token_file`";
 
 /// Checks all sections, on their own and together.
 pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
@@ -92,7 +92,7 @@ fn addresses(loaded: &Loaded, problems: &mut Vec<Problem>) {
 }
 
 /// Returns whether two listeners cannot both exist: all addresses of the machine include each one.
-fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
     let is_one_family = one.is_ipv4() == other.is_ipv4();
     one == other || (one.port() == other.port() && is_any && is_one_family)

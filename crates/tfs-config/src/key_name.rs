@@ -115,6 +115,11 @@ impl<'a> KeyName<'a> {
             (None, [] | [_]) => Ok((!names.is_empty()).then_some(0)),
             (None, [first, ..]) => {
                 let key = self.key.map_or("", Key::short_name);
+                if first.is_empty() {
+                    let message =
+                        format!("there are several `{section}`s, and the first has no name");
+                    return Err(Problem::without_place(message).hint(self.unnamed_hint()));
+                }
                 let message = format!("there are several `{section}`s: {}", names.join(", "));
                 let hint = format!("name one of them, as in {section}.{first}.{key}");
                 Err(Problem::without_place(message).hint(hint))
@@ -131,9 +136,17 @@ impl<'a> KeyName<'a> {
         };
         let problem = Problem::without_place(message);
         match names {
-            [] => problem,
+            [] => problem.hint(format!("add a [[{section}]] section with: tfs config edit")),
+            names if names.iter().all(String::is_empty) => problem.hint(self.unnamed_hint()),
             names => problem.hint(format!("there are: {}", names.join(", "))),
         }
+    }
+
+    /// Returns what to do about items without names.
+    fn unnamed_hint(&self) -> String {
+        let section = self.section.name;
+        let identity = Self::identity(self.section).short_name();
+        format!("give each [[{section}]] section a `{identity}` with: tfs config edit")
     }
 
     /// Returns the name of an item that does not set one.

@@ -1,6 +1,6 @@
 //! The kinds of values and their validation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, absolute};
 
 use figment::value::{Num, Value};
@@ -14,6 +14,12 @@ const LOCAL_PATHS_WORDS: [&str; 2] = ["auto", "off"];
 
 /// Maximum length of a server name: it is a file name in the state directory.
 const NAME_BYTES_MAX: usize = 64;
+
+/// Maximum length of a host name in bytes (RFC 1035, section 2.3.4).
+const HOST_BYTES_MAX: usize = 253;
+
+/// Maximum length of a part between two dots in bytes (RFC 1035, section 2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
 
 /// Maximum number of extra headers. With a server's usual limit of 8 KiB for all headers of a
 /// request, more do not fit.
@@ -77,6 +83,8 @@ pub enum ValueKind {
     Conditions,
     /// A list of names.
     Names,
+    /// A list of host names.
+    Hosts,
     /// A list of patterns of paths.
     Patterns,
     /// `"auto"`, `"off"`, or pairs of paths.
@@ -123,6 +131,7 @@ impl ValueKind {
             Self::Date => "a day, as in `\"2026-01-31\"`".to_owned(),
             Self::Conditions => "a table of conditions, as in `{ kind = \"film\" }`".to_owned(),
             Self::Names => "a list of names".to_owned(),
+            Self::Hosts => "a list of host names".to_owned(),
             Self::Patterns => "a list of patterns".to_owned(),
             Self::Headers => "a list of headers, as in `[\"Name: value\"]`".to_owned(),
             Self::Proxy => "an http address".to_owned(),
@@ -145,8 +154,13 @@ impl ValueKind {
             Self::Number { .. } => {
                 text.parse::<u64>().map(Value::from).map_err(|_number| self.wanted())
             }
+            // An IPv6 address has brackets too.
+            Self::Hosts if !["[\"", "['", "[]"].iter().any(|list| text.starts_with(list)) => {
+                Ok(Value::from(vec![text]))
+            }
             // A list has the syntax of a file, or is a single item.
             Self::Names
+            | Self::Hosts
             | Self::Patterns
             | Self::LocalPaths
             | Self::Texts
@@ -158,6 +172,7 @@ impl ValueKind {
                 super::toml_value::value_of(value.get_ref())
             }
             Self::Names
+            | Self::Hosts
             | Self::Patterns
             | Self::Headers
             | Self::Texts
@@ -222,7 +237,7 @@ impl ValueKind {
                 Err("write the octal digits in quotes, as in \"022\"".to_owned())
             }
             (
-                Self::Names | Self::Patterns | Self::Texts | Self::Words(_),
+                Self::Names | Self::Hosts | Self::Patterns | Self::Texts | Self::Words(_),
                 Value::Array(_, items),
             ) => {
                 items.iter().try_for_each(|item| self.check_item(item))?;
@@ -312,6 +327,7 @@ impl ValueKind {
             Self::Switch
             | Self::Number { .. }
             | Self::Names
+            | Self::Hosts
             | Self::Patterns
             | Self::Texts
             | Self::Words(_)
@@ -327,6 +343,7 @@ impl ValueKind {
         match item.as_str() {
             Some("") => Err("an item of the list is empty".to_owned()),
             Some(name) if self == Self::Names => check_name(name),
+            Some(host) if self == Self::Hosts => check_host(host),
             Some(word) => {
                 let words = if let Self::Words(words) = self { words } else { &[] };
                 let is_known = words.is_empty() || words.contains(&word);
@@ -430,6 +447,33 @@ pub(super) fn check_name(text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(is_allowed) {
         return Err(format!(
             "a name is up to {NAME_BYTES_MAX} letters, digits, hyphens, underscores and dots"
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a host name (RFC 1035, section 2.3.4), without a port.
+fn check_host(text: &str) -> Result<(), String> {
+    let address = text.trim_start_matches('[').trim_end_matches(']');
+    if address.parse::<IpAddr>().is_ok() {
+        return match text.starts_with('[') {
+            true => Err("leave it out: IP addresses are always allowed".to_owned()),
+            false => Ok(()),
+        };
+    }
+    if text.contains("//") || text.contains('/') {
+        return Err("a host name alone is needed, as in files.example.org".to_owned());
+    }
+    if text.contains(':') {
+        return Err("leave out the port, as in files.example.org".to_owned());
+    }
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_label =
+        |label: &str| (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.bytes().all(is_allowed);
+    if text.len() > HOST_BYTES_MAX || !text.split('.').all(is_label) {
+        return Err(format!(
+            "a host name is up to {HOST_BYTES_MAX} letters, digits, hyphens and dots, with at most \
+             {LABEL_BYTES_MAX} between two dots"
         ));
     }
     Ok(())

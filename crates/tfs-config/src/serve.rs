@@ -5,13 +5,13 @@ use std::path::Path;
 
 use figment::value::Value;
 
-use super::check_serve::problems_of;
+use super::check_serve::{OPEN_NFS_HINT, is_same, problems_of};
 use super::keys::{find_key, keys};
 use super::server_selection::{defaults_of, extract};
 use super::{Loaded, MountSection, Problem, Secret, ServeKind, ServeSection};
 
-/// Minimum length of a token, in bytes: as that of the page.
-const TOKEN_BYTES_MIN: usize = 8;
+/// Minimum length of a token or a password, in characters: as that of the page.
+const SECRET_CHARS_MIN: usize = 8;
 
 /// Maximum length of a token, in bytes: it is a part of paths.
 const TOKEN_BYTES_MAX: usize = 255;
@@ -45,7 +45,7 @@ impl Loaded {
     /// with its path.
     ///
     /// # Errors
-    /// If a flag opens NFS to other machines without a token.
+    /// If a flag opens NFS to other machines without a token, or both have one address.
     pub fn serves_of(&self, mount: &MountSection) -> Result<Vec<ServeSection>, Problem> {
         let short = [(ServeKind::Webdav, mount.webdav), (ServeKind::Nfs, mount.nfs)];
         let short = short.into_iter().filter_map(|(kind, listen)| Some((kind, listen?)));
@@ -54,13 +54,22 @@ impl Loaded {
             let serve = ServeSection { listen: Some(listen), ..serve };
             match problems_of(&serve).into_iter().next() {
                 None => Ok(serve),
-                Some((_, message, hint)) => {
+                // The only one that the address alone can cause.
+                Some((_, message, _)) => {
                     let message = format!("--{}: {message}", kind.word());
-                    Err(Problem::without_place(message).hint(hint))
+                    Err(Problem::without_place(message).hint(OPEN_NFS_HINT))
                 }
             }
         });
         let mut serves = short.collect::<Result<Vec<_>, Problem>>()?;
+        if let [one, other] = serves.as_slice()
+            && one.address().port() != 0
+            && is_same(one.address(), other.address())
+        {
+            let address = other.address();
+            let message = format!("--nfs: WebDAV has the address {address} too");
+            return Err(Problem::without_place(message).hint("choose another port"));
+        }
         let sections = self.settings.serves.iter();
         let of_mount = |serve: &&ServeSection| serve.mount.as_deref() == Some(mount.path.as_path());
         serves.extend(sections.filter(of_mount).cloned());
@@ -115,19 +124,26 @@ impl Loaded {
     /// Returns the login of a server, if there is one. Reads its file.
     ///
     /// # Errors
-    /// If a file cannot be read, or its first line is empty or a token too short.
+    /// If a file cannot be read, or its first line is empty or too short.
     pub fn serve_auth(&self, serve: &ServeSection) -> Result<Option<ServeAuth>, Problem> {
         if let (Some(user), Some(path)) = (&serve.auth_user, &serve.auth_password_file) {
             let password = read("password", path)?;
+            if password.expose().chars().count() < SECRET_CHARS_MIN {
+                let shown = path.display();
+                let message = format!(
+                    "the password in {shown} must have at least {SECRET_CHARS_MIN} characters"
+                );
+                return Err(Problem::without_place(message).hint(MAKE_TOKEN));
+            }
             return Ok(Some(ServeAuth::Password { user: user.clone(), password }));
         }
         let Some(path) = &serve.auth_token_file else { return Ok(None) };
         let token = read("token", path)?;
         let text = token.expose();
         let shown = path.display();
-        let message = if !(TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&text.len()) {
+        let message = if !(SECRET_CHARS_MIN..=TOKEN_BYTES_MAX).contains(&text.len()) {
             format!(
-                "the token in {shown} must have {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} characters"
+                "the token in {shown} must have {SECRET_CHARS_MIN} to {TOKEN_BYTES_MAX} characters"
             )
         } else if !text.bytes().all(is_of_token) {
             format!("the token in {shown} must consist of letters, digits, `-`, `_`, `.` and `=`")

@@ -84,7 +84,7 @@ fn combinations_are_checked() {
          name = \"a\"\nmount = \"/m\"\nservers = [\"default\"]\n\
          [[serve]]\nkind = \"nfs\"\nname = \"a\"\nlisten = \"2050\"\n",
         &expect![[r#"
-            16: `serve.listen`: it must be an address and a port, as in 127.0.0.1:2050, or :2050 for all addresses of this machine
+            16: `serve.listen`: it must be an IP address and a port, as in 127.0.0.1:2050, or :2050 for all addresses of this machine
         "#]],
     );
     check(
@@ -95,7 +95,7 @@ fn combinations_are_checked() {
         &expect![[r#"
             12: `servers` beside `mount`; remove it: the files are those of the mount
             15: two servers for clients are named `a`; :7:1
-            6: other machines can reach 0.0.0.0:1, and there is no token; use 127.0.0.1, or a [[serve]] section with `mount` and `auth_token_file`
+            6: other machines can reach 0.0.0.0:1, and there is no token; use 127.0.0.1, or add a [[serve]] section with `mount` and `auth_token_file`
             5: another listener has the address 127.0.0.1:80; :2:1
             9: another listener has the address 127.0.0.1:1; :6:1
         "#]],

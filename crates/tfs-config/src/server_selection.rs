@@ -331,7 +331,7 @@ impl Loaded {
             let place = Provenance::of(Origin::Flag(key.flag_name()));
             let value = value.map_err(|reason| Problem::at(place, reason))?;
             // A list whose flag is repeated has all of them.
-            if matches!(key.kind, ValueKind::Headers | ValueKind::Names)
+            if matches!(key.kind, ValueKind::Headers | ValueKind::Names | ValueKind::Hosts)
                 && key.flag.is_some()
                 && set.contains(&flag.key)
                 && let Some(Value::Array(_, items)) = item.get_mut(key.short_name())

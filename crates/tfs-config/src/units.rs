@@ -68,9 +68,9 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
             let example = if port(text).is_some() {
                 format!("127.0.0.1:{text}, or :{text} for all addresses of this machine")
             } else {
-                "127.0.0.1:3031".to_owned()
+                "127.0.0.1:8080 or :8080; of names, only localhost".to_owned()
             };
-            format!("it must be an address and a port, as in {example}")
+            format!("it must be an IP address and a port, as in {example}")
         }),
     }
 }

@@ -118,7 +118,7 @@ mod tests {
         }
         let both = [("TFS_WEB_TOKEN", "correct horse"), ("TFS_WEB__TOKEN_FILE", "/t")];
         assert_eq!(named(&both, ""), "TFS_WEB__TOKEN_FILE is set too; unset one of them");
-        assert!(named(&[], "[web]\nhosts = [\"a/b\"]\n").contains("a name is up to 64 letters"));
+        assert!(named(&[], "[web]\nhosts = [\"a/b\"]\n").contains("a host name alone"));
     }
 
     #[test]

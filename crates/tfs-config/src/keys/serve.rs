@@ -58,7 +58,7 @@ pub(super) const SERVE: [Key; 14] = [
         ValueKind::Path,
         Unset { means: "no login", example: "\"/run/secrets/tfs-webdav\"" },
         Some("--auth-password-file"),
-        "A file whose first line is the password of `auth_user`.",
+        "A file whose first line is the password of `auth_user`, with at least 8 characters.",
     ),
     key(
         "serve.auth_token_file",
@@ -81,7 +81,8 @@ pub(super) const SERVE: [Key; 14] = [
         ValueKind::Path,
         Unset { means: "no TLS", example: "\"/etc/tfs/cert.pem\"" },
         Some("--tls-cert"),
-        "A PEM file with the certificate for HTTPS, and its chain. Only with WebDAV.",
+        "A PEM file with the certificate for HTTPS, and its chain. Only with WebDAV. It is read at \
+         the start: restart tfs after a renewal.",
     ),
     key(
         "serve.tls_key",
@@ -92,7 +93,7 @@ pub(super) const SERVE: [Key; 14] = [
     ),
     key(
         "serve.hosts",
-        ValueKind::Names,
+        ValueKind::Hosts,
         Is("[]"),
         Some("--allow-host"),
         "Host names by which WebDAV clients reach tfs, such as that of a proxy in front of it. IP \

@@ -32,7 +32,7 @@ pub(super) const WEB: [Key; 4] = [
     ),
     key(
         "web.hosts",
-        ValueKind::Names,
+        ValueKind::Hosts,
         Is("[]"),
         None,
         "Host names by which browsers reach the page, such as that of a proxy in front of it. IP \
