@@ -16,6 +16,9 @@ const MESSAGE: &str = "message";
 /// The field with the cause of a failure.
 const ERROR: &str = "error";
 
+/// The field with what to do, which has a line of its own.
+const HINT: &str = "hint";
+
 /// An event format in the form `error: ...` and `warning: ...`, followed by the fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlainEvents;
@@ -25,6 +28,7 @@ pub(super) struct PlainEvents;
 struct Parts {
     message: String,
     error: String,
+    hint: String,
     /// Names and values.
     others: Vec<String>,
 }
@@ -34,6 +38,7 @@ impl Visit for Parts {
         match field.name() {
             MESSAGE => value.clone_into(&mut self.message),
             ERROR => value.clone_into(&mut self.error),
+            HINT => value.clone_into(&mut self.hint),
             name => self.others.push(format!("{name}: {value}")),
         }
     }
@@ -60,7 +65,7 @@ where
     ) -> fmt::Result {
         let mut parts = Parts::default();
         event.record(&mut parts);
-        let Parts { message, error, others } = parts;
+        let Parts { message, error, hint, others } = parts;
         let mut text = message;
         if !error.is_empty() {
             write!(text, ": {error}")?;
@@ -73,7 +78,11 @@ where
             Level::WARN => "warning",
             Level::INFO | Level::DEBUG | Level::TRACE => "note",
         };
-        writeln!(writer, "{word}: {}", visible(&text))
+        writeln!(writer, "{word}: {}", visible(&text))?;
+        if !hint.is_empty() {
+            writeln!(writer, "hint: {}", visible(&hint))?;
+        }
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ fn settings(args: &ServeArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let (kind, tree) = args.tree().ok_or_else(|| eyre::eyre!("tokens have no settings"))?;
     let section = loaded.serve_at(kind).map_err(settings_error)?;
     // A service retries with an unusable login; a command reports it.
-    loaded.serve_auth(&section).map_err(settings_error)?;
+    let auth = loaded.serve_auth(&section).map_err(settings_error)?;
     let mount = loaded.tree_of_serve(&section).map_err(settings_error)?;
     #[cfg(feature = "embedded")]
     let embedded = mount::embedded_server(&tree.embedded, loaded)?;
@@ -41,7 +41,7 @@ fn settings(args: &ServeArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let servers = mount::servers(embedded, loaded, &mount)?;
     let settings = MountSettings {
         mountpoint: None,
-        fronts: vec![FrontSettings::of(loaded, &section)],
+        fronts: vec![FrontSettings::with_auth(&section, auth)],
         drop: None,
         first_look_max: tree.library.connect_timeout,
         requires_servers: tree.library.require_server,

@@ -19,13 +19,23 @@ impl FrontSettings {
     /// that fails, the login is [`FrontAuth::Unusable`].
     #[must_use]
     pub fn of(loaded: &Loaded, section: &ServeSection) -> Self {
-        let auth = match loaded.serve_auth(section) {
-            Ok(auth) => auth.map(|auth| match auth {
-                ServeAuth::Password { user, password } => FrontAuth::Password { user, password },
-                ServeAuth::Token(token) => FrontAuth::Token(token),
-            }),
-            Err(problem) => Some(FrontAuth::Unusable(problem.message)),
-        };
+        match loaded.serve_auth(section) {
+            Ok(auth) => Self::with_auth(section, auth),
+            Err(problem) => Self {
+                auth: Some(FrontAuth::Unusable(problem.message)),
+                ..Self::with_auth(section, None)
+            },
+        }
+    }
+
+    /// Returns the settings of a `[[serve]]` section with a login that was read before: the file
+    /// may be a pipe. Reads no file.
+    #[must_use]
+    pub fn with_auth(section: &ServeSection, auth: Option<ServeAuth>) -> Self {
+        let auth = auth.map(|auth| match auth {
+            ServeAuth::Password { user, password } => FrontAuth::Password { user, password },
+            ServeAuth::Token(token) => FrontAuth::Token(token),
+        });
         let tls = section.tls_cert.clone().zip(section.tls_key.clone());
         Self {
             kind: section.kind.into(),

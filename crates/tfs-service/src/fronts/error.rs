@@ -1,6 +1,6 @@
 //! Why a front end does not serve.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -85,4 +85,20 @@ pub enum FrontError {
     /// DLNA refuses its settings, or the system its sockets.
     #[error("serve dlna")]
     Dlna(#[from] DlnaError),
+}
+
+impl FrontError {
+    /// Returns what to do if the front end is tried again every 10 seconds.
+    pub(super) fn retry_hint(&self) -> String {
+        match self {
+            Self::Listen { address, source, .. } if source.kind() == ErrorKind::AddrInUse => {
+                format!(
+                    "tfs tries again every 10 seconds; another program listens there: end it, or \
+                     use another port; name it with: ss -ltnp \"sport = :{}\"",
+                    address.port()
+                )
+            }
+            _ => "tfs tries again every 10 seconds; see: tfs status".to_owned(),
+        }
+    }
 }

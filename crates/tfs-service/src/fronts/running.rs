@@ -80,9 +80,11 @@ impl Fronts {
             FrontStarter { tokens: Arc::new(KnownTokens::new(parts.state_dir.as_deref())), parts };
         let entry = |front: BoundFront| {
             let BoundFront { settings, ready } = front;
+            // Without one, the protocol refused its settings.
+            let hint = ready.as_ref().err().map(FrontError::retry_hint).unwrap_or_default();
             let state = starter.start(&settings, ready);
             if let Err(why) = &state {
-                tracing::warn!(kind = %settings.kind, "not served: {why}");
+                tracing::warn!(hint, "{why}");
             }
             FrontEntry { settings, state }
         };
