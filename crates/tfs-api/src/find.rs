@@ -16,6 +16,7 @@ use super::client::{ControlClient, ControlError};
 use super::elsewhere::{self, UnreachedState};
 use super::served::served_root;
 use super::stale::remove_stale;
+use super::status::FrontStatus;
 use super::wire::{MountId, ProcessMounts};
 
 /// A mount whose process answers.
@@ -127,6 +128,23 @@ impl Processes {
         self.find_by(|mount| mount.device == device)
     }
 
+    /// Returns the mount or library that has a front end at this URL, as its status has it.
+    async fn find_front(&self, url: &str) -> Option<FoundMount> {
+        let is_at = |front: &FrontStatus| {
+            front.url.as_ref().is_some_and(|own| own.trim_end_matches('/') == url)
+        };
+        for (client, _) in &self.answered {
+            let Ok(reply) = client.status().await else { continue };
+            let found = reply.mounts.iter().find(|mount| mount.status.fronts.iter().any(is_at));
+            if let Some(found) = found {
+                return self.find_by(|mount| {
+                    mount.device == found.device && mount.mountpoint == found.status.mountpoint
+                });
+            }
+        }
+        None
+    }
+
     fn find_by(&self, is_wanted: impl Fn(&MountId) -> bool) -> Option<FoundMount> {
         self.answered.iter().find_map(|(client, process)| {
             let mount = process.mounts.iter().find(|mount| is_wanted(mount))?.clone();
@@ -187,7 +205,10 @@ pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
     };
     if let Some(name) = served_root(path) {
         let own = ask(clients().await?).await;
-        let found = own.find_by(|mount| mount.mountpoint == name);
+        let found = match own.find_by(|mount| mount.mountpoint == name) {
+            None => own.find_front(name).await,
+            found => found,
+        };
         return found.ok_or_else(|| FindError::NotMounted { path: path.to_owned() });
     }
     let given = path.to_owned();

@@ -1,11 +1,12 @@
-//! Names of libraries that are mounted nowhere: `webdav://127.0.0.1:8080`.
+//! Names of libraries that are mounted nowhere: `webdav://127.0.0.1:8080`. The URL of a front end,
+//! as the status has it, is such a name too.
 //!
 //! Such a name stands where a mount point does. It is not a path: nothing is looked up on the disk.
 
 use std::path::{Path, PathBuf};
 
 /// The schemes of the names.
-const SCHEMES: [&str; 3] = ["webdav://", "nfs://", "dlna://"];
+const SCHEMES: [&str; 5] = ["webdav://", "nfs://", "dlna://", "http://", "https://"];
 
 /// Returns the name of a library that is only served, if the text is one, and the path of a file in
 /// it, without a leading slash; empty for the root.
@@ -50,6 +51,7 @@ mod tests {
         check("webdav:///t", None);
         check("webdav:/127.0.0.1", None);
         check("/mnt/webdav://x", None);
-        check("http://127.0.0.1:8080", None);
+        check("http://127.0.0.1:8080/", Some(("http://127.0.0.1:8080", "")));
+        check("ftp://127.0.0.1:8080", None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tfs_api::served_name;
 use tfs_service::{MountError, MountpointError, UnmountError};
 use tfs_sys::mountinfo::MountTable;
 use tfs_sys::shell::quoted;
@@ -136,6 +137,14 @@ pub(super) fn mount(error: &MountError) -> ErrorReport {
 pub(super) fn unmount(error: &UnmountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
+        UnmountError::NotMounted { path } if served_name(path).is_some() => {
+            hinted(exit::NOT_MOUNTED, PREFIX, "see what is served with: tfs status")
+        }
+        UnmountError::Served { .. } => hinted(
+            exit::MOUNT_BUSY,
+            PREFIX,
+            "see who reads with: tfs status; a library without a mount ends at once with --force",
+        ),
         UnmountError::NotMounted { path } => {
             let hint = inside(path).map_or_else(
                 || "see what is mounted with: findmnt -t fuse.tfs".to_owned(),

@@ -35,6 +35,7 @@ pub struct EndedMount {
 pub async fn end_mount(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
     let (was_asked, unmounted) = match ask(path, how).await {
         EndAnswer::Ended(ended) => return Ok(ended),
+        EndAnswer::Served(why) => return Err(UnmountError::Served { why }),
         EndAnswer::Busy(holders) => {
             return Err(UnmountError::Busy { path: path.to_owned(), holders });
         }
@@ -84,6 +85,8 @@ fn unmount_one(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
 enum EndAnswer {
     Ended(EndedMount),
     Busy(Vec<Holder>),
+    /// It is not ended, for this reason: clients read it, or it belongs to a mount.
+    Served(String),
     /// No answer; the process may have started to unmount.
     None {
         was_asked: bool,
@@ -112,10 +115,16 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
             return EndAnswer::None { was_asked: false, silent };
         }
     };
+    let is_library = served_name(Path::new(&mount.mountpoint)).is_some();
+    // The address of a front end of a mount does not stand for the mount.
+    if served_name(path).is_some() && !is_library {
+        let (path, mountpoint) = (path.display(), &mount.mountpoint);
+        return EndAnswer::Served(format!("end {path} alone: it serves the mount {mountpoint}"));
+    }
     // The filesystem may also be visible elsewhere; only this path is to be unmounted.
     let given = path.to_owned();
     let located = blocking(move || locate(&given)).await;
-    if located.is_ok_and(|located| shown(&located) != mount.mountpoint) {
+    if !is_library && located.is_ok_and(|located| shown(&located) != mount.mountpoint) {
         return EndAnswer::None { was_asked: false, silent: None };
     }
     let mode = match how {
@@ -129,6 +138,10 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
             // After a forced unmount there is no process.
             let pid = (how != Unmount::Force && !still_mounted.is_empty()).then_some(pid);
             EndAnswer::Ended(EndedMount { still_mounted, pid })
+        }
+        Err(ControlError::Refused(failure)) if failure.kind == FailureKind::Busy && is_library => {
+            let why = failure.message.strip_prefix("failed to ").unwrap_or(&failure.message);
+            EndAnswer::Served(why.to_owned())
         }
         Err(ControlError::Refused(failure)) if failure.kind == FailureKind::Busy => {
             EndAnswer::Busy(failure.holders.into_iter().map(holder).collect())

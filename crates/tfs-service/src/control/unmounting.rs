@@ -124,6 +124,7 @@ fn unmount_failure(error: UnmountError) -> FailureBody {
         UnmountError::NotPermitted { .. } => FailureBody::new(FailureKind::NotPermitted, message),
         UnmountError::Path { .. }
         | UnmountError::Table { .. }
+        | UnmountError::Served { .. }
         | UnmountError::NoFusermount { .. }
         | UnmountError::Refused { .. }
         | UnmountError::System { .. } => FailureBody::new(FailureKind::Failed, message),

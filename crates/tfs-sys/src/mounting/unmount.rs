@@ -20,6 +20,12 @@ pub enum Unmount {
 /// Why a mount was not unmounted. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum UnmountError {
+    /// A library that is mounted nowhere goes on: clients read it, or a mount has the address.
+    #[error("{why}")]
+    Served {
+        /// A text for users, which fits after "failed to".
+        why: String,
+    },
     /// The path cannot be resolved.
     #[error("find {}", path.display())]
     Path {
