@@ -55,6 +55,9 @@ fn results(url: &str, front: &FrontSettings) -> Vec<String> {
                 format!("macOS: mount_nfs -o {MACOS_OPTIONS},{ports} {host}:{path} ~/t"),
             ]
         }
+        FrontKind::Dlna if front.listen.ip().to_canonical().is_loopback() => {
+            vec![format!("serving on http://{address}/")]
+        }
         FrontKind::Dlna => vec![format!("serving on http://{address}/ for TVs")],
     }
 }
@@ -76,6 +79,9 @@ fn hints(front: &FrontSettings) -> Vec<&'static str> {
         }
         FrontKind::Nfs if is_open && front.allows_anyone => vec![OPEN],
         FrontKind::Webdav | FrontKind::Nfs => Vec::new(),
+        FrontKind::Dlna if !is_open => {
+            vec!["only programs on this machine find it; for TVs, leave out --listen"]
+        }
         FrontKind::Dlna => vec!["every device in the network can read everything"],
     }
 }
@@ -185,6 +191,13 @@ mod tests {
             &expect![[r#"
             serving on http://192.168.1.2:8200/ for TVs
             hint: every device in the network can read everything"#]],
+        );
+        check(
+            "",
+            &front(FrontKind::Dlna, "127.0.0.1:8200"),
+            &expect![[r#"
+            serving on http://127.0.0.1:8200/
+            hint: only programs on this machine find it; for TVs, leave out --listen"#]],
         );
     }
 

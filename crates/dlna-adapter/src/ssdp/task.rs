@@ -47,7 +47,13 @@ impl SsdpTask {
         let socket = listen()?;
         let mut ssdp =
             Ssdp { device, listen_ip, socket, interfaces: Vec::new(), rate: Rate::new() };
-        ssdp.look(served(listen_ip)?);
+        let interfaces = served(listen_ip)?;
+        if interfaces.is_empty() {
+            tracing::warn!(
+                "televisions do not find DLNA yet: no network interface can announce it"
+            );
+        }
+        ssdp.look(interfaces);
         let end = CancellationToken::new();
         let task = tokio::spawn(ssdp.run(end.clone()));
         Ok(Self { end: end.drop_guard(), task })
