@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::TaskExit;
 use super::spec::Spec;
 use crate::control::MountRegistry;
-use crate::{RunningMount, StartError};
+use crate::{LibraryPlace, RunningMount, StartError};
 
 /// How long a mount may stay in the tree after its session ended before it counts as lost:
 /// `umount -f` ends the session first and detaches the mount a moment later.
@@ -46,7 +46,14 @@ pub(super) async fn run(
     let place = mount.place().clone();
     for down in mount.servers_down() {
         let is_tree_known = down.is_tree_known;
-        tracing::warn!(mount = %place, is_tree_known, "mounted without a server: {down}");
+        match place {
+            LibraryPlace::Mounted(_) => {
+                tracing::warn!(mount = %place, is_tree_known, "mounted without a server: {down}");
+            }
+            LibraryPlace::Served(_) => {
+                tracing::warn!(library = %place, is_tree_known, "serving without a server: {down}");
+            }
+        }
     }
     for warning in mount.budget_warnings() {
         tracing::warn!(mount = %place, hint = warning.hint, "{}", warning.message);
