@@ -28,8 +28,18 @@ pub(super) fn run(args: &ServeTokenArgs, loaded: &Loaded) -> eyre::Result<u8> {
     match &args.command {
         ServeTokenCommand::New { name } => {
             let token = store.create(name).map_err(|error| failed(&error))?;
-            for origin in runtime()?.block_on(origins(loaded)) {
+            let (origins, is_running) = runtime()?.block_on(origins(loaded));
+            for (origin, _) in &origins {
                 output::line(&format!("{origin}/k/{token}/"))?;
+            }
+            if !is_running {
+                output::note("note: no WebDAV server runs yet; start it with: tfs serve webdav");
+            }
+            if origins.iter().all(|(_, is_local)| *is_local) {
+                output::note(
+                    "note: the URL works on this machine only; for other devices: \
+                     tfs serve webdav --listen :8080",
+                );
             }
             output::note(&format!(
                 "hint: the token is not shown again; end it with: tfs serve token revoke {name}"
@@ -90,8 +100,9 @@ fn show(rows: &[DeviceToken], is_json: bool) -> eyre::Result<()> {
 }
 
 /// Returns the beginnings of the URLs by which devices reach the WebDAV servers of this user: those
-/// that run, else those of the configuration, else that of `tfs serve webdav`.
-async fn origins(loaded: &Loaded) -> BTreeSet<String> {
+/// that run, else those of the configuration, else that of `tfs serve webdav`. Each is with whether
+/// it is only for this machine, and all with whether they run.
+async fn origins(loaded: &Loaded) -> (BTreeSet<(String, bool)>, bool) {
     let found = statuses(None).await;
     let mounts = found.as_ref().map(|found| found.mounts.as_slice()).unwrap_or_default();
     let fronts = mounts.iter().flat_map(|mount| &mount.status.fronts);
@@ -101,6 +112,7 @@ async fn origins(loaded: &Loaded) -> BTreeSet<String> {
         Some((address_of(url)?, url.starts_with("https://")))
     });
     let mut addresses: Vec<_> = running.collect();
+    let is_running = !addresses.is_empty();
     if addresses.is_empty() {
         addresses = loaded.webdav_addresses();
     }
@@ -109,9 +121,10 @@ async fn origins(loaded: &Loaded) -> BTreeSet<String> {
     }
     let origins = addresses.into_iter().map(|(address, is_tls)| {
         let scheme = if is_tls { "https" } else { "http" };
-        format!("{scheme}://{}", for_others(address))
+        let address = for_others(address);
+        (format!("{scheme}://{address}"), address.ip().to_canonical().is_loopback())
     });
-    origins.collect()
+    (origins.collect(), is_running)
 }
 
 /// Returns the address by which others reach a server. The status of one that listens at all
