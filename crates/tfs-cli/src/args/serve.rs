@@ -152,9 +152,9 @@ impl ServeArgs {
     /// A sentence that names the wrong argument, without a password that it may contain.
     pub(super) fn place(&mut self) -> Result<(), String> {
         match &mut self.command {
-            ServeCommand::Webdav(args) => args.tree.place(),
-            ServeCommand::Nfs(args) => args.tree.place(),
-            ServeCommand::Dlna(args) => args.tree.place(),
+            ServeCommand::Webdav(args) => args.tree.place(ServeKind::Webdav),
+            ServeCommand::Nfs(args) => args.tree.place(ServeKind::Nfs),
+            ServeCommand::Dlna(args) => args.tree.place(ServeKind::Dlna),
             ServeCommand::Token(_) => Ok(()),
         }
     }
@@ -188,12 +188,12 @@ impl ServeArgs {
 }
 
 impl ServeTreeArgs {
-    fn place(&mut self) -> Result<(), String> {
+    fn place(&mut self, kind: ServeKind) -> Result<(), String> {
         #[cfg(feature = "embedded")]
         if self.embedded.embedded.is_some() && !self.places.is_empty() {
             return Err("--embedded is the server, so no other can be given".to_owned());
         }
-        let servers = self.places.drain(..).map(|place| server_of(&place));
+        let servers = self.places.drain(..).map(|place| server_of(&place, kind));
         let mut servers = servers.collect::<Result<Vec<_>, String>>()?;
         servers.append(&mut self.server.server);
         self.server.server = servers;
@@ -202,14 +202,20 @@ impl ServeTreeArgs {
 }
 
 /// Parses a server.
-fn server_of(place: &OsStr) -> Result<ServerArg, String> {
+fn server_of(place: &OsStr, kind: ServeKind) -> Result<ServerArg, String> {
     if place.is_empty() {
         return Err("an argument is empty: is a variable of the shell unset?".to_owned());
     }
     if is_path(place) {
-        return Err("tfs serve has no mount point: leave the path out; to serve the files of a \
-                    mount, use: tfs mount --webdav 127.0.0.1:8080 MOUNTPOINT"
-            .to_owned());
+        let instead = match kind {
+            ServeKind::Webdav => "use: tfs mount --webdav 127.0.0.1:8080 MOUNTPOINT",
+            ServeKind::Nfs => "use: tfs mount --nfs 127.0.0.1:2050 MOUNTPOINT",
+            ServeKind::Dlna => "add a [[serve]] section with `mount` to the configuration",
+        };
+        return Err(format!(
+            "tfs serve has no mount point: leave the path out; to serve the files of a mount, \
+             {instead}"
+        ));
     }
     let text = place.to_str().ok_or("a server is not UTF-8")?;
     text.parse().map_err(|reason| format!("invalid server: {reason}"))

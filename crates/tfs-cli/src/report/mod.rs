@@ -291,7 +291,7 @@ fn server(error: &ConnectError) -> ErrorReport {
         ServerFailure::Unreachable => {
             let is_startable = error.start_command().is_some();
             let instead = if cfg!(feature = "embedded") && is_startable {
-                ", or mount with --embedded <DIR>"
+                ", or use --embedded <DIR>"
             } else {
                 ""
             };
