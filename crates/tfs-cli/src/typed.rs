@@ -286,9 +286,9 @@ mod tests {
         check(
             "tfs serve webdav --listen 8080",
             &expect![[r#"
-            error: invalid value '8080' for '--listen <ADDRESS>': it must be an address and a port, as in 127.0.0.1:8080, or :8080 for all addresses of this machine
+                error: invalid value '8080' for '--listen <ADDRESS>': it must be an IP address and a port, as in 127.0.0.1:8080, or :8080 for all addresses of this machine
 
-            For more information, try '--help'."#]],
+                For more information, try '--help'."#]],
         );
         check(
             "tfs serve nfs --tls-cert c",

@@ -102,7 +102,7 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
         expect![[r#"
             exit 20
             error: cannot reach rqbit at URL/: connection refused
-            hint: start it with "rqbit --http-api-listen-addr HOST server start <DIR>", or mount with --embedded <DIR>
+            hint: start it with "rqbit --http-api-listen-addr HOST server start <DIR>", or use --embedded <DIR>
         "#]]
         .assert_eq(&without_address(&describe(&required), &url));
         assert!(!is_mounted(&dir.join("mnt")));

@@ -157,7 +157,7 @@ fn servers_views_and_tokens_are_checked() {
             &expect![[r#"
             exit 20
             error: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: start it with "rqbit --http-api-listen-addr 127.0.0.1:1 server start <DIR>", or mount with --embedded <DIR>
+            hint: start it with "rqbit --http-api-listen-addr 127.0.0.1:1 server start <DIR>", or use --embedded <DIR>
         "#]],
         );
         check(
