@@ -59,12 +59,7 @@ pub(super) fn run(args: &ServeTokenArgs, loaded: &Loaded) -> eyre::Result<u8> {
 pub(crate) fn failed(error: &DeviceTokenError) -> eyre::Report {
     let hint = match error {
         DeviceTokenError::Unknown { .. } => Some("list the devices with: tfs serve token list"),
-        DeviceTokenError::File { source, .. } => match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("its disk must have room"),
-            ErrorKind::InvalidData => Some("remove it; all devices then need new tokens"),
-            ErrorKind::WouldBlock => Some("another tfs changes it; try again"),
-            _ => Some("the file and its directory must belong to you, and only you may read it"),
-        },
+        DeviceTokenError::File { source, .. } => Some(file_hint(source.kind())),
         DeviceTokenError::NoStateDir
         | DeviceTokenError::Name { .. }
         | DeviceTokenError::Exists { .. }
@@ -75,6 +70,20 @@ pub(crate) fn failed(error: &DeviceTokenError) -> eyre::Report {
         Some(hint) => error.with_hint(hint).into(),
         None => error.into(),
     }
+}
+
+/// Returns what to do about the file of the tokens.
+fn file_hint(kind: ErrorKind) -> &'static str {
+    if [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&kind) {
+        return "its disk must have room";
+    }
+    if kind == ErrorKind::InvalidData {
+        return "remove it; all devices then need new tokens";
+    }
+    if kind == ErrorKind::WouldBlock {
+        return "another tfs changes it; try again";
+    }
+    "the file and its directory must belong to you, and only you may read it"
 }
 
 /// Prints devices: a table, or JSON with times in seconds since 1970.

@@ -90,15 +90,15 @@ pub enum FrontError {
 impl FrontError {
     /// Returns what to do if the front end is tried again every 10 seconds.
     pub(super) fn retry_hint(&self) -> String {
-        match self {
-            Self::Listen { address, source, .. } if source.kind() == ErrorKind::AddrInUse => {
-                format!(
-                    "tfs tries again every 10 seconds; another program listens there: end it, or \
-                     use another port; name it with: ss -ltnp \"sport = :{}\"",
-                    address.port()
-                )
-            }
-            _ => "tfs tries again every 10 seconds; see: tfs status".to_owned(),
+        if let Self::Listen { address, source, .. } = self
+            && source.kind() == ErrorKind::AddrInUse
+        {
+            return format!(
+                "tfs tries again every 10 seconds; another program listens there: end it, or use \
+                 another port; name it with: ss -ltnp \"sport = :{}\"",
+                address.port()
+            );
         }
+        "tfs tries again every 10 seconds; see: tfs status".to_owned()
     }
 }
