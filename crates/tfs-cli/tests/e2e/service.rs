@@ -69,7 +69,7 @@ fn a_unit_has_the_options_of_the_mount_in_any_directory() {
         exit 0
         Description=Torrents of rqbit as files at /mnt/t
         X-TfsMountPoint=/mnt/t
-        ExecStart=/usr/bin/tfs mount -f --allow-other --uid=7 --gid=8 --read-timeout=30s "--header=X-Token: file:/DIR/token" --server=nas=http://nas:3030/ /mnt/t
+        ExecStart=/usr/bin/tfs mount -f --uid=7 --gid=8 --read-timeout=30s --allow-other "--header=X-Token: file:/DIR/token" --server=nas=http://nas:3030/ /mnt/t
         ExecStopPost=-/usr/bin/tfs unmount --lazy /mnt/t
         WantedBy=default.target
     "#]].assert_eq(&(of_command(&embedded) + "\n" + &of_command(&server_with_token)));
