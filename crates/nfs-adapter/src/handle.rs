@@ -15,7 +15,7 @@ const MAC_BYTES: usize = 16;
 pub(crate) const HANDLE_BYTES: usize = GENERATION.len() + size_of::<u64>() + MAC_BYTES;
 
 /// Makes and checks file handles. A handle is a fixed generation, an inode number and a MAC of both
-/// under a key of the exported path: whoever does not know the path cannot make one. Inode numbers
+/// under a key of the exported path: a client without the path cannot make one. Inode numbers
 /// stay the same across restarts, and so do handles.
 #[derive(Clone)]
 pub(crate) struct FileHandles {

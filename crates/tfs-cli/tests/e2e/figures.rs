@@ -122,7 +122,7 @@ fn a_program_that_looks_at_several_files_is_a_scan() {
         }
         let scans = until("the scan is seen", || {
             let scans = status(dir)["recent"]["scans"].take();
-            // The kernel tells of the last close when it likes.
+            // The kernel sends the last release later.
             (scans[0]["files_per_minute"].as_u64() >= Some(4)).then_some(scans)
         });
         let scan = &scans[0];

@@ -21,7 +21,7 @@ const SEND_BUFFER_BYTES: u32 = 256 << 10;
 /// The path of an export with a token, without the token.
 const TOKEN_PATH: &str = "/k/";
 
-/// A front end that listens, but answers nobody yet.
+/// A front end that listens and does not answer yet.
 #[derive(Debug)]
 pub(crate) struct BoundFront {
     pub(super) settings: FrontSettings,

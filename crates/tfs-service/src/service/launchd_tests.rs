@@ -1,4 +1,4 @@
-//! Property lists, and a launchctl that only writes down what it is told.
+//! Property lists, and a launchctl that only records its arguments.
 
 use std::os::unix::fs::PermissionsExt as _;
 

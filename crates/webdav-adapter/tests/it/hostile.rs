@@ -52,7 +52,7 @@ async fn bodies_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_thousand_idle_connections_keep_nobody_out() {
+async fn a_thousand_idle_connections_keep_no_client_out() {
     let stage = WebdavStage::new().await;
     let mut idle = Vec::new();
     for number in 0..1000 {

@@ -35,7 +35,7 @@ pub(crate) use self::outside::{liveness, unmount, wait_for_answer};
 pub(crate) use self::programs::NfsPrograms;
 use crate::random::random_digits;
 
-/// How long a READ may wait before the kernel is told to ask again. Less than the time after which
+/// How long a READ may wait before its answer is "ask again". Less than the time after which
 /// the kernel takes the server for dead (`deadtimeout`).
 const JUKEBOX_AFTER: Duration = Duration::from_secs(5);
 
