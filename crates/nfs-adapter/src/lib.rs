@@ -42,5 +42,5 @@ pub use counts::NfsCounts;
 pub use server::NfsServer;
 pub use settings::{NfsError, NfsSettings, NfsWaits};
 
-/// Maximum size of the data of a READ in bytes; clients are told so (`rtmax`).
+/// Maximum size of the data of a READ in bytes; FSINFO has it as `rtmax`.
 const READ_BYTES_MAX: u32 = 1 << 20;

@@ -174,7 +174,7 @@ impl Loaded {
     }
 }
 
-/// Returns a hint with flags in place of the keys that they set.
+/// Returns a hint that names flags instead of keys.
 fn with_flags(hint: &str) -> String {
     let of_serve = keys().filter(|key| key.section() == "serve");
     of_serve

@@ -28,6 +28,7 @@ mod mount;
 mod mounting;
 mod page_files;
 mod preload;
+mod private_file;
 mod random;
 mod server;
 pub mod service;

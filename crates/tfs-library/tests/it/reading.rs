@@ -104,7 +104,7 @@ async fn shorter_buffers_get_the_rest_later() {
         poll_fn(|context| Pin::new(&mut *film).poll_read(context, &mut buffer)).await.unwrap();
         buffer.filled().to_vec()
     };
-    // Begins a read of 1,000 bytes, and gives up the buffer.
+    // Begins a read of 1,000 bytes, and does not poll it again with this buffer.
     let mut bytes = [0; 1000];
     let mut buffer = ReadBuf::new(&mut bytes);
     let begun = poll_fn(|context| {

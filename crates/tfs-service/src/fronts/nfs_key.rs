@@ -1,20 +1,16 @@
 //! The key of NFS file handles and of DLNA's URLs, so that they stay valid after a restart.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::process::geteuid;
-use tfs_state::make_private_below;
 
-use crate::random::random_digits;
+use crate::private_file::{OPEN_TO_OTHERS, read_or_make};
 
 /// Its name in the state directory.
 pub(super) const NAME: &str = "nfs-key";
-
-/// All permissions for group and others.
-const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// The key of a MAC.
 pub(super) type FrontKey = [u8; 32];
@@ -32,34 +28,7 @@ pub(super) fn random_key() -> FrontKey {
 /// # Errors
 /// Those of the system; if others can read or write the file, or it is not a key.
 pub(super) fn own_key(state_dir: &Path) -> io::Result<FrontKey> {
-    let path = state_dir.join(NAME);
-    match read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_private_below(state_dir, state_dir)?;
-            make(&path)?;
-            // That of another process, if it was faster.
-            read(&path)
-        }
-        read => read,
-    }
-}
-
-/// Writes a new key beside its place, and then gives it its name. An existing file stays.
-fn make(path: &Path) -> io::Result<()> {
-    let beside = path.with_file_name(format!("{NAME}.{}.new", random_digits()));
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(&random_key());
-    let linked = written.and_then(|()| match fs::hard_link(&beside, path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A filesystem without hard links.
-        Err(_) => fs::rename(&beside, path),
-        Ok(()) => Ok(()),
-    });
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => linked.and(Err(error)),
-        _ => linked,
-    }
+    read_or_make(state_dir, NAME, read, || random_key().to_vec())
 }
 
 fn read(path: &Path) -> io::Result<FrontKey> {
@@ -80,6 +49,7 @@ fn read(path: &Path) -> io::Result<FrontKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::thread;
 

@@ -1,13 +1,13 @@
 //! The token that tfs makes for a page with controls, if none is configured.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use tfs_state::make_private_below;
 
+use crate::private_file::{OPEN_TO_OTHERS, read_or_make};
 use crate::random::random_digits;
 
 /// Its name in the state directory.
@@ -15,9 +15,6 @@ const NAME: &str = "web-token";
 
 /// Maximum size of the file that is read.
 const BYTES_MAX: u64 = 4096;
-
-/// All permissions for group and others.
-const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// A token and its file. `Debug` does not show the token.
 pub(super) struct OwnToken {
@@ -36,36 +33,10 @@ pub(super) fn path_in(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// Those of the system, and if other users could read or write the file.
 pub(super) fn own_token(state_dir: &Path) -> io::Result<OwnToken> {
+    let content = || format!("{}\n", random_digits()).into_bytes();
+    let text = read_or_make(state_dir, NAME, read, content)?;
     let path = path_in(state_dir);
-    let text = match read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_private_below(state_dir, state_dir)?;
-            make(&path)?;
-            // That of another process, if it was faster.
-            read(&path)?
-        }
-        read => read?,
-    };
     Ok(OwnToken { text, path })
-}
-
-/// Writes a new token beside its place, and then gives it its name: another process never reads
-/// half of it. An existing file stays.
-fn make(path: &Path) -> io::Result<()> {
-    let beside = path.with_file_name(format!("{NAME}.{}.new", random_digits()));
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(format!("{}\n", random_digits()).as_bytes());
-    let linked = written.and_then(|()| match fs::hard_link(&beside, path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A filesystem without hard links.
-        Err(_) => fs::rename(&beside, path),
-        Ok(()) => Ok(()),
-    });
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => linked.and(Err(error)),
-        _ => linked,
-    }
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -85,6 +56,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::thread;
 

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tfs_state::make_private_below;
 
 use super::DeviceToken;
+use crate::private_file::OPEN_TO_OTHERS;
 use crate::random::random_digits;
 
 /// Its name in the state directory.
@@ -23,9 +24,6 @@ const HEADER: &str = "tfs device tokens 1";
 
 /// Maximum size of the file: a thousand lines of the greatest length are a sixth of it.
 const BYTES_MAX: u64 = 1 << 20;
-
-/// All permissions for group and others.
-const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// Maximum wait for the lock, which a process holds for milliseconds.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(5);

@@ -20,7 +20,7 @@ const DEAD_SECS: u32 = 10;
 
 /// Returns the value of `mount_nfs -o` for a server on this port of loopback.
 ///
-/// - `soft`, `intr` and `deadtimeout`: a server that is gone does not block programs for good.
+/// - `soft`, `intr` and `deadtimeout`: calls to a server that is gone fail after a time.
 /// - `mutejukebox`: a READ that waits for a download opens no "server not responding" window.
 /// - `locallocks`: `flock` works; with `nolocks` it fails.
 /// - `nonegnamecache`: a name that was missing is asked for again.

@@ -17,7 +17,7 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// Returns whether a process still serves the mount at `mount_point`, a path as in the mount table.
 ///
 /// Does not access a mount whose process is gone: that could take as long as `deadtimeout`. If the
-/// mount is silent, a thread remains until the kernel gives up.
+/// mount is silent, a thread remains until the call of the kernel fails.
 pub(crate) fn liveness(mount_point: &Path) -> Liveness {
     let table = MountTable::read().unwrap_or_default();
     if table.at(mount_point).is_some_and(|entry| process_of(entry) == MountProcess::Gone) {
@@ -31,7 +31,7 @@ pub(crate) fn liveness(mount_point: &Path) -> Liveness {
     }
 }
 
-/// Like [`liveness`], but without a time limit: blocks until the kernel answers or gives up.
+/// Like [`liveness`], but without a time limit: blocks until the call of the kernel ends.
 /// Returns whether a process serves the mount.
 pub(crate) fn wait_for_answer(mount_point: &Path) -> bool {
     match std::fs::metadata(mount_point) {

@@ -1,4 +1,4 @@
-//! The mount with programs that only write down what they are told.
+//! The mount with programs that only record their arguments.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
