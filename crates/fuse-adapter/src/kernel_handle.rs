@@ -13,6 +13,7 @@ use vfs_core::{HandleId, KnownNode};
 use crate::Caller;
 use crate::cache_clear::{ClearProgress, KernelCaches, KernelCleared};
 use crate::callers::Callers;
+use crate::notices::Notices;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
 use crate::scans::ProgramScan;
@@ -21,12 +22,17 @@ use crate::scans::ProgramScan;
 /// an unanswered read that arrived in between takes longer.
 const CLEAR_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// Maximum time to wait for notifications. Lookups and listings, which they wait for, are answered
+/// from memory.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// The kernel's side of a mount. Clones share it; they do not keep the mount alive.
 #[derive(Clone)]
 pub struct KernelHandle {
     reads: Reads,
     callers: Arc<Callers>,
     passthrough: Arc<PassthroughFiles>,
+    notices: Arc<Notices>,
     notifier: Notifier,
 }
 
@@ -35,9 +41,22 @@ impl KernelHandle {
         reads: Reads,
         callers: Arc<Callers>,
         passthrough: Arc<PassthroughFiles>,
+        notices: Arc<Notices>,
         notifier: Notifier,
     ) -> Self {
-        Self { reads, callers, passthrough, notifier }
+        Self { reads, callers, passthrough, notices, notifier }
+    }
+
+    /// Resolves when the kernel was notified of all changes of the tree so far, so that a program
+    /// sees them; after two seconds in any case: a notification waits for the kernel's requests in
+    /// its directory.
+    ///
+    /// # Cancel safety
+    /// The notifications continue.
+    pub async fn settled(&self) {
+        if timeout(SETTLE_TIME_MAX, self.notices.settled()).await.is_err() {
+            tracing::debug!("the kernel was not notified of all changes in time");
+        }
     }
 
     /// Returns the open passthrough files. Bytes read through them are not counted.

@@ -112,8 +112,8 @@ pub fn mount<S: TorrentSource>(
         let ends = background.clone();
         let ended = serve(session, move || ends.end())?;
         background.start(&vfs, &notifier);
-        let kernel_side =
-            KernelHandle::new(background.reads.clone(), callers, passthrough, notifier);
+        let (reads, notices) = (background.reads.clone(), Arc::clone(&background.notices));
+        let kernel_side = KernelHandle::new(reads, callers, passthrough, notices, notifier);
         let shut_down = Box::new(move || vfs.shut_down());
         Ok(FuseMount { target, ended, background, kernel_side, faults, shut_down })
     });

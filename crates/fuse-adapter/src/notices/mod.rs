@@ -26,6 +26,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
+use tokio::sync::watch;
 use vfs_core::{Child, Ino, InvalidationSink, NodeKind};
 
 pub(crate) use self::generations::Generations;
@@ -44,6 +45,8 @@ pub(crate) struct Notices {
     state: Mutex<NotifierState>,
     /// Wakes the thread when a notification is queued or the mount ends.
     changed: Condvar,
+    /// The number of the last queued change that the kernel was notified of, with all before it.
+    told: watch::Sender<u64>,
     ttls: Arc<Ttls>,
     generations: Arc<Generations>,
 }
@@ -51,13 +54,20 @@ pub(crate) struct Notices {
 #[derive(Debug, Default)]
 struct NotifierState {
     pending: PendingNotifications,
+    /// The number of changes queued so far.
+    noted: u64,
     is_ended: bool,
 }
 
 impl Notices {
     pub(crate) fn new(ttls: Arc<Ttls>) -> Self {
-        let generations = Arc::default();
-        Self { state: Mutex::default(), changed: Condvar::new(), ttls, generations }
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            told: watch::Sender::default(),
+            ttls,
+            generations: Arc::default(),
+        }
     }
 
     /// Returns the inode generations for the kernel.
@@ -73,11 +83,24 @@ impl Notices {
 
     /// Notifies the kernel of changes until the mount ends.
     pub(crate) fn run(&self, kernel: &impl Kernel) {
-        while let Some(batch) = self.next_batch() {
+        while let Some((batch, noted)) = self.next_batch() {
             self.tell_names(kernel, &batch);
             self.tell_attrs(kernel, &batch);
             self.tell_listings(kernel, &batch);
+            self.told.send_replace(noted);
         }
+        self.told.send_replace(u64::MAX);
+    }
+
+    /// Resolves when the kernel was notified of all changes queued so far, or the mount has ended.
+    ///
+    /// # Cancel safety
+    /// The notifications continue.
+    pub(crate) async fn settled(&self) {
+        let noted = self.state().noted;
+        let mut told = self.told.subscribe();
+        // `self` has the sender, so that the channel is open.
+        _ = told.wait_for(|told| *told >= noted).await;
     }
 
     /// Makes the kernel drop the listing of a directory, after it has processed the listings
@@ -146,12 +169,13 @@ impl Notices {
         }
     }
 
-    /// Waits until there is a notification. Returns `None` when the mount ends.
-    fn next_batch(&self) -> Option<NotificationBatch> {
+    /// Waits until there is a notification. Returns also the number of changes queued so far, and
+    /// `None` when the mount ends.
+    fn next_batch(&self) -> Option<(NotificationBatch, u64)> {
         let mut state = self.state();
         while !state.is_ended {
             if let Some(batch) = state.pending.take() {
-                return Some(batch);
+                return Some((batch, state.noted));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -163,6 +187,7 @@ impl Notices {
         // The core outlives the mount, and may report further changes.
         if !state.is_ended {
             note(&mut state.pending);
+            state.noted += 1;
         }
         drop(state);
         self.changed.notify_one();

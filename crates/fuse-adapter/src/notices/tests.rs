@@ -1,6 +1,8 @@
 //! Content and order of notifications.
 
+use std::pin::pin;
 use std::sync::mpsc;
+use std::task::{Context, Waker};
 use std::thread;
 
 use vfs_core::{Attr, Validity};
@@ -45,6 +47,33 @@ impl Kernel for NotifiedKernel {
 fn notices() -> (Arc<Ttls>, Notices) {
     let ttls = Arc::new(Ttls::new(&AttrOptions::default()));
     (Arc::clone(&ttls), Notices::new(ttls))
+}
+
+/// Returns whether the future is done without waiting.
+fn is_done(future: impl Future<Output = ()>) -> bool {
+    let context = &mut Context::from_waker(Waker::noop());
+    pin!(future).poll(context).is_ready()
+}
+
+#[test]
+fn changes_are_settled_when_the_kernel_was_notified_of_them() {
+    let (_ttls, notices) = notices();
+    assert!(is_done(notices.settled()));
+    notices.entry_added(Ino::ROOT, "a");
+    assert!(!is_done(notices.settled()));
+    let (told, receiver) = mpsc::channel();
+    let kernel = NotifiedKernel { told, refusal: None };
+    thread::scope(|scope| {
+        scope.spawn(|| notices.run(&kernel));
+        while !is_done(notices.settled()) {
+            thread::yield_now();
+        }
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["name 1 a", "listing 1"]);
+        notices.end();
+    });
+    // The end of a mount leaves no waiter.
+    notices.entry_added(Ino::ROOT, "b");
+    assert!(is_done(notices.settled()));
 }
 
 #[track_caller]

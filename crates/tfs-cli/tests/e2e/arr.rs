@@ -193,7 +193,9 @@ fn cycle(dir: &Path, it: &mut ArrFixture, client: ArrClient, version: &str, labe
     assert_eq!(client.test(), version);
     let (season, film) = (it.torrent(0), it.torrent(1));
     let hash = season.info_hash.to_string();
-    // It is on the server already, from the start of the test: forget and add it anew.
+    // It is on the server already, from the start of the test: forget and add it anew. A server
+    // that forgets it forgets the peer too, so all of it must be there.
+    until("it is complete at first", || client.item(&hash).is_finished.then_some(()));
     client.remove(&hash, "forget");
     assert!(!client.has(&hash));
     until("the mount no longer has it", || {

@@ -162,6 +162,7 @@ impl<S: TorrentSource> MountControl<S> {
         if parts.has_metadata() {
             // A server that does not answer does not make the clearing fail.
             let looks = self.refresher.look_now().await;
+            self.kernel.settled().await;
             cleared.server_asked = looks.iter().all(Result::is_ok);
         }
         // The user wants the memory back, which the allocator would keep.
@@ -242,6 +243,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
             // Another process may have changed them without reaching this one.
             blocking(move || tags.load(&vfs)).await;
             let looks = self.refresher.poll_with(request.accept_removals, &removed).await;
+            self.kernel.settled().await;
             let mut refreshed = Refreshed {
                 torrents: self.vfs()?.counts().torrents as u64,
                 ..Refreshed::default()

@@ -73,6 +73,15 @@ impl KernelSide {
         }
     }
 
+    /// Resolves when programs see all changes of the tree so far, or after two seconds.
+    pub(crate) async fn settled(&self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Fuse(kernel) => kernel.settled().await,
+            Self::None => std::future::ready(()).await,
+        }
+    }
+
     /// Drops the kernel's caches of these nodes, and adds the counts to `cleared`.
     #[cfg(target_os = "linux")]
     pub(crate) async fn clear(
