@@ -69,6 +69,11 @@ pub struct OpenReader {
     pub offset: u64,
     /// Bytes returned to the reader.
     pub bytes_given: u64,
+    /// Length in bytes of the current run of adjoining reads; 0 before the first read.
+    pub run_bytes: u64,
+    /// Bytes that the server downloaded because of its reads, as far as the bitfields show: whole
+    /// pieces, also those that the server fetched ahead of it.
+    pub bytes_downloaded: u64,
     /// Bytes per second, over about the last two seconds.
     pub bytes_per_second: u64,
     /// How the file is currently read.
@@ -428,6 +433,8 @@ impl<S: TorrentSource> Vfs<S> {
                 file_len: file.len,
                 offset: activity.offset,
                 bytes_given: activity.bytes_given,
+                run_bytes: activity.run_bytes,
+                bytes_downloaded: activity.bytes_downloaded,
                 bytes_per_second: activity.bytes_per_second,
                 way: self.engine.way(file.id),
                 server: self.engine.server_of(handle, &tree.file_states(file.id)),

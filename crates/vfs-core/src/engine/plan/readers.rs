@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::access::Access;
 use super::{Action, Plan, PlannedRead};
 use crate::{ByteRange, HandleId, InfoHash, Timestamp};
 
@@ -64,6 +65,8 @@ fn period(now: Timestamp) -> u128 {
 pub(crate) struct Activity {
     pub(crate) offset: u64,
     pub(crate) bytes_given: u64,
+    pub(crate) run_bytes: u64,
+    pub(crate) bytes_downloaded: u64,
     pub(crate) bytes_per_second: u64,
     pub(crate) wait: Option<ReaderWait>,
 }
@@ -95,7 +98,15 @@ impl Plan {
             .map(|(handle, meter)| {
                 let ReaderMeter { offset, bytes_given, .. } = *meter;
                 let bytes_per_second = meter.bytes_per_second(now);
-                (handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
+                let run_bytes = self.handles.access(handle).map_or(0, Access::run_bytes);
+                let activity = Activity {
+                    offset,
+                    bytes_given,
+                    run_bytes,
+                    bytes_per_second,
+                    ..Activity::default()
+                };
+                (handle, activity)
             })
             .collect();
         for (_, read) in self.unanswered_reads().filter(|(_, read)| !read.is_preload()) {

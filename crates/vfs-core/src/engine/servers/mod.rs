@@ -295,6 +295,8 @@ impl<S: TorrentSource> MultiEngine<S> {
                     known.offset = activity.offset;
                 }
                 known.bytes_given += activity.bytes_given;
+                known.run_bytes = known.run_bytes.max(activity.run_bytes);
+                known.bytes_downloaded += activity.bytes_downloaded;
                 known.bytes_per_second += activity.bytes_per_second;
                 known.wait = known.wait.or(activity.wait);
             }
