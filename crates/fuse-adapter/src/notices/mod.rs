@@ -100,7 +100,7 @@ impl Notices {
         let noted = self.state().noted;
         let mut told = self.told.subscribe();
         // `self` has the sender, so that the channel is open.
-        _ = told.wait_for(|told| *told >= noted).await;
+        drop(told.wait_for(|told| *told >= noted).await);
     }
 
     /// Makes the kernel drop the listing of a directory, after it has processed the listings
