@@ -66,7 +66,7 @@ pub use reads::MountCounters;
 pub use scans::ProgramScan;
 pub use tfs_sys::mounting::{
     AttrOptions, DiskUsage, DropMountOptions, FsName, Holder, KernelFuse, Liveness, MissingErrno,
-    MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount,
-    UnmountError,
+    MountError, MountpointError, ProgramPatterns, READ_AHEAD_KB_DEFAULT, SecurityContext,
+    SessionError, Unmount, UnmountError,
 };
 pub use unmount::unmount;

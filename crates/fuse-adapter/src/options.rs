@@ -2,7 +2,8 @@
 
 use rustix::process::{getegid, geteuid};
 use tfs_sys::mounting::{
-    AttrOptions, DropMountOptions, FsName, MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext,
+    AttrOptions, DropMountOptions, FsName, MissingErrno, ProgramPatterns, READ_AHEAD_KB_DEFAULT,
+    SecurityContext,
 };
 
 /// Subtype: `/proc/mounts` shows the type `fuse.tfs`.
@@ -31,6 +32,8 @@ pub struct MountOptions {
     pub forwards_looks: bool,
     /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
+    /// Programs whose reads of missing data fail at once with that errno.
+    pub refused_programs: ProgramPatterns,
     /// SELinux label of all files, as of `mount -o context=`. Only root can set it. Without SELinux
     /// in the kernel it is left out, as `mount(8)` does.
     pub context: Option<SecurityContext>,
@@ -52,6 +55,7 @@ impl MountOptions {
             may_pass_through: true,
             forwards_looks: false,
             missing_errno: MissingErrno::default(),
+            refused_programs: ProgramPatterns::default(),
             context: None,
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }

@@ -109,6 +109,15 @@ pub fn command(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&command).trim_end().to_owned())
 }
 
+/// Returns the name of the file that a process runs: of a script, that of its interpreter. It ends
+/// with ` (deleted)` if the file is gone. `None` if the process has exited, is hidden, or belongs
+/// to another user and this process has no right to trace it.
+#[must_use]
+pub fn executable_name(pid: u32) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
 /// Returns whether the system shows that a process was stopped by a signal or a debugger. macOS
 /// shows it in no file, so the answer is always `false` there.
 #[must_use]
@@ -169,5 +178,8 @@ mod tests {
         assert!(pids().any(|pid| pid == me));
         assert!(command(me).is_some_and(|command| !command.is_empty()));
         assert_eq!(command(u32::MAX), None);
+        let file = std::env::current_exe().unwrap();
+        assert_eq!(executable_name(me).as_deref(), file.file_name().unwrap().to_str());
+        assert_eq!(executable_name(u32::MAX), None);
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod fs_name;
 mod kernel_fuse;
 mod options;
+mod programs;
 mod unmount;
 
 pub use self::attributes::{AttrOptions, DiskUsage};
@@ -17,4 +18,5 @@ pub use self::error::{MountError, MountpointError, SessionError};
 pub use self::fs_name::FsName;
 pub use self::kernel_fuse::KernelFuse;
 pub use self::options::{DropMountOptions, MissingErrno, READ_AHEAD_KB_DEFAULT, SecurityContext};
+pub use self::programs::ProgramPatterns;
 pub use self::unmount::{Holder, Liveness, Unmount, UnmountError};
