@@ -99,6 +99,45 @@ pub(super) fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Reads a text file of the state directory; empty if there is none.
+///
+/// # Errors
+/// Those of the system, and if the file is larger than 64 MiB.
+pub(super) fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(io::Error::other("it is larger than 64 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+/// Replaces a text file. The new one is on disk before it has the name, so a crash leaves one of
+/// them.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_of(path);
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if let Err(error) = written {
+        // The file may not exist; the first error is returned.
+        drop(fs::remove_file(&temporary));
+        return Err(error);
+    }
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// Reads a file of version 0.1.0. Returns `None` if it does not exist, or if it was damaged and has
 /// been renamed.
 ///

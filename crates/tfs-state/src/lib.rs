@@ -24,6 +24,7 @@ mod known;
 mod lines;
 mod log;
 mod log_file;
+mod on_demand;
 mod place;
 mod places;
 mod proofs;
@@ -57,6 +58,10 @@ use self::store::StateStore;
 
 pub use self::file::make_private_below;
 pub use self::known::KnownTree;
+pub use self::on_demand::{
+    OnDemandChange, OnDemandEdit, OnDemandError, OnDemandHolder, OnDemandRecord, OnDemandStore,
+    OnDemandTable,
+};
 pub use self::place::{ServerIdentity, drops_dir, user_state_dir};
 pub use self::selection::KeptSelection;
 pub use self::tags::{TAGS_MAX, TORRENTS_MAX, TagChange, TagError, TagStore, TagTable};

@@ -12,9 +12,7 @@
 
 mod table;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tfs_types::Tag;
@@ -22,13 +20,10 @@ use vfs_core::InfoHash;
 
 pub use self::table::{TAGS_MAX, TORRENTS_MAX, TagTable};
 
-use super::file::{lock, make_private_below, temporary_of};
+use super::file::{lock, make_private_below, read_text, replace};
 
 /// The name of the file in the state directory.
 const FILE_NAME: &str = "tags";
-
-/// Maximum size of the file: five times what the maximum number of torrents usually takes.
-const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// The tags of a state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +99,8 @@ impl TagStore {
     /// [`TagError::Read`] and [`TagError::Newer`].
     pub fn load(&self) -> Result<TagTable, TagError> {
         let path = self.path();
-        let bytes = read(&path).map_err(|source| TagError::Read { path: path.clone(), source })?;
+        let bytes =
+            read_text(&path).map_err(|source| TagError::Read { path: path.clone(), source })?;
         TagTable::parse(&bytes).ok_or(TagError::Newer { path })
     }
 
@@ -126,45 +122,12 @@ impl TagStore {
     }
 }
 
-/// Reads the file; empty if there is none.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        opened => opened?,
-    };
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > FILE_BYTES_MAX {
-        true => Err(io::Error::other("it is larger than 64 MiB")),
-        false => Ok(bytes),
-    }
-}
-
-/// Replaces the file. The new one is on disk before it has the name, so a crash leaves one of them.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = temporary_of(path);
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    });
-    if let Err(error) = written {
-        // The file may not exist; the first error is returned.
-        drop(fs::remove_file(&temporary));
-        return Err(error);
-    }
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
+    use super::super::file::temporary_of;
     use super::*;
 
     fn hash(id: u8) -> InfoHash {
