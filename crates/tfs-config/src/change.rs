@@ -521,9 +521,9 @@ url = \"http://nas\" # far
             &["server.url=http://x", "server.home=x", "read.timeout=5", "read.x=1"],
             &expect![[r#"
                 there are several `server`s: home, my.nas; name one of them, as in server.home.url
-                `server.home` names no key of the server; add the key, as in server.home.local_paths
+                `server.home` names no key of the server; add the key, as in server.home.on_demand
                 `read.timeout`: the unit is missing, as in 5s; units are ms, s, m, h or d
-                unknown key `read.x`; see all keys with: tfs config init --print
+                unknown key `read.x`; did you mean `read.next`?
                 # my file
 
                 [read] # how

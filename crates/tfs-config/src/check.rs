@@ -15,6 +15,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     servers(loaded, &mut problems);
     mounts(loaded, &mut problems);
     views(loaded, &mut problems);
+    super::check_on_demand::check(loaded, &mut problems);
     intake(loaded, &mut problems);
     hooks(loaded, &mut problems);
     memory(loaded, &mut problems);

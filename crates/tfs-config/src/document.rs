@@ -8,6 +8,9 @@ use super::keys::{DefaultValue, SECTIONS};
 /// Maximum width of a comment in the file.
 const COMMENT_CHARS_MAX: usize = 78;
 
+/// Indentation of the items of a list.
+const LIST_INDENT: &str = "    ";
+
 /// A set of views to start with, for `tfs config init` and the guide.
 pub const RECOMMENDED_VIEWS: &str = include_str!("recommended.toml");
 
@@ -35,7 +38,7 @@ pub fn sample_file() -> String {
                 }
             };
             comment(&mut text, &format!("{}{note}", key.about));
-            _ = writeln!(text, "# {} = {value}", key.short_name());
+            setting(&mut text, key.short_name(), value);
         }
         if section.name == "view" {
             text.push_str("\n# A set to start with:\n");
@@ -70,11 +73,32 @@ pub fn tables() -> String {
     text
 }
 
+/// Appends a key with its value in a comment; a list that does not fit goes over several lines.
+fn setting(text: &mut String, name: &str, value: &str) {
+    let items = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match items.filter(|items| name.len() + items.len() > COMMENT_CHARS_MAX - 8) {
+        None => _ = writeln!(text, "# {name} = {value}"),
+        Some(items) => {
+            _ = writeln!(text, "# {name} = [");
+            let mut lines = String::new();
+            wrap(&mut lines, &format!("{items},"), COMMENT_CHARS_MAX - LIST_INDENT.len());
+            for line in lines.lines() {
+                _ = writeln!(text, "#{LIST_INDENT}{}", line.trim_start_matches('#'));
+            }
+            text.push_str("# ]\n");
+        }
+    }
+}
+
 /// Appends a comment, wrapped.
 fn comment(text: &mut String, about: &str) {
+    wrap(text, about, COMMENT_CHARS_MAX);
+}
+
+fn wrap(text: &mut String, about: &str, chars_max: usize) {
     let mut line = String::from("#");
     for word in about.split_whitespace() {
-        if line.len() + 1 + word.len() > COMMENT_CHARS_MAX {
+        if line.len() + 1 + word.len() > chars_max {
             text.push_str(&line);
             text.push('\n');
             line = String::from("#");

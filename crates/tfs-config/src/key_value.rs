@@ -15,7 +15,7 @@ impl Key {
     pub(super) fn check(&self, value: Value, written: ValueOrigin) -> Result<Value, String> {
         let value = self.kind.check(value, written)?;
         match &value {
-            Value::Dict(_, table) => check_conditions(table, written),
+            Value::Dict(_, table) => check_conditions(self.section(), table, written),
             Value::String(..)
             | Value::Char(..)
             | Value::Bool(..)
@@ -26,13 +26,15 @@ impl Key {
     }
 }
 
-/// Validates the conditions of a view's `not`.
-fn check_conditions(table: &Dict, written: ValueOrigin) -> Result<Value, String> {
+/// Validates the conditions of a section's `not`.
+fn check_conditions(section: &str, table: &Dict, written: ValueOrigin) -> Result<Value, String> {
     let mut checked = Dict::new();
     for (name, value) in table {
+        let find = |name: &str| find_key(&format!("{section}.{name}"));
         let is_condition = CONDITIONS.contains(&name.as_str());
-        let Some(key) = find_key(&format!("view.{name}")).filter(|_| is_condition) else {
-            let near = nearest(name, CONDITIONS);
+        let Some(key) = find(name).filter(|_| is_condition) else {
+            let known = CONDITIONS.into_iter().filter(|name| find(name).is_some());
+            let near = nearest(name, known);
             let near = near.map(|name| format!("; did you mean `{name}`?"));
             return Err(format!("unknown condition `{name}`{}", near.unwrap_or_default()));
         };

@@ -7,7 +7,7 @@ use figment::value::{Num, Value};
 use rqbit_client::{BaseUrl, BaseUrlError};
 
 use super::value_origin::ValueOrigin;
-use super::{secret_source, units};
+use super::{on_demand, programs, secret_source, units};
 
 /// The values of the mapping of local paths that are words.
 const LOCAL_PATHS_WORDS: [&str; 2] = ["auto", "off"];
@@ -97,6 +97,10 @@ pub enum ValueKind {
     Argv,
     /// The address of a request, which may be secret.
     RequestUrl,
+    /// `false` or a mode of on-demand torrents.
+    OnDemand,
+    /// A list of patterns of the names of programs.
+    Programs,
 }
 
 impl ValueKind {
@@ -137,6 +141,8 @@ impl ValueKind {
             Self::Proxy => "an http address".to_owned(),
             Self::Argv => "a list of a program and its arguments".to_owned(),
             Self::RequestUrl => "an http or https address".to_owned(),
+            Self::OnDemand => "`false`, `\"pieces\"` or `\"file\"`".to_owned(),
+            Self::Programs => "a list of names of programs".to_owned(),
             Self::LocalPaths => {
                 "`\"auto\"`, `\"off\"` or a list of pairs `[\"FROM\", \"TO\"]`".to_owned()
             }
@@ -162,6 +168,7 @@ impl ValueKind {
             Self::Names
             | Self::Hosts
             | Self::Patterns
+            | Self::Programs
             | Self::LocalPaths
             | Self::Texts
             | Self::Words(_)
@@ -174,6 +181,7 @@ impl ValueKind {
             Self::Names
             | Self::Hosts
             | Self::Patterns
+            | Self::Programs
             | Self::Headers
             | Self::Texts
             | Self::Words(_)
@@ -208,6 +216,7 @@ impl ValueKind {
             | Self::Date
             | Self::Proxy
             | Self::RequestUrl
+            | Self::OnDemand
             | Self::LocalPaths => Ok(Value::from(text)),
         }
     }
@@ -241,6 +250,14 @@ impl ValueKind {
                 Value::Array(_, items),
             ) => {
                 items.iter().try_for_each(|item| self.check_item(item))?;
+                Ok(value)
+            }
+            (Self::OnDemand, _) => on_demand::check(value),
+            (Self::Programs, Value::Array(_, items)) => {
+                items.iter().try_for_each(|item| {
+                    self.check_item(item)?;
+                    item.as_str().map_or(Ok(()), programs::check)
+                })?;
                 Ok(value)
             }
             (Self::Argv, Value::Array(_, words)) => {
@@ -329,6 +346,8 @@ impl ValueKind {
             | Self::Names
             | Self::Hosts
             | Self::Patterns
+            | Self::Programs
+            | Self::OnDemand
             | Self::Texts
             | Self::Words(_)
             | Self::Conditions

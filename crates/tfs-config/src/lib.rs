@@ -16,6 +16,7 @@
 mod access_tests;
 mod change;
 mod check;
+mod check_on_demand;
 mod check_serve;
 mod check_tools;
 mod document;
@@ -31,6 +32,10 @@ mod load;
 mod loaded;
 mod model;
 mod mount_layout;
+mod on_demand;
+#[cfg(test)]
+mod on_demand_tests;
+mod programs;
 mod provenance;
 mod secret;
 mod secret_source;
@@ -67,10 +72,11 @@ pub use loaded::{Flag, Loaded, words_of};
 pub use model::{
     ArrSection, CacheSection, DiskUsageMode, DropRemoval, HookBodyMode, HookEvent, HookMethod,
     HookSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
-    MonitoringSection, MountRoot, MountSection, PassthroughMode, PreloadSection, ReadSection,
-    ServerSection, Settings, TimesMode, WatchSection, WebSection,
+    MonitoringSection, MountRoot, MountSection, NextMode, PassthroughMode, PreloadSection,
+    ReadSection, ServerSection, Settings, TimesMode, WatchSection, WebSection,
 };
 pub use mount_layout::MountLayout;
+pub use on_demand::{OnDemandRuleSection, OnDemandSetting};
 pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
 pub use serve::ServeAuth;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Secret;
 use super::mount_layout::MountLayout;
+use super::on_demand::{OnDemandRuleSection, OnDemandSetting};
 use super::serve_section::ServeSection;
 use super::units::{de_long_time, de_mask, de_rate, de_size, de_size_if_set, de_text, de_time};
 use super::view_section::ViewSection;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub mounts: Vec<MountSection>,
     #[serde(rename = "view")]
     pub views: Vec<ViewSection>,
+    #[serde(rename = "on_demand")]
+    pub on_demand_rules: Vec<OnDemandRuleSection>,
     #[serde(rename = "watch")]
     pub watches: Vec<WatchSection>,
     #[serde(rename = "hook")]
@@ -61,6 +64,7 @@ pub struct ServerSection {
     pub max_streams: usize,
     #[serde(deserialize_with = "de_local_paths")]
     pub local_paths: LocalPaths,
+    pub on_demand: OnDemandSetting,
 }
 
 /// A mount.
@@ -86,6 +90,7 @@ pub struct MountSection {
     pub allow_urls: bool,
     pub webdav: Option<SocketAddr>,
     pub nfs: Option<SocketAddr>,
+    pub on_demand: Option<OnDemandSetting>,
 }
 
 /// What removing a file from a drop folder does.
@@ -194,6 +199,20 @@ pub struct ReadSection {
     #[serde(rename = "bandwidth", deserialize_with = "de_rate")]
     pub bytes_per_second_max: Option<NonZeroU64>,
     pub passthrough: PassthroughMode,
+    pub next: NextMode,
+    pub refused_programs: Vec<String>,
+}
+
+/// What is downloaded of the next episode while one is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NextMode {
+    /// Nothing.
+    Off,
+    /// What a player needs to start.
+    Head,
+    /// All of it.
+    Whole,
 }
 
 /// Whether the kernel may read complete local files itself (passthrough).

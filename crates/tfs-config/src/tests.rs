@@ -397,7 +397,7 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
     let defaults = Sources::default().load().unwrap();
     assert_eq!(defaults.settings.servers.len(), 1);
     let shown = defaults.values().len();
-    let lists = ["mount", "view", "watch", "hook", "serve"];
+    let lists = ["mount", "view", "on_demand", "watch", "hook", "serve"];
     let of_lists = keys().filter(|key| lists.contains(&key.section())).count();
     assert_eq!(shown, keys().count() - of_lists);
 }
@@ -411,7 +411,8 @@ fn the_sample_file_can_be_used_as_it_is_and_with_every_key() {
     );
     let is_setting = |line: &str| {
         let key = line.split_once(" = ").map(|(key, _)| key);
-        line.starts_with('[') || key.is_some_and(|key| !key.contains(' '))
+        let is_item = line.trim_start().starts_with('"');
+        is_item || line.starts_with(['[', ']']) || key.is_some_and(|key| !key.contains(' '))
     };
     let all: Vec<_> = sample
         .lines()

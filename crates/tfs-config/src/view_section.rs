@@ -99,7 +99,8 @@ impl ViewSection {
 }
 
 impl ConditionSection {
-    fn spec(&self) -> ConditionSpec {
+    /// Returns the conditions for the rules.
+    pub(super) fn spec(&self) -> ConditionSpec {
         ConditionSpec {
             kinds: self.kinds.iter().map(|word| word.0).collect(),
             matches: self.matches.clone(),

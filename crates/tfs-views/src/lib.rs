@@ -6,6 +6,7 @@
 //!     Conditions   which torrents: by kind, name, size, server, tag, date, selection
 //!     HideRule     which of their files are left out
 //!     NameTemplate the names of their folders, from parsed release names
+//! OnDemandPolicy  which torrents are added on demand
 //! TorrentKind  film, show, anime, music, book or software, from names and files
 //! ```
 //!
@@ -20,12 +21,14 @@ mod hide;
 mod kind;
 mod marks;
 mod media;
+mod on_demand;
 mod problem;
 mod release;
 mod spec;
 mod views;
 
 pub use kind::{TorrentKind, UnknownKind};
+pub use on_demand::{NewTorrent, OnDemandPolicy, OnDemandRule};
 pub use problem::ViewProblem;
 pub use release::ReleaseName;
 pub use spec::{ConditionSpec, ViewDepth, ViewSpec};

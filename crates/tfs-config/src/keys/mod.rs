@@ -1,16 +1,18 @@
 //! The table of all configuration keys: the source of the checks, the defaults, the flags and the
 //! documentation.
 
+mod conditions;
 mod hook;
 mod intake;
 mod key;
+mod on_demand;
 mod read;
 mod serve;
 mod view;
 mod web;
 
 use super::ValueKind;
-pub(crate) use view::CONDITIONS;
+pub(crate) use conditions::CONDITIONS;
 use view::VIEW;
 
 use key::key;
@@ -46,7 +48,7 @@ const STREAMS_MAX: u64 = 256;
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 /// All sections, in the order of the documentation.
-pub const SECTIONS: [Section; 14] = [
+pub const SECTIONS: [Section; 15] = [
     Section {
         name: "server",
         is_list: true,
@@ -65,6 +67,13 @@ pub const SECTIONS: [Section; 14] = [
         about: "Directories by rule in all mounts: each shows the torrents that meet its \
                 conditions.",
         keys: &VIEW,
+    },
+    Section {
+        name: "on_demand",
+        is_list: true,
+        about: "Which of the torrents that tfs adds are on demand. The first rule whose conditions \
+                are met decides, before `mount.on_demand` and `server.on_demand`.",
+        keys: &on_demand::ON_DEMAND,
     },
     Section {
         name: "watch",
@@ -126,7 +135,7 @@ pub const SECTIONS: [Section; 14] = [
     },
 ];
 
-const SERVER: [Key; 11] = [
+const SERVER: [Key; 12] = [
     key(
         "server.name",
         ValueKind::Name,
@@ -212,9 +221,18 @@ const SERVER: [Key; 11] = [
          reports, if it is at an address of this machine. `off`: always read over HTTP. Or map \
          paths of the server to local ones, with the flag as `/downloads=/srv/torrents`.",
     ),
+    key(
+        "server.on_demand",
+        ValueKind::OnDemand,
+        Is("false"),
+        None,
+        "How tfs adds torrents to the server. `false`: the server downloads everything. `pieces`: \
+         only what programs read. `file`: also the whole of a file that a program reads in order. \
+         Torrents that the server has already are not changed.",
+    ),
 ];
 
-const MOUNT: [Key; 17] = [
+const MOUNT: [Key; 18] = [
     key(
         "mount.path",
         ValueKind::Path,
@@ -338,6 +356,14 @@ const MOUNT: [Key; 17] = [
         Unset { means: "off", example: "\"127.0.0.1:2051\"" },
         Some("--nfs"),
         "The address and port where the files of the mount are also served by NFS 3.",
+    ),
+    key(
+        "mount.on_demand",
+        ValueKind::OnDemand,
+        Unset { means: "as the server", example: "\"file\"" },
+        Some("--on-demand"),
+        "How the drop folder, the page and other ways of adding of this mount add torrents, as \
+         `server.on_demand`.",
     ),
 ];
 

@@ -10,7 +10,13 @@ const MEMORY_BYTES_MIN: u64 = 1 << 20;
 /// A limit below makes streams wait for so long that they count as stalled.
 const BANDWIDTH_BYTES_MIN: u64 = 64 << 10;
 
-pub(super) const READ: [Key; 8] = [
+/// Programs that read every file of a disk on their own: indexers and virus scanners. A name that
+/// the kernel cuts after 15 bytes matches as well.
+const REFUSED_PROGRAMS: &str = "[\"updatedb\", \"updatedb.*\", \"baloo*\", \"tracker-*\", \
+    \"localsearch*\", \"recollindex\", \"zeitgeist*\", \"beagle*\", \"mdworker*\", \"mds_stores\", \
+    \"clamscan\", \"clamdscan\", \"clamd\", \"clamonacc\"]";
+
+pub(super) const READ: [Key; 10] = [
     key(
         "read.missing",
         ValueKind::Choice(&["wait", "fail"]),
@@ -75,5 +81,22 @@ pub(super) const READ: [Key; 8] = [
         Some("--passthrough"),
         "Whether the kernel reads complete files on this machine's disk itself. `auto`: if it \
          supports that and tfs has the privilege. `off`: never.",
+    ),
+    key(
+        "read.next",
+        ValueKind::Choice(&["off", "head", "whole"]),
+        Is("\"head\""),
+        Some("--next"),
+        "What to download of the next episode or track when a program has played 80 % of a file. \
+         `off`: nothing. `head`: what a player needs to start. `whole`: all of it. With \
+         `on_demand = \"file\"`, `head` means `whole`.",
+    ),
+    key(
+        "read.refused_programs",
+        ValueKind::Programs,
+        Is(REFUSED_PROGRAMS),
+        None,
+        "Names of programs, with `*` and `?`, whose reads of data that is not downloaded fail at \
+         once with `missing_errno`. They read what is there. Empty: none.",
     ),
 ];
