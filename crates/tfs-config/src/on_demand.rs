@@ -106,6 +106,10 @@ pub(super) fn check(value: Value) -> Result<Value, String> {
                 Err(format!("{wanted}{}", near.unwrap_or_default()))
             }
         },
-        _ => Err(wanted.to_owned()),
+        Value::Char(..)
+        | Value::Num(..)
+        | Value::Empty(..)
+        | Value::Dict(..)
+        | Value::Array(..) => Err(wanted.to_owned()),
     }
 }

@@ -119,7 +119,7 @@ refused_programs = ["updatedb", "*", "/usr/bin/x", "Plex*", " x", "v?c"]
 fn programs_are_refused_by_default_and_none_with_an_empty_list() {
     let programs = |file: &str| load(file).unwrap().settings.read.refused_programs;
     assert!(programs("").iter().any(|name| name == "updatedb"));
-    assert!(programs("").iter().all(|name| crate::programs::check(name).is_ok()));
+    assert!(programs("").iter().all(|name| programs::check(name).is_ok()));
     assert_eq!(programs("[read]\nrefused_programs = []\n"), Vec::<String>::new());
     let next = |file: &str| load(file).unwrap().settings.read.next;
     assert_eq!(next(""), NextMode::Head);

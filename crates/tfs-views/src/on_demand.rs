@@ -43,8 +43,19 @@ pub struct NewTorrent<'a> {
 #[derive(Debug, Default)]
 pub struct OnDemandPolicy {
     rules: Vec<CompiledRule>,
+    /// What they were compiled from.
+    sources: Vec<OnDemandRule>,
     otherwise: Option<OnDemandMode>,
 }
+
+/// Two are equal if they decide in the same way about every torrent, as far as their rules tell.
+impl PartialEq for OnDemandPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.sources, self.otherwise) == (&other.sources, other.otherwise)
+    }
+}
+
+impl Eq for OnDemandPolicy {}
 
 #[derive(Debug)]
 struct CompiledRule {
@@ -88,13 +99,16 @@ impl OnDemandPolicy {
                 }
             }
         }
-        if problems.is_empty() { Ok(Self { rules: compiled, otherwise }) } else { Err(problems) }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { rules: compiled, sources: rules.to_vec(), otherwise })
     }
 
     /// Returns a policy without rules.
     #[must_use]
     pub fn always(mode: Option<OnDemandMode>) -> Self {
-        Self { rules: Vec::new(), otherwise: mode }
+        Self { otherwise: mode, ..Self::default() }
     }
 
     /// Returns whether the mode depends on the torrent. Without rules, names and files need not be

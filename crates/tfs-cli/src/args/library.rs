@@ -61,6 +61,9 @@ pub(crate) struct LibraryArgs {
     #[arg(help_heading = READS, long, value_name = "RATE", help = help("read.bandwidth"),
         value_parser = setting("read.bandwidth"))]
     bwlimit: Option<String>,
+    #[arg(help_heading = READS, long, value_name = "WHAT", help = help("read.next"),
+        value_parser = setting("read.next"))]
+    next: Option<String>,
     #[arg(help_heading = LISTS, long, value_name = "TIME", help = help("metadata.poll_interval"),
         value_parser = setting("metadata.poll_interval"))]
     poll_interval: Option<String>,
@@ -111,6 +114,7 @@ impl LibraryArgs {
         set(flags, "read.missing", self.missing.as_ref());
         set(flags, "read.memory", self.memory.as_ref());
         set(flags, "read.bandwidth", self.bwlimit.as_ref());
+        set(flags, "read.next", self.next.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
         set(flags, "metadata.inode32", self.inode32.then_some(&on));
         set(flags, "metadata.times", self.times.as_ref());

@@ -59,6 +59,9 @@ pub(crate) struct MountArgs {
     #[arg(help_heading = FRONTS, long, value_name = "ADDRESS", help = help("mount.nfs"),
         value_parser = setting("mount.nfs"))]
     nfs: Option<String>,
+    #[arg(help_heading = READS, long, value_name = "MODE", help = help("mount.on_demand"),
+        value_parser = setting("mount.on_demand"))]
+    on_demand: Option<String>,
     #[arg(help_heading = READS, long, value_name = "ERRNO", help = help("read.missing_errno"),
         value_parser = setting("read.missing_errno"))]
     missing_errno: Option<String>,
@@ -137,6 +140,7 @@ impl MountArgs {
         set(flags, "mount.allow_urls", self.allow_urls.then_some(&on));
         set(flags, "mount.webdav", self.webdav.as_ref());
         set(flags, "mount.nfs", self.nfs.as_ref());
+        set(flags, "mount.on_demand", self.on_demand.as_ref());
         set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
         set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "metadata.show_control", self.show_control.then_some(&on));

@@ -6,12 +6,18 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use tfs_config::{ServerArg, ValueKind, check_typed, keys};
 
+/// The modes of on-demand torrents on the command line, where `false` is `off`.
+const ON_DEMAND_WORDS: [&str; 3] = ["off", "pieces", "file"];
+
 /// Returns the parser of a flag, which checks the text and returns it unchanged.
 pub(super) fn setting(name: &'static str) -> ValueParser {
     let key = key(name);
+    // Shells complete these words, and the help lists them.
     if let ValueKind::Choice(words) = key.kind {
-        // Shells complete these words, and the help lists them.
         return PossibleValuesParser::new(words).into();
+    }
+    if key.kind == ValueKind::OnDemand {
+        return PossibleValuesParser::new(ON_DEMAND_WORDS).into();
     }
     ValueParser::new(move |text: &str| -> Result<String, String> {
         check_typed(key, text).map(|()| text.to_owned())
