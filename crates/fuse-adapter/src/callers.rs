@@ -3,16 +3,23 @@
 //! Each request carries the id of its thread. An open file may be read by another process than the
 //! opener, so the last reader counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tfs_sys::process::{ProcessStatus, command};
 use vfs_core::HandleId;
 
 use crate::request::Tid;
 use crate::scans::{ClosedFile, ProgramScan, RecentScans};
+
+/// How long the program of a closed file is kept: what its last reads downloaded is known some
+/// seconds later.
+const CLOSED_TIME: Duration = Duration::from_secs(30);
+
+/// Maximum number of closed files that are kept. The oldest are dropped first.
+const CLOSED_MAX: usize = 1024;
 
 /// A process that reads a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +35,17 @@ pub struct Caller {
 pub(crate) struct Callers {
     /// Protects the table; held for one access. Recording a read takes only the read lock.
     open: RwLock<HashMap<HandleId, Threads>>,
+    /// Files that were closed recently, oldest first; only those of which missing data was read.
+    /// Protected for one access; no other lock is taken under it.
+    closed: Mutex<VecDeque<ClosedReader>>,
     scans: RecentScans,
+}
+
+#[derive(Debug)]
+struct ClosedReader {
+    handle: HandleId,
+    closed_at: Instant,
+    program: Caller,
 }
 
 #[derive(Debug)]
@@ -41,14 +58,16 @@ struct Threads {
     bytes: AtomicU64,
     /// The process of the opener: it may have exited when the file is released.
     identified: OnceLock<Caller>,
+    /// The process that read missing data last. Protected for one access.
+    downloader: Mutex<Option<Caller>>,
 }
 
 impl Callers {
     pub(crate) fn on_open(&self, handle: HandleId, opener: Tid) {
         let last = AtomicU32::new(opener.0);
         let (opened_at, bytes) = (Instant::now(), AtomicU64::new(0));
-        let identified = OnceLock::new();
-        let threads = Threads { opener, last, opened_at, bytes, identified };
+        let (identified, downloader) = (OnceLock::new(), Mutex::default());
+        let threads = Threads { opener, last, opened_at, bytes, identified, downloader };
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, threads);
     }
 
@@ -71,11 +90,61 @@ impl Callers {
         }
     }
 
+    /// Finds the process of a read of missing data: that of its thread, or if that has exited, the
+    /// one that opened the file. `None` for a process of a PID namespace that cannot be seen from
+    /// here. Reads `/proc`, which takes some tens of microseconds.
+    pub(crate) fn identify_reader(&self, handle: HandleId, tid: Tid) -> Option<Caller> {
+        if tid == Tid::UNKNOWN {
+            return None;
+        }
+        let found = caller(tid);
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(threads) = open.get(&handle) else { return found };
+        let program = found.or_else(|| threads.identified.get().cloned())?;
+        let mut downloader = threads.downloader.lock().unwrap_or_else(PoisonError::into_inner);
+        if downloader.as_ref() != Some(&program) {
+            *downloader = Some(program.clone());
+        }
+        Some(program)
+    }
+
+    /// Returns the process that read missing data last through a handle, or else the one that
+    /// opened it. The handle may have been released a short time ago.
+    pub(crate) fn program_of(&self, handle: HandleId) -> Option<Caller> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(threads) = open.get(&handle) else {
+            drop(open);
+            let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            let reader = closed.iter().rev().find(|reader| reader.handle == handle)?;
+            return Some(reader.program.clone());
+        };
+        let downloader = threads.downloader.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = downloader.or_else(|| threads.identified.get().cloned());
+        let last = Tid(threads.last.load(Ordering::Relaxed));
+        drop(open);
+        known.or_else(|| caller(last))
+    }
+
+    /// Keeps the program of a handle that was released.
+    fn keep_closed(&self, handle: HandleId, program: Caller, now: Instant) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old =
+            |reader: &ClosedReader| now.saturating_duration_since(reader.closed_at) >= CLOSED_TIME;
+        while closed.len() >= CLOSED_MAX || closed.front().is_some_and(is_old) {
+            closed.pop_front();
+        }
+        closed.push_back(ClosedReader { handle, closed_at: now, program });
+    }
+
     /// Removes a handle of an inode. Without an inode, the file is not one of a scan.
     pub(crate) fn on_release(&self, handle: HandleId, ino: Option<u64>) {
         let threads = self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
-        let (Some(threads), Some(ino)) = (threads, ino) else { return };
+        let (Some(mut threads), Some(ino)) = (threads, ino) else { return };
         let now = Instant::now();
+        let downloader = threads.downloader.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = downloader.take() {
+            self.keep_closed(handle, program, now);
+        }
         let last = Tid(threads.last.into_inner());
         let known = threads.identified.into_inner();
         let Some(Caller { pid, command }) = known.or_else(|| caller(last)) else { return };
@@ -137,6 +206,34 @@ mod tests {
         assert!(!callers.all().contains_key(&other));
         callers.on_release(handle, None);
         assert!(callers.all().is_empty());
+    }
+
+    #[test]
+    fn the_reader_of_missing_data_is_kept_for_a_while() {
+        let callers = Callers::default();
+        let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
+        let handle = HandleId(1);
+        callers.on_open(handle, Tid(1));
+        callers.identify(handle, Tid(1));
+        assert_eq!(callers.program_of(handle).unwrap().pid, 1);
+        assert_eq!(callers.identify_reader(handle, Tid::UNKNOWN), None);
+        assert_eq!(callers.identify_reader(handle, us).unwrap().pid, std::process::id());
+        assert_eq!(callers.program_of(handle).unwrap().pid, std::process::id());
+        // A thread that has exited counts for the process that opened the file.
+        assert_eq!(callers.identify_reader(handle, Tid(u32::MAX)).unwrap().pid, 1);
+        callers.on_release(handle, Some(1));
+        assert_eq!(callers.program_of(handle).unwrap().pid, 1);
+        // Without missing data nothing is kept.
+        callers.on_open(HandleId(2), us);
+        callers.on_release(HandleId(2), Some(2));
+        assert_eq!(callers.program_of(HandleId(2)), None);
+        for handle in 3..2 * CLOSED_MAX as u64 {
+            callers.on_open(HandleId(handle), us);
+            callers.identify_reader(HandleId(handle), us);
+            callers.on_release(HandleId(handle), Some(handle));
+        }
+        assert_eq!(callers.closed.lock().unwrap().len(), CLOSED_MAX);
+        assert_eq!(callers.program_of(handle), None);
     }
 
     #[test]

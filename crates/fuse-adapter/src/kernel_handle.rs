@@ -16,6 +16,7 @@ use crate::callers::Callers;
 use crate::notices::Notices;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
+use crate::refused::{RefusedProgram, RefusedPrograms};
 use crate::scans::ProgramScan;
 
 /// Maximum time to wait for the kernel's caches to be cleared. A million files take seconds; only
@@ -28,23 +29,22 @@ const SETTLE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The kernel's side of a mount. Clones share it; they do not keep the mount alive.
 #[derive(Clone)]
-pub struct KernelHandle {
-    reads: Reads,
-    callers: Arc<Callers>,
-    passthrough: Arc<PassthroughFiles>,
-    notices: Arc<Notices>,
-    notifier: Notifier,
+pub struct KernelHandle(KernelParts);
+
+/// The parts of a mount that answer queries.
+#[derive(Clone)]
+pub(crate) struct KernelParts {
+    pub(crate) reads: Reads,
+    pub(crate) callers: Arc<Callers>,
+    pub(crate) refused: Arc<RefusedPrograms>,
+    pub(crate) passthrough: Arc<PassthroughFiles>,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) notifier: Notifier,
 }
 
 impl KernelHandle {
-    pub(crate) fn new(
-        reads: Reads,
-        callers: Arc<Callers>,
-        passthrough: Arc<PassthroughFiles>,
-        notices: Arc<Notices>,
-        notifier: Notifier,
-    ) -> Self {
-        Self { reads, callers, passthrough, notices, notifier }
+    pub(crate) fn new(parts: KernelParts) -> Self {
+        Self(parts)
     }
 
     /// Resolves when the kernel was notified of all changes of the tree so far, so that a program
@@ -54,7 +54,7 @@ impl KernelHandle {
     /// # Cancel safety
     /// The notifications continue.
     pub async fn settled(&self) {
-        if timeout(SETTLE_TIME_MAX, self.notices.settled()).await.is_err() {
+        if timeout(SETTLE_TIME_MAX, self.0.notices.settled()).await.is_err() {
             tracing::debug!("the kernel was not notified of all changes in time");
         }
     }
@@ -62,26 +62,39 @@ impl KernelHandle {
     /// Returns the open passthrough files. Bytes read through them are not counted.
     #[must_use]
     pub fn passed_through(&self) -> HashSet<HandleId> {
-        self.passthrough.passed()
+        self.0.passthrough.passed()
     }
 
     /// Returns the processes that use open files, as far as they are known. Reads `/proc` for each.
     #[must_use]
     pub fn callers(&self) -> HashMap<HandleId, Caller> {
-        self.callers.all()
+        self.0.callers.all()
     }
 
     /// Returns the programs that opened at least three files for a moment in the last minute, those
     /// with most files first. A file counts if less than 2 MiB of it were read through tfs.
     #[must_use]
     pub fn scans(&self) -> Vec<ProgramScan> {
-        self.callers.scans()
+        self.0.callers.scans()
+    }
+
+    /// Returns the program that read missing data of a file last, or else the one that opened it.
+    /// The file may have been closed up to half a minute ago. May read `/proc`.
+    #[must_use]
+    pub fn program_of(&self, handle: HandleId) -> Option<Caller> {
+        self.0.callers.program_of(handle)
+    }
+
+    /// Returns the programs whose reads of missing data were refused, in the order of their names.
+    #[must_use]
+    pub fn refused_programs(&self) -> Vec<RefusedProgram> {
+        self.0.refused.list()
     }
 
     /// Returns the number of reads over pages of which only some were present.
     #[must_use]
     pub fn reads_split(&self) -> u64 {
-        self.reads.counters().reads_split
+        self.0.reads.counters().reads_split
     }
 
     /// Drops the kernel's caches of these nodes. Pages with reads in flight stay.
@@ -95,8 +108,8 @@ impl KernelHandle {
         let _given_up = GiveUp(Arc::clone(&progress));
         let (sender, done) = oneshot::channel();
         let (clearing, reads, kernel) =
-            (Arc::clone(&progress), self.reads.clone(), self.notifier.clone());
-        let started = self.reads.start("tfs-clear", move || {
+            (Arc::clone(&progress), self.0.reads.clone(), self.0.notifier.clone());
+        let started = self.0.reads.start("tfs-clear", move || {
             clearing.clear(&kernel, &nodes, caches, || reads.spans());
             // The caller may have stopped waiting.
             _ = sender.send(());

@@ -46,6 +46,7 @@ mod notices;
 mod options;
 mod passthrough;
 mod reads;
+mod refused;
 mod reply;
 mod request;
 mod scans;
@@ -63,6 +64,7 @@ pub use mount::{FuseMount, check_fuse, mount};
 pub use mountpoint::check_mountpoint;
 pub use options::MountOptions;
 pub use reads::MountCounters;
+pub use refused::RefusedProgram;
 pub use scans::ProgramScan;
 pub use tfs_sys::mounting::{
     AttrOptions, DiskUsage, DropMountOptions, FsName, Holder, KernelFuse, Liveness, MissingErrno,

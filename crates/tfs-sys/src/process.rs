@@ -11,6 +11,9 @@ use rustix::process::{Pid, test_kill_process};
 /// Larger than any `/proc/<pid>/status`, so that one call reads it: its length is not known before.
 const STATUS_BYTES: usize = 4096;
 
+/// Maximum length of a name that is shown, in characters. File names have up to 255 bytes.
+const SHOWN_CHARS_MAX: usize = 64;
+
 /// The status of a process or thread: `/proc/<pid>/status` (`proc_pid_status(5)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessStatus(String);
@@ -118,6 +121,21 @@ pub fn executable_name(pid: u32) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
+/// Returns the name of a program as it may be shown and logged: without blanks around it, with
+/// control characters escaped, and cut after 64 characters. A process chooses its own name.
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    let mut shown = String::new();
+    for char in name.trim().chars().take(SHOWN_CHARS_MAX) {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown.chars().take(SHOWN_CHARS_MAX).collect()
+}
+
 /// Returns whether the system shows that a process was stopped by a signal or a debugger. macOS
 /// shows it in no file, so the answer is always `false` there.
 #[must_use]
@@ -166,6 +184,13 @@ mod tests {
         assert_eq!(status.bits("Name"), None);
         assert_eq!(status.fields().count(), 4);
         assert_eq!(ProcessStatus::parse(b"").fields().count(), 0);
+    }
+
+    #[test]
+    fn names_are_cut_and_have_no_control_characters() {
+        assert_eq!(shown_name(&"\u{7}\n".repeat(99)).chars().count(), SHOWN_CHARS_MAX);
+        assert_eq!(shown_name("a\nb\u{1b}[m"), "a\\nb\\u{1b}[m");
+        assert_eq!(shown_name(" \u{e9}t\u{e9} "), "\u{e9}t\u{e9}");
     }
 
     #[test]

@@ -39,6 +39,7 @@ use crate::attr::{Ownership, StatFs};
 use crate::callers::Callers;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
+use crate::refused::RefusedPrograms;
 use crate::reply::{self, Refuse, ReplyGuard, ReplyStats, contain, respond};
 use crate::request::{KernelRead, Tid};
 use crate::ttl::Ttls;
@@ -71,6 +72,7 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) disk_usage: DiskUsage,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
+    pub(crate) refused: Arc<RefusedPrograms>,
     pub(crate) passthrough: Arc<PassthroughFiles>,
     pub(crate) direct: InlineReads<PendingRead>,
     pub(crate) faults: Arc<ReplyStats>,

@@ -1,12 +1,14 @@
 //! Reads, the only request that may wait.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use bytes::Bytes;
 use fuser::ReplyData;
-use vfs_core::{TorrentSource, Vfs};
+use vfs_core::{TorrentSource, Vfs, VfsError};
 
 use super::TorrentFs;
-use crate::reads::Extent;
+use crate::reads::{Extent, ReadFailure};
 use crate::reply::{ReplyGuard, contain};
 use crate::request::KernelRead;
 
@@ -60,17 +62,52 @@ impl<S: TorrentSource> TorrentFs<S> {
 
     /// Spawns a task that answers a read.
     fn spawn_read(&self, PendingRead { request, guard }: PendingRead) {
-        let KernelRead { handle, offset, len, .. } = request;
+        let KernelRead { tid, handle, offset, len, .. } = request;
         let vfs = Arc::clone(&self.vfs);
         let may_split = self.reads.may_split(&request);
+        let (callers, refused) = (Arc::clone(&self.callers), Arc::clone(&self.refused));
         let read = async move {
-            if may_split {
+            // A thread may run another program by the next read, so each read of missing data looks.
+            let program = if vfs.is_here(handle, offset, len) {
+                None
+            } else {
+                callers.identify_reader(handle, tid)
+            };
+            if let Some(name) = program.and_then(|program| refused.refused_name(&program)) {
+                let read = read_if_present(&vfs, &request, may_split).await;
+                return read.map_err(|error| match error {
+                    VfsError::WouldBlock => {
+                        refused.on_refused(&name, Instant::now());
+                        ReadFailure::RefusedProgram
+                    }
+                    error => error.into(),
+                });
+            }
+            let read = if may_split {
                 vfs.read_pages(handle, offset, len).await
             } else {
                 vfs.read(handle, offset, len).await
-            }
+            };
+            read.map_err(ReadFailure::from)
         };
         self.reads.spawn(guard, request, Arc::clone(&self.vfs), read);
+    }
+}
+
+/// Reads for a program that must not make a server download anything.
+async fn read_if_present<S: TorrentSource>(
+    vfs: &Vfs<S>,
+    request: &KernelRead,
+    may_split: bool,
+) -> Result<Bytes, VfsError> {
+    let KernelRead { handle, offset, len, .. } = *request;
+    if !vfs.is_here(handle, offset, len) {
+        return Err(VfsError::WouldBlock);
+    }
+    if may_split {
+        vfs.read_pages(handle, offset, len).await
+    } else {
+        vfs.read(handle, offset, len).await
     }
 }
 

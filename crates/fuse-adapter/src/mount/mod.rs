@@ -28,10 +28,11 @@ pub(crate) use self::target::MountTarget;
 use crate::attr::Ownership;
 use crate::callers::Callers;
 use crate::filesystem::{Entries, InlineReads, Listings, SearchQueue, TorrentFs};
-use crate::kernel_handle::KernelHandle;
+use crate::kernel_handle::{KernelHandle, KernelParts};
 use crate::notices::Notices;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
+use crate::refused::RefusedPrograms;
 use crate::reply::ReplyStats;
 use crate::ttl::Ttls;
 use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
@@ -70,6 +71,7 @@ pub fn mount<S: TorrentSource>(
     let reads = Reads::new(runtime, options.missing_errno);
     let faults = Arc::<ReplyStats>::default();
     let callers = Arc::<Callers>::default();
+    let refused = Arc::new(RefusedPrograms::new(options.refused_programs.clone()));
     let passthrough = Arc::new(PassthroughFiles::new(options.may_pass_through));
     let ttls = Ttls::new(&options.appearance);
     let ttls = Arc::new(if options.forwards_looks { ttls.forwarding_looks() } else { ttls });
@@ -95,6 +97,7 @@ pub fn mount<S: TorrentSource>(
         disk_usage: options.appearance.disk_usage,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
+        refused: Arc::clone(&refused),
         passthrough: Arc::clone(&passthrough),
         direct: InlineReads::new(THREADS / 2),
         faults: Arc::clone(&faults),
@@ -113,7 +116,14 @@ pub fn mount<S: TorrentSource>(
         let ended = serve(session, move || ends.end())?;
         background.start(&vfs, &notifier);
         let (reads, notices) = (background.reads.clone(), Arc::clone(&background.notices));
-        let kernel_side = KernelHandle::new(reads, callers, passthrough, notices, notifier);
+        let kernel_side = KernelHandle::new(KernelParts {
+            reads,
+            callers,
+            refused,
+            passthrough,
+            notices,
+            notifier,
+        });
         let shut_down = Box::new(move || vfs.shut_down());
         Ok(FuseMount { target, ended, background, kernel_side, faults, shut_down })
     });

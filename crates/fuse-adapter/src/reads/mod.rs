@@ -47,6 +47,22 @@ pub(crate) trait Extent: Send + Sync + 'static {
     fn len(&self, request: &KernelRead) -> Option<u64>;
 }
 
+/// Why a read has no bytes.
+#[derive(Debug)]
+pub(crate) enum ReadFailure {
+    /// An error of the core.
+    Core(VfsError),
+    /// Bytes are missing, and the program of the thread must not make a server download them. Other
+    /// programs may read the range.
+    RefusedProgram,
+}
+
+impl From<VfsError> for ReadFailure {
+    fn from(error: VfsError) -> Self {
+        Self::Core(error)
+    }
+}
+
 /// All in-flight reads of a mount.
 ///
 /// Their number has no bound here. The kernel bounds it to `max_background` plus one for each
@@ -103,7 +119,7 @@ impl Reads {
         guard: ReplyGuard<R>,
         request: KernelRead,
         extent: Arc<impl Extent>,
-        read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
+        read: impl Future<Output = Result<Bytes, impl Into<ReadFailure>>> + Send + 'static,
     ) {
         let refusal = self.invalidator.refusal(request.span());
         let errno = refusal.and_then(|refusal| match refusal {
@@ -135,9 +151,10 @@ impl Reads {
             let outcome = tokio::select! {
                 biased;
                 // Present bytes release the reader as well as an error does.
-                bytes = end.run_until_cancelled_owned(read) => {
-                    Ok(bytes.unwrap_or(Err(VfsError::ShuttingDown)))
-                }
+                bytes = end.run_until_cancelled_owned(read) => Ok(match bytes {
+                    Some(result) => result.map_err(Into::into),
+                    None => Err(VfsError::ShuttingDown.into()),
+                }),
                 Ok(interrupt) = interrupted => Err(interrupt),
             };
             match outcome {
@@ -268,8 +285,18 @@ struct UnansweredRead<R: AnswerBytes, E> {
 }
 
 impl<R: AnswerBytes, E: Extent> UnansweredRead<R, E> {
-    fn answer(self, result: Result<Bytes, VfsError>) {
+    fn answer(self, result: Result<Bytes, ReadFailure>) {
         let Self { guard, request, extent, place, invalidator, tally, missing } = self;
+        let result = match result {
+            Ok(bytes) => Ok(bytes),
+            Err(ReadFailure::Core(error)) => Err(error),
+            Err(ReadFailure::RefusedProgram) => {
+                // Other programs may read the range.
+                invalidator.add(request.span(), RangeFailure::Interrupted);
+                guard.refuse_read(&VfsError::WouldBlock, missing);
+                return drop(place);
+            }
+        };
         match &result {
             // A mount that ends has no use for it.
             Ok(_) | Err(VfsError::ShuttingDown) => {}
@@ -405,7 +432,7 @@ mod tests {
         spawn(REQUEST, failing());
         let tid = Tid(i32::MAX as u32);
         let elsewhere = KernelRead { tid, ino: 2, ..REQUEST };
-        reads.spawn(guard(&reply, &faults), elsewhere, endless(), pending());
+        reads.spawn(guard(&reply, &faults), elsewhere, endless(), pending_read());
         assert_eq!(reads.counters().reads_waiting, 1);
         reads.waiting.interrupt(tid, Instant::now());
         turn();
@@ -421,19 +448,46 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_program_takes_nothing_from_others() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reads = Reads::new(runtime.handle().clone(), MissingErrno::Enodata);
+        let faults = Arc::<ReplyStats>::default();
+        let turn = || runtime.block_on(async { tokio::task::yield_now().await });
+        let refused = FakeReply::default();
+        let failing = async { Err::<Bytes, _>(ReadFailure::RefusedProgram) };
+        reads.spawn(guard(&refused, &faults), REQUEST, endless(), failing);
+        turn();
+        assert_eq!(refused.answers(), [format!("error {}", i32::from(fuser::Errno::ENODATA))]);
+        // The same page, for another program.
+        let reply = FakeReply::default();
+        let read = async { Ok::<_, VfsError>(Bytes::from_static(b"bytes")) };
+        reads.spawn(guard(&reply, &faults), REQUEST, endless(), read);
+        turn();
+        assert_eq!(reply.answers(), ["bytes"]);
+        assert_eq!(reads.counters(), MountCounters::default());
+        reads.end();
+        runtime.block_on(reads.ended());
+    }
+
+    /// A read that never ends.
+    fn pending_read() -> impl Future<Output = Result<Bytes, VfsError>> {
+        pending()
+    }
+
+    #[test]
     fn reads_after_the_end_are_errors() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
         let (reply, faults) = (FakeReply::default(), Arc::<ReplyStats>::default());
         reads.end();
-        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());
+        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending_read());
         runtime.block_on(reads.ended());
         assert_eq!(reply.answers(), ["error 5"]);
 
         // Without a runtime no task can run, but the answer still arrives.
         drop(runtime);
         let reply = FakeReply::default();
-        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());
+        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending_read());
         assert_eq!(reply.answers(), ["error 5"]);
     }
 }
