@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 
 use crate::tree::FileRef;
-use crate::{Geometry, HandleId, ReaderOrigin, VfsError};
+use crate::{FileId, Geometry, HandleId, ReaderOrigin, VfsError};
 
 /// The file of a handle.
 #[derive(Debug, Clone)]
@@ -24,6 +24,13 @@ pub(crate) enum OpenFile {
 struct OpenHandle {
     file: OpenFile,
     origin: Option<Arc<ReaderOrigin>>,
+}
+
+/// The file of a torrent whose handle was released.
+#[derive(Debug, Clone)]
+pub(crate) struct ClosedHandle {
+    pub(crate) file: FileId,
+    pub(crate) origin: Option<Arc<ReaderOrigin>>,
 }
 
 /// All open files.
@@ -60,8 +67,13 @@ impl Handles {
         }
     }
 
-    pub(crate) fn release(&self, handle: HandleId) {
-        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+    /// Removes a handle; returns it if its file is one of a torrent.
+    pub(crate) fn release(&self, handle: HandleId) -> Option<ClosedHandle> {
+        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle)?;
+        match open.file {
+            OpenFile::Torrent(file) => Some(ClosedHandle { file: file.id, origin: open.origin }),
+            OpenFile::Text(_) => None,
+        }
     }
 
     /// Returns all open files of torrents, in the order of their opens.

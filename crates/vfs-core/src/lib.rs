@@ -86,4 +86,4 @@ pub use torrent::{
     TorrentSummary,
 };
 pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout, TorrentTime};
-pub use vfs::{OpenReader, Vfs, VfsConfig};
+pub use vfs::{ClosedReader, OpenReader, Vfs, VfsConfig};

@@ -198,12 +198,15 @@ impl Core {
     }
 
     pub(super) fn counters(&self, now: Timestamp) -> Counters {
+        let (by_readers, by_preloads) = self.plan.bytes_downloaded();
         Counters {
             total: self.plan.tally.total,
             files: self.plan.tally.files(),
             bitfield_requests: self.plan.bitfield_requests,
             bytes_unused: self.store.bytes_unused(),
             bytes_preloaded: self.plan.preloaded_bytes,
+            bytes_downloaded_by_readers: by_readers,
+            bytes_downloaded_by_preloads: by_preloads,
             preloads: self.plan.preload_count(),
             reads_waiting: self.plan.reads_waiting(),
             streams_open: self.plan.streams_open(),

@@ -85,6 +85,11 @@ pub struct Counters {
     pub bytes_unused: u64,
     /// Bytes received for preloads only, and discarded.
     pub bytes_preloaded: u64,
+    /// Bytes that servers downloaded because of readers, in whole pieces, as far as bitfields show
+    /// it. Only of torrents whose selected files are complete.
+    pub bytes_downloaded_by_readers: u64,
+    /// The same because of preloads.
+    pub bytes_downloaded_by_preloads: u64,
     /// Preloads that run or wait at present.
     pub preloads: usize,
     /// Reads that wait at present.
@@ -137,6 +142,8 @@ impl Counters {
         self.bitfield_requests += other.bitfield_requests;
         self.bytes_unused += other.bytes_unused;
         self.bytes_preloaded += other.bytes_preloaded;
+        self.bytes_downloaded_by_readers += other.bytes_downloaded_by_readers;
+        self.bytes_downloaded_by_preloads += other.bytes_downloaded_by_preloads;
         self.preloads += other.preloads;
         self.reads_waiting += other.reads_waiting;
         self.streams_open += other.streams_open;

@@ -172,17 +172,24 @@ pub(crate) struct ReadTarget {
     pub(crate) range: ByteRange,
     /// Whether the read may end with [`VfsError::Partial`].
     split: Split,
+    /// Whether the read fails rather than cause a download.
+    is_present_only: bool,
 }
 
 impl ReadTarget {
     /// Returns a read that is answered as a whole.
     pub(crate) fn new(handle: HandleId, file: FileRef, range: ByteRange) -> Self {
-        Self { handle, file, range, split: Split::Never }
+        Self { handle, file, range, split: Split::Never, is_present_only: false }
     }
 
     /// Allows the read to end with [`VfsError::Partial`].
     pub(crate) fn in_pages(self) -> Self {
         Self { split: Split::Pages, ..self }
+    }
+
+    /// Makes the read fail with [`VfsError::WouldBlock`] on bytes that are not known to be present.
+    pub(crate) fn if_present(self) -> Self {
+        Self { is_present_only: true, ..self }
     }
 
     /// Returns a part of the read. `is_beside` means that other pages of it are present.
@@ -227,6 +234,16 @@ impl<S: TorrentSource> Engine<S> {
 
     fn release(&self, handle: HandleId) {
         self.shared.apply(|core, _| core.plan.on_release(handle));
+    }
+
+    /// Returns whether a handle has, or may still have, downloads.
+    fn has_downloads(&self, handle: HandleId) -> bool {
+        self.shared.read(|core| core.plan.has_downloads(handle))
+    }
+
+    /// Returns the downloads of released handles, each once.
+    fn take_closed_downloads(&self) -> Vec<(HandleId, u64)> {
+        self.shared.apply_quietly(|core, _| core.plan.take_closed_downloads())
     }
 
     /// Updates the states of the files that are being read from a listing.
@@ -338,7 +355,7 @@ impl<S: TorrentSource> Engine<S> {
 
     async fn read_part(
         &self,
-        ReadTarget { handle, file, range, split }: ReadTarget,
+        ReadTarget { handle, file, range, split, is_present_only }: ReadTarget,
         state: Option<FileState>,
         WaitUntil { deadline, wait_policy, missing }: WaitUntil<'_>,
     ) -> Result<Vec<Bytes>, VfsError> {
@@ -352,6 +369,9 @@ impl<S: TorrentSource> Engine<S> {
             if let Started::Waits(read) = started {
                 core.plan.set_wait_policy(read, wait_policy);
                 core.plan.set_split(read, split);
+                if is_present_only {
+                    core.plan.set_present_only(read);
+                }
             }
             Ok(started)
         };

@@ -143,7 +143,11 @@ impl<S: TorrentSource> Engine<S> {
         range: ByteRange,
         mut progress: impl FnMut(PreloadStep),
     ) -> Result<(), VfsError> {
-        let start = |core: &mut Core, now| core.preload(now, (file, facts), range);
+        let has_selected = !facts.is_complete() && self.source().has_selected(file.torrent);
+        let start = |core: &mut Core, now| {
+            core.plan.on_selection(file.torrent, has_selected);
+            core.preload(now, (file, facts), range)
+        };
         let (read, answer) = self.shared.start_read(start, |read: &ReadId| Some(*read))?;
         let Some(mut answer) = answer else { return Err(VfsError::ShuttingDown) };
         let missing = MissingMeter::default();

@@ -1,6 +1,7 @@
 //! The filesystem interface for front ends.
 
 mod by_id;
+mod closed;
 mod export;
 mod late;
 mod local;
@@ -14,9 +15,12 @@ mod servers;
 mod times;
 mod views;
 
+pub use self::closed::ClosedReader;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use self::closed::ClosedFiles;
 use crate::control_dir::{self, CONTROL_NAME, ControlDir, ControlIno, ControlNumbers};
 use crate::engine::MultiEngine;
 use crate::extents::Extents;
@@ -108,6 +112,7 @@ pub struct Vfs<S> {
     control: ControlDir,
     is_control_shown: bool,
     handles: Handles,
+    closed: ClosedFiles,
     looks: LookNotes,
     /// How often names appeared or went; see [`names_version`](Self::names_version).
     names_version: AtomicU64,
@@ -141,6 +146,7 @@ impl<S: TorrentSource> Vfs<S> {
             control: ControlDir::new(Vec::new(), ControlNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,
             handles: Handles::default(),
+            closed: ClosedFiles::default(),
             looks: LookNotes::default(),
             names_version: AtomicU64::new(0),
             monitor: ReadMonitor::default(),
@@ -399,12 +405,6 @@ impl<S: TorrentSource> Vfs<S> {
         let Some(state) = self.tree().file_state(id) else { return Some(Err(VfsError::Stale)) };
         let is_known = offset >= len || geometry.is_none() || state.is_complete(len);
         is_known.then(|| Extents::All.seek(to, offset, len))
-    }
-
-    /// Closes an open file. Its reads in flight continue; afterwards it has no stream.
-    pub fn release(&self, handle: HandleId) {
-        self.handles.release(handle);
-        self.engine.release(handle);
     }
 
     /// Returns the counters of reads and their current state.

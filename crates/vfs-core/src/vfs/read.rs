@@ -58,6 +58,49 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
+    /// Like [`read`](Self::read), for readers that must not cause a download. Bytes that are missing,
+    /// or not known to be present, fail with `WouldBlock`: at once, or after one request for the
+    /// pieces of the torrent, which takes two seconds at most. No stream is opened for them. A stream
+    /// of present bytes may make the server fetch missing ones after them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// As [`read`](Self::read).
+    pub async fn read_if_present(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        len: u32,
+    ) -> Result<Bytes, VfsError> {
+        match self.wanted_or_counted(handle, offset, len)? {
+            ReadPlan::Bytes(bytes) => Ok(bytes),
+            ReadPlan::Target(target) => self.read_monitored(target.if_present()).await,
+        }
+    }
+
+    /// Does what [`read_if_present`](Self::read_if_present) does for callers that can request single
+    /// pages of 4 KiB instead.
+    ///
+    /// # Errors
+    /// `Partial` if whole pages of the range are present and others are missing, and as
+    /// [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// As [`read`](Self::read).
+    pub async fn read_pages_if_present(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        len: u32,
+    ) -> Result<Bytes, VfsError> {
+        match self.wanted_or_counted(handle, offset, len)? {
+            ReadPlan::Bytes(bytes) => Ok(bytes),
+            ReadPlan::Target(target) => self.read_monitored(target.in_pages().if_present()).await,
+        }
+    }
+
     /// Like [`read`](Self::read), but only if it needs no waiting: the bytes are in memory, or the
     /// range is empty. Costs a short lock and, if the bytes are present, one copy of them.
     ///

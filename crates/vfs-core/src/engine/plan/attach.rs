@@ -110,6 +110,7 @@ impl Plan {
         let need = read.need;
         if stream.file != read.request.file
             || read.is_preload()
+            || (read.is_present_only && presence != Availability::Present)
             || stream.is_preload()
             || !stream.is_live()
             || need.start() < stream.low

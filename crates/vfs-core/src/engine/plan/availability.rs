@@ -193,6 +193,30 @@ impl PieceAvailability {
         self.torrents.get(&torrent)?.have.clone()
     }
 
+    /// Returns the last bitfield of the torrent, and when it was requested.
+    pub(crate) fn last_with_time(&self, torrent: InfoHash) -> Option<(Bitfield, Timestamp)> {
+        let pieces = self.torrents.get(&torrent)?;
+        Some((pieces.have.clone()?, pieces.have_at))
+    }
+
+    /// Returns the pieces of which streams have delivered bytes since the last bitfield.
+    pub(crate) fn received(&self, torrent: InfoHash) -> BTreeSet<u32> {
+        self.torrents.get(&torrent).map(|pieces| pieces.received.clone()).unwrap_or_default()
+    }
+
+    /// Returns when the pending request was sent, or the present time if there is none.
+    pub(crate) fn asked_at(&self, torrent: InfoHash, now: Timestamp) -> Timestamp {
+        self.torrents.get(&torrent).and_then(|pieces| pieces.asked_at).unwrap_or(now)
+    }
+
+    /// Returns from when on the bitfield of a torrent may be requested; `None` while a request is
+    /// pending.
+    pub(crate) fn free_at(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Timestamp> {
+        let Some(pieces) = self.torrents.get(&torrent) else { return Some(Timestamp::ZERO) };
+        let at = pieces.answered_at.map(|at| at.saturating_add(tuning.haves_interval));
+        pieces.asked_at.is_none().then(|| at.unwrap_or(Timestamp::ZERO))
+    }
+
     /// Returns the end of the bytes that may be missing, counted from the start of `range`.
     pub(crate) fn missing_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());

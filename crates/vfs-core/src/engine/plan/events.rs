@@ -58,6 +58,7 @@ impl Plan {
             is_whole: false,
             is_answered: false,
             wait_policy: WaitPolicy::default(),
+            is_present_only: false,
             split: Split::default(),
             fail_fast: None,
             has_waited: false,
@@ -133,6 +134,7 @@ impl Plan {
     pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
         self.handles.release(handle);
         self.failed_waits.on_release(handle);
+        self.downloads.on_release(handle);
         for stream in self.streams.values_mut() {
             stream.owners.remove(&handle);
         }
@@ -214,6 +216,7 @@ impl Plan {
         let Some(stream) = self.live_stream(id) else { return false };
         if stream.is_preload() {
             self.on_preloaded_chunk(id, pos, len);
+            self.on_preload_bytes(file, len);
             self.on_progress(file);
             if is_crossing {
                 self.classify(now, id);
@@ -228,6 +231,9 @@ impl Plan {
             let range = ByteRange::clamped(offset, len, facts.len);
             if self.availability.on_bytes(file, facts, range) {
                 self.on_progress(file);
+                let handles = self.streams.get(&id).map(|stream| self.handles_of(stream));
+                let handles: Vec<_> = handles.into_iter().flatten().collect();
+                self.on_missing_bytes(file, &handles, len);
             }
         }
         for read_id in reads {
@@ -326,6 +332,9 @@ impl Plan {
         let error = match answer {
             Ok(have) => {
                 self.breaker.on_success();
+                let received = self.availability.received(torrent);
+                let asked_at = self.availability.asked_at(torrent, now);
+                self.downloads.on_haves(torrent, &have, asked_at, &received);
                 self.availability.on_answer(torrent, Some(have), now, is_used);
                 self.note_missing_of(torrent, now);
                 return self.on_have_progress(torrent);
@@ -333,6 +342,7 @@ impl Plan {
             Err(error) => error,
         };
         self.availability.on_answer(torrent, None, now, is_used);
+        self.downloads.on_failure(torrent, now);
         if error.kind == SourceErrorKind::Unreachable {
             self.forget_haves();
         }

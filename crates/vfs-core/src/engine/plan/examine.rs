@@ -72,6 +72,7 @@ impl Plan {
             // The read fails as soon as that is certain. A stream would make the server fetch data
             // that no read waits for.
             Availability::Missing if must_not_wait && self.has_pieces(read) => None,
+            Availability::Missing | Availability::Unknown if read.is_present_only => None,
             _ if read.is_preload() => Some(Queue::Preload),
             Availability::Present if read.is_brief => Some(Queue::Brief),
             Availability::Present => Some(Queue::Here),
@@ -105,7 +106,10 @@ impl Plan {
     fn waits_for_nothing(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
-        is_refused || facts.is_stopped() || read.wait_policy == WaitPolicy::FailFast
+        is_refused
+            || read.is_present_only
+            || facts.is_stopped()
+            || read.wait_policy == WaitPolicy::FailFast
     }
 
     /// Returns the error of a read that fails rather than wait.
@@ -204,6 +208,8 @@ impl Plan {
             && match self.presence(read, now) {
                 Availability::Present | Availability::Pending => false,
                 Availability::Missing => self.is_fresh(read, now),
+                // No stream shows whether it is present.
+                Availability::Unknown if read.is_present_only => true,
                 Availability::Unknown => self.unknown_until(read) <= now,
             }
     }

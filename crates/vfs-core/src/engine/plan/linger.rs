@@ -37,6 +37,9 @@ impl Plan {
         let Selections { complete } = &mut self.selections;
         if !is_complete {
             complete.remove(&torrent);
+            self.downloads.forget(torrent);
+            let streams = self.streams.values_mut().filter(|it| it.file.torrent == torrent);
+            streams.for_each(|stream| stream.may_fetch = false);
             return;
         }
         if complete.len() >= SELECTIONS_MAX {

@@ -24,6 +24,7 @@ mod budget;
 #[cfg(test)]
 mod check;
 mod direct;
+mod downloads;
 mod events;
 mod examine;
 mod fail_fast;
@@ -59,6 +60,7 @@ use availability::PieceAvailability;
 use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
+use downloads::Downloads;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use linger::Selections;
@@ -112,6 +114,8 @@ struct PlannedRead {
     /// Whether its reply is being assembled.
     is_answered: bool,
     wait_policy: WaitPolicy,
+    /// Whether it may only be answered with present bytes: it causes no download.
+    is_present_only: bool,
     /// Whether it may end with [`VfsError::Partial`].
     split: Split,
     /// The reason to fail on missing data, if a recent wait of its handle failed.
@@ -159,6 +163,7 @@ pub(super) struct Plan {
     failed_waits: FailedWaits,
     samples: FetchHistory,
     selections: Selections,
+    downloads: Downloads,
     peers: PeerWatch,
     actions: VecDeque<Action>,
     /// Whether the plan needs another reconciliation pass.
@@ -198,6 +203,7 @@ impl Plan {
             failed_waits: FailedWaits::default(),
             samples: FetchHistory::default(),
             selections: Selections::default(),
+            downloads: Downloads::default(),
             peers: PeerWatch::default(),
             actions: VecDeque::new(),
             is_dirty: false,
@@ -288,6 +294,15 @@ impl Plan {
     pub(super) fn set_wait_policy(&mut self, id: ReadId, wait_policy: WaitPolicy) {
         if let Some(read) = self.reads.get_mut(&id) {
             read.wait_policy = wait_policy;
+            self.mark(id);
+        }
+    }
+
+    /// Makes a read fail on missing bytes and on bytes of unknown availability. No stream is opened
+    /// for them.
+    pub(super) fn set_present_only(&mut self, id: ReadId) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.is_present_only = true;
             self.mark(id);
         }
     }

@@ -207,13 +207,16 @@ impl Plan {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
-        let is_sequential = self.is_sequential(read, is_missing);
+        // Beyond it, bytes may be missing that its reader must not cause to be fetched.
+        let is_exact = read.is_present_only && !self.is_here_ahead(file, need.start());
+        let is_sequential = !is_exact && self.is_sequential(read, is_missing);
         let end = match is_sequential {
             true if is_missing => file_len,
             true => self.window_end(file, need, file_len),
+            false if is_exact => need.end(),
             false => self.joined_end(read),
         };
-        let rest_end = self.rest_end(read, end).filter(|_| !is_sequential);
+        let rest_end = self.rest_end(read, end).filter(|_| !is_sequential && !is_exact);
         let kind = match rest_end {
             _ if is_sequential => self.new_window(need.start()),
             Some(_) => StreamKind::ToPieceEnd,
@@ -240,6 +243,8 @@ impl Plan {
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
         let keeps_peers =
             kind != StreamKind::Preload && is_missing && self.drops_peers(file.torrent);
+        let may_fetch = self.drops_peers(file.torrent)
+            && (is_missing || !self.is_here_ahead(file, range.start()));
         let asked_end = if keeps_peers { file_len } else { range.end() };
         self.last_stream = self.last_stream.saturating_add(1);
         let stream_id = StreamId(self.last_stream);
@@ -248,6 +253,7 @@ impl Plan {
             range,
             asked_end,
             keeps_peers,
+            may_fetch,
             kind,
             phase: Phase::Opening,
             priority,

@@ -103,8 +103,9 @@ impl Plan {
                     offset,
                     bytes_given,
                     run_bytes,
+                    bytes_downloaded: self.downloads.of(handle),
                     bytes_per_second,
-                    ..Activity::default()
+                    wait: None,
                 };
                 (handle, activity)
             })

@@ -27,6 +27,7 @@ impl Plan {
         self.ask_peers(now);
         self.grant(now);
         self.yield_to_readers(now);
+        self.update_claims(now);
         self.ask_haves(now);
         self.ask_progress(now);
         self.forget_files();
@@ -174,6 +175,7 @@ impl Plan {
             }
             return;
         }
+        self.ask_downloads(now);
         while let Some(torrent) = self.dirty.torrents.pop_first() {
             if !self.index.is_doubtful(torrent) {
                 continue;
@@ -187,7 +189,7 @@ impl Plan {
     }
 
     /// Sets the bitfield timer of a torrent that reads depend on.
-    fn wake_torrent(&mut self, torrent: InfoHash, now: Timestamp) {
+    pub(super) fn wake_torrent(&mut self, torrent: InfoHash, now: Timestamp) {
         if self.index.is_doubtful(torrent) {
             let next_time = self.availability.next_time(torrent, &self.tuning);
             self.index.wake_torrent(torrent, next_time.filter(|time| *time > now));
@@ -210,6 +212,9 @@ impl Plan {
             at(time);
         }
         if let Some(time) = self.next_peers_at(now) {
+            at(time);
+        }
+        if let Some(time) = self.next_downloads_at() {
             at(time);
         }
         if self.index.preload_count() > 0 && self.paused_until() > now {

@@ -65,6 +65,9 @@ pub(crate) struct PlannedStream {
     pub(crate) asked_end: u64,
     /// Whether it keeps the server connected to its peers.
     pub(crate) keeps_peers: bool,
+    /// Whether the server fetches missing pieces of its torrent only for streams, and may fetch some
+    /// for this one.
+    pub(crate) may_fetch: bool,
     pub(crate) kind: StreamKind,
     pub(crate) phase: Phase,
     pub(crate) priority: Priority,

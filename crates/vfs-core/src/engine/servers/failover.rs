@@ -159,7 +159,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     /// Returns the server at which the read waits for missing data. If a server that may have the
     /// data failed, the read waits only at a server that is healthy.
     fn place(&self, candidates: &[Candidate], is_failure: bool) -> Option<ServerId> {
-        if self.servers.fails_if_missing() {
+        if self.servers.fails_if_missing() || self.target.is_present_only {
             return None;
         }
         let (selector, now) = (self.servers.selector(), self.servers.now());

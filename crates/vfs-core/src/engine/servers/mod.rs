@@ -118,6 +118,16 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.selector().on_release(handle);
     }
 
+    /// Returns whether a handle has, or may still have, downloads.
+    pub(crate) fn has_downloads(&self, handle: HandleId) -> bool {
+        self.engines.iter().any(|engine| engine.has_downloads(handle))
+    }
+
+    /// Returns the downloads of released handles at each server, each once.
+    pub(crate) fn take_closed_downloads(&self) -> Vec<(HandleId, u64)> {
+        self.engines.iter().flat_map(Engine::take_closed_downloads).collect()
+    }
+
     /// Updates the states of the files that are being read from listings.
     pub(crate) fn update(&self, states: impl Fn(FileId) -> Vec<(ServerId, FileState)>) {
         for (server, engine) in (0..).map(ServerId).zip(&self.engines) {

@@ -39,7 +39,7 @@ fn a_stream_lingers_for_as_long_as_its_bytes_took() {
             79 ms: -
             1 ms: close 1
             closed 1: -
-            1000 ms: -
+            1000 ms: ask
             0 live, 0 not needed, 0 forgotten: ask peers
             100000 ms: -
         "#]],

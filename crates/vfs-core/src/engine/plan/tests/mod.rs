@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
 mod direct;
+mod downloads;
 mod fail_fast;
 mod failures;
 mod linger;
@@ -35,6 +36,8 @@ enum PlanStep {
     /// A read that may be split into pages of 1000 bytes.
     ReadPages(u64, u64),
     ReadBy(u64, u64, u64),
+    /// A read that must not cause a download.
+    ReadPresent(u64, u64),
     /// Memory answers a read of a handle.
     Hit(u64, u64, u64),
     Preload(u64, u64),
@@ -60,12 +63,19 @@ enum PlanStep {
     Wait(u64),
     /// The server has all that is selected of the torrent.
     Selected,
+    /// A file of the torrent is selected that the server does not have.
+    SelectsMore,
+    /// What the server downloaded because of a handle.
+    Downloaded(u64),
+    /// What it downloaded because of released handles.
+    TakeClosed,
     Peers(PeerCounts),
 }
 
 use PlanStep::{
-    Cancel, Chunk, Closed, Direct, DirectEnds, Fails, FailsAs, Haves as HavesAre, HavesNotFound,
-    Hit, Listed, Opened, Over, Peers, Preload, ReadBy, Release, RoundTrips, Selected, Wait,
+    Cancel, Chunk, Closed, Direct, DirectEnds, Downloaded, Fails, FailsAs, Haves as HavesAre,
+    HavesNotFound, Hit, Listed, Opened, Over, Peers, Preload, ReadBy, ReadPresent, Release,
+    RoundTrips, Selected, SelectsMore, TakeClosed, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
@@ -125,6 +135,16 @@ fn happen(
         PlanStep::Read(offset, len) => read(1, *offset, *len, Split::Never),
         PlanStep::ReadPages(offset, len) => read(1, *offset, *len, Split::Pages),
         ReadBy(handle, offset, len) => read(*handle, *offset, *len, Split::Never),
+        ReadPresent(offset, len) => {
+            let line = read(1, *offset, *len, Split::Never);
+            plan.set_present_only(ReadId(*read_count));
+            format!("{line} if present")
+        }
+        Downloaded(handle) => {
+            let bytes = plan.activities(*now).get(&HandleId(*handle)).map(|it| it.bytes_downloaded);
+            format!("{handle} has downloaded {:?}", bytes.unwrap_or(0))
+        }
+        TakeClosed => format!("closed: {:?}", plan.take_closed_downloads()),
         Hit(handle, offset, len) => {
             plan.on_hit(*now, HandleId(*handle), file, ByteRange::clamped(*offset, *len, LEN));
             format!("hit {offset}+{len}")
@@ -215,6 +235,10 @@ fn of_source(
         Selected => {
             plan.on_selection(file.torrent, true);
             "selected is there".to_owned()
+        }
+        SelectsMore => {
+            plan.on_selection(file.torrent, false);
+            "more is selected".to_owned()
         }
         Peers(peers) => {
             plan.on_peers(now, file.torrent, Some(*peers));
