@@ -3,9 +3,9 @@
 use figment::value::Value;
 use serde::{Deserialize, Deserializer, de};
 use tfs_types::OnDemandMode;
-use tfs_views::{OnDemandPolicy, OnDemandRule, ViewProblem};
+use tfs_views::OnDemandRule;
 
-use super::{ConditionSection, MountSection, ServerSection, Settings};
+use super::view_section::ConditionSection;
 
 /// A value of `on_demand`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +43,14 @@ impl<'de> Deserialize<'de> for OnDemandSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Form {
+        enum SettingForm {
             Switch(bool),
             Word(String),
         }
-        match Form::deserialize(deserializer)? {
-            Form::Switch(false) => Ok(Self::Off),
-            Form::Switch(true) => Err(de::Error::custom("true names no mode")),
-            Form::Word(word) => word.parse().map(Self::On).map_err(de::Error::custom),
+        match SettingForm::deserialize(deserializer)? {
+            SettingForm::Switch(false) => Ok(Self::Off),
+            SettingForm::Switch(true) => Err(de::Error::custom("true names no mode")),
+            SettingForm::Word(word) => word.parse().map(Self::On).map_err(de::Error::custom),
         }
     }
 }
@@ -65,23 +65,6 @@ impl OnDemandRuleSection {
             conditions: self.conditions.spec(),
             excluded: self.excluded.spec(),
         }
-    }
-}
-
-impl Settings {
-    /// Returns what decides about the mode of a torrent that is added to a server, by a mount or by
-    /// a command. Loaded settings have no wrong rules.
-    ///
-    /// # Errors
-    /// All problems of the rules.
-    pub fn on_demand_policy(
-        &self,
-        server: &ServerSection,
-        mount: Option<&MountSection>,
-    ) -> Result<OnDemandPolicy, Vec<ViewProblem>> {
-        let rules: Vec<_> = self.on_demand_rules.iter().map(OnDemandRuleSection::rule).collect();
-        let otherwise = mount.and_then(|mount| mount.on_demand).unwrap_or(server.on_demand);
-        OnDemandPolicy::compile(&rules, otherwise.mode())
     }
 }
 

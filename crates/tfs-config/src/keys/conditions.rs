@@ -55,22 +55,22 @@ macro_rules! with_conditions {
                 concat!($section, ".kind"),
                 ValueKind::Words(&KINDS),
                 "\"film\"",
-                "What the torrent is, as tfs guesses from its name and its files. Of several kinds, one \
-                 must match.",
+                "What the torrent is, as tfs guesses from its name and its files. Of several \
+                 kinds, one must match.",
             ),
             condition(
                 concat!($section, ".match"),
                 ValueKind::Texts,
                 "\"linux.*x86_64\"",
-                "Regular expressions. One must match the torrent's name, or the path of a file. The case \
-                 of letters does not count.",
+                "Regular expressions. One must match the torrent's name, or the path of a file. \
+                 The case of letters does not count.",
             ),
             condition(
                 concat!($section, ".glob"),
                 ValueKind::Texts,
                 "\"*.epub\"",
-                "Globs. One must match the torrent's name, or the name of a file; with a slash, the path. \
-                 The case of letters does not count.",
+                "Globs. One must match the torrent's name, or the name of a file; with a slash, \
+                 the path. The case of letters does not count.",
             ),
             condition(
                 concat!($section, ".has_episodes"),
@@ -90,8 +90,18 @@ macro_rules! with_conditions {
                 "\"50GB\"",
                 "Maximum of all files together.",
             ),
-            condition(concat!($section, ".videos_min"), VIDEOS, "2", "Minimum number of videos, without samples."),
-            condition(concat!($section, ".videos_max"), VIDEOS, "10", "Maximum number of videos, without samples."),
+            condition(
+                concat!($section, ".videos_min"),
+                VIDEOS,
+                "2",
+                "Minimum number of videos, without samples.",
+            ),
+            condition(
+                concat!($section, ".videos_max"),
+                VIDEOS,
+                "10",
+                "Maximum number of videos, without samples.",
+            ),
             condition(
                 concat!($section, ".server"),
                 ValueKind::Texts,

@@ -50,8 +50,8 @@ pub(super) const VIEW: [Key; 21] = with_conditions!(
             ValueKind::Choice(&["keep", "flatten"]),
             Is("\"keep\""),
             None,
-            "Where the files are. `keep`: in the directory of their torrent. `flatten`: in the view \
-             itself.",
+            "Where the files are. `keep`: in the directory of their torrent. `flatten`: in the \
+             view itself.",
         ),
         key(
             "view.rename",
