@@ -100,7 +100,7 @@ refused_programs = ["updatedb", "*", "/usr/bin/x", "Plex*", " x", "v?c"]
             13:1: unknown key `on_demand.mod` (did you mean `on_demand.mode`?)
             14:1: unknown key `on_demand.tags` (did you mean `on_demand.tag`?)
             16:8: `read.next`: it must be "off", "head" or "whole"
-            17:20: `read.refused_programs`: "*" matches `mpv`, which people use to read files; write a narrower pattern
+            17:20: `read.refused_programs`: "*" matches `mpv`, with which people read files; write a narrower pattern
         "#]],
     );
     check_wrong(
