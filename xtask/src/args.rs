@@ -97,6 +97,9 @@ impl Task {
                 ("acceptance", Long("list")) => selection.list = true,
                 ("acceptance", Value(name)) => selection.names.push(name.string()?),
                 ("scenario", Long("dev")) => scenarios.is_dev = true,
+                ("scenario", Long("minutes")) => {
+                    scenarios.minutes = Some(args.value()?.parse()?);
+                }
                 ("scenario", Value(name)) => scenarios.names.push(name),
                 ("soak", Long("dev")) => soak.is_dev = true,
                 ("soak", Long("minutes")) => soak.minutes = args.value()?.parse()?,
@@ -209,12 +212,17 @@ mod tests {
     #[test]
     fn scenarios_are_all_unless_some_are_named() {
         check(
-            &["scenario", "scenario trap --dev scan", "scenario --release", "scenario -h"],
+            &[
+                "scenario",
+                "scenario trap --dev scan --minutes 2",
+                "scenario --release",
+                "scenario -h",
+            ],
             &expect![[r#"
-                scenario => Scenario(Scenarios { names: [], is_dev: false })
-                scenario trap --dev scan => Scenario(Scenarios { names: ["trap", "scan"], is_dev: true })
+                scenario => Scenario(Scenarios { names: [], minutes: None, is_dev: false })
+                scenario trap --dev scan --minutes 2 => Scenario(Scenarios { names: ["trap", "scan"], minutes: Some(2), is_dev: true })
                 scenario --release => error: invalid option '--release'
-                scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--dev]"#]],
+                scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--minutes N] [--dev]"#]],
         );
     }
 

@@ -134,13 +134,15 @@ Runs `cargo run --release --locked -- demo ARGS`.
     (
         "scenario",
         "\
-Usage: cargo xtask scenario [NAME...|all] [--dev]
+Usage: cargo xtask scenario [NAME...|all] [--minutes N] [--dev]
 
 Runs scenarios one after another, by default all: each in a process of its own with a time limit,
 with real rqbits on loopback and a real mount. All of them take minutes.
 Prints each figure with its goal, and at the end all of them as a table in Markdown.
 Fails if a figure misses its goal. An unknown name prints the known ones.
+The first word of a name, such as `ondemand`, selects all scenarios whose names begin with it.
 
+`--minutes` is the time of each trial of `ondemand-opens` (default 10).
 `--dev` builds with the profile of the tests instead of the release profile.",
     ),
     (

@@ -9,6 +9,8 @@ use crate::{Result, program};
 pub(crate) struct Scenarios {
     /// Their names, which `tfs-bench` checks; all if there are none.
     pub(crate) names: Vec<OsString>,
+    /// The time of each trial of a scenario that lasts as long as one wants.
+    pub(crate) minutes: Option<u32>,
     /// Whether to build with the profile of the tests: faster to build, with less meaningful
     /// figures.
     pub(crate) is_dev: bool,
@@ -25,7 +27,8 @@ pub(crate) fn run(scenarios: &Scenarios) -> Result<bool> {
 fn program_args(scenarios: &Scenarios) -> Vec<OsString> {
     let all = ["all".into()];
     let names = if scenarios.names.is_empty() { &all } else { scenarios.names.as_slice() };
-    [&["--scenario".into()], names].concat()
+    let minutes = scenarios.minutes.map(|minutes| format!("--minutes={minutes}").into());
+    [&["--scenario".into()], minutes.as_slice(), names].concat()
 }
 
 #[cfg(test)]
@@ -34,8 +37,10 @@ mod tests {
 
     #[test]
     fn names_follow_the_mark() {
-        let scenarios = Scenarios { names: vec!["trap".into(), "all".into()], is_dev: true };
-        assert_eq!(program_args(&scenarios).join(" ".as_ref()), "--scenario trap all");
+        let scenarios =
+            Scenarios { names: vec!["trap".into(), "all".into()], minutes: Some(2), is_dev: true };
+        let args = program_args(&scenarios).join(" ".as_ref());
+        assert_eq!(args, "--scenario --minutes=2 trap all");
         assert_eq!(program_args(&Scenarios::default()).join(" ".as_ref()), "--scenario all");
     }
 }

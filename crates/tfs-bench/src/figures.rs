@@ -33,11 +33,14 @@ impl Want {
 pub(crate) struct FigureReport {
     scenario: &'static str,
     file: File,
+    /// How long a trial lasts, in scenarios that last as long as one wants.
+    pub(crate) trial_time: Duration,
 }
 
 impl FigureReport {
     pub(crate) fn new(scenario: &'static str, dir: &Path) -> Self {
-        Self { scenario, file: File::create(dir.join(FILE)).unwrap() }
+        let file = File::create(dir.join(FILE)).unwrap();
+        Self { scenario, file, trial_time: Duration::ZERO }
     }
 
     /// Prints the current step.

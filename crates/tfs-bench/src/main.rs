@@ -31,6 +31,7 @@ mod memory;
 mod meter;
 mod middle;
 mod mount;
+mod ondemand;
 mod opens;
 mod process;
 mod readers;

@@ -40,15 +40,42 @@ impl TfsMount {
 
     /// Like [`new`](Self::new), with the default poll interval.
     pub(crate) fn unhurried(dir: &Path, server: &str, options: &[&str]) -> Self {
-        let path = dir.join("mnt");
-        fs::create_dir_all(&path).unwrap();
-        let mut command = tfs(dir);
-        command.args(["mount", "--foreground", "--server", server]);
+        let mut command = Self::foreground(dir);
+        command.args(["--server", server]);
         // Scenarios measure reads over HTTP by default.
         if !options.contains(&"--local-paths") {
             command.args(["--local-paths", "off"]);
         }
-        let process = command.args(options).arg(&path).spawn().unwrap();
+        command.args(options);
+        Self::start(dir, command)
+    }
+
+    /// Like [`new`](Self::new), with settings of the environment.
+    pub(crate) fn with_settings(dir: &Path, server: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = Self::foreground(dir);
+        command.args(["--server", server, "--local-paths", "off", "--poll-interval", "100ms"]);
+        command.envs(settings.iter().copied());
+        Self::start(dir, command)
+    }
+
+    /// Mounts an embedded server, which finds no peers by itself.
+    pub(crate) fn embedded(dir: &Path) -> Self {
+        let mut command = Self::foreground(dir);
+        command.args(["--offline", "--local-paths", "off", "--poll-interval", "100ms"]);
+        command.arg("--embedded").arg(dir.join("downloads"));
+        Self::start(dir, command)
+    }
+
+    fn foreground(dir: &Path) -> Command {
+        let mut command = tfs(dir);
+        command.args(["mount", "--foreground"]);
+        command
+    }
+
+    fn start(dir: &Path, mut command: Command) -> Self {
+        let path = dir.join("mnt");
+        fs::create_dir_all(&path).unwrap();
+        let process = command.arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {
             let ended = mount.process.try_wait().unwrap();

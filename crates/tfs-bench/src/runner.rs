@@ -8,12 +8,17 @@ use tfs_testkit::isolate;
 
 use crate::figures::{FILE, FigureReport, FigureRow, table};
 use crate::{
-    arranged, binary, failover, fronts, hostile, memory, middle, opens, restart, scale, scan,
-    search, shared, start, stuck, trap,
+    arranged, binary, failover, fronts, hostile, memory, middle, ondemand, opens, restart, scale,
+    scan, search, shared, start, stuck, trap,
 };
 
 /// The argument before the names.
 pub(crate) const MARK: &str = "--scenario";
+
+/// The option with the time of each trial, for scenarios that last as long as one wants.
+const MINUTES: &str = "--minutes=";
+
+const MINUTES_DEFAULT: &str = "--minutes=10";
 
 /// The name that selects all of them.
 const ALL: &str = "all";
@@ -26,7 +31,7 @@ struct Scenario {
     run: fn(&mut FigureReport, &Path),
 }
 
-const SCENARIOS: [Scenario; 15] = [
+const SCENARIOS: [Scenario; 19] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
     Scenario { name: "shared", limit: Duration::from_secs(300), run: shared::run },
     Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
@@ -42,14 +47,35 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario { name: "start", limit: Duration::from_secs(300), run: start::run },
     Scenario { name: "fronts", limit: Duration::from_secs(600), run: fronts::run },
     Scenario { name: "hostile", limit: Duration::from_secs(1500), run: hostile::run },
+    Scenario { name: "ondemand-opens", limit: Duration::from_secs(5400), run: ondemand::opens },
+    Scenario { name: "ondemand-probes", limit: Duration::from_secs(3600), run: ondemand::probes },
+    Scenario { name: "ondemand-film", limit: Duration::from_secs(1500), run: ondemand::film },
+    Scenario { name: "ondemand-next", limit: Duration::from_secs(900), run: ondemand::next },
 ];
 
-/// Runs the named scenarios, or one of them in the child process.
+impl Scenario {
+    /// Returns whether a name selects it: its own, that of its group, or that of all.
+    fn is_named(&self, name: &str) -> bool {
+        let group = self.name.split('-').next();
+        [Some(ALL), Some(self.name), group].contains(&Some(name))
+    }
+}
+
+/// Runs the named scenarios, or one of them in the child process. An option for the time of a trial
+/// may come before the names.
 pub(crate) fn run(names: &[String]) -> ExitCode {
+    let (minutes, names) = match names.split_first() {
+        Some((first, names)) if first.starts_with(MINUTES) => (first.as_str(), names),
+        _ => (MINUTES_DEFAULT, names),
+    };
+    let Ok(minutes_count) = minutes.trim_start_matches(MINUTES).parse::<u32>() else {
+        println!("{minutes} is no number of minutes");
+        return ExitCode::FAILURE;
+    };
     let mut chosen = Vec::new();
     for name in names {
         let count = chosen.len();
-        chosen.extend(SCENARIOS.iter().filter(|known| name == ALL || name == known.name));
+        chosen.extend(SCENARIOS.iter().filter(|known| known.is_named(name)));
         if chosen.len() == count {
             let known = SCENARIOS.map(|scenario| scenario.name).join(", ");
             println!("no scenario {name}: there are {known}, and {ALL}");
@@ -58,12 +84,14 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
     }
     if let Some(dir) = isolate::child_dir() {
         for scenario in chosen {
-            (scenario.run)(&mut FigureReport::new(scenario.name, &dir), &dir);
+            let mut report = FigureReport::new(scenario.name, &dir);
+            report.trial_time = Duration::from_secs(60) * minutes_count;
+            (scenario.run)(&mut report, &dir);
         }
         return ExitCode::SUCCESS;
     }
     println!("{} build of {}", build(), binary::path().display());
-    let rows: Vec<FigureRow> = chosen.into_iter().flat_map(watch).collect();
+    let rows: Vec<FigureRow> = chosen.into_iter().flat_map(|it| watch(it, minutes)).collect();
     println!("\n{}", table(&rows));
     let missed = rows.iter().filter(|row| row.is_missed()).count();
     println!("{} figures, {missed} not as wanted", rows.len());
@@ -71,9 +99,9 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
 }
 
 /// Runs one scenario in a child, and returns its figures, even if it did not finish.
-fn watch(scenario: &Scenario) -> Vec<FigureRow> {
+fn watch(scenario: &Scenario, minutes: &str) -> Vec<FigureRow> {
     println!("\n==> {}", scenario.name);
-    let ended = isolate::run_program(&[MARK, scenario.name], scenario.limit);
+    let ended = isolate::run_program(&[MARK, minutes, scenario.name], scenario.limit);
     let found = ended.read(FILE).unwrap_or_default();
     let mut rows: Vec<FigureRow> =
         found.lines().filter_map(|line| FigureRow::parse(scenario.name, line)).collect();

@@ -40,6 +40,7 @@ use tfs_testkit::isolate;
 use self::arguments::Arguments;
 pub(crate) use self::ceiling::{MARK as CEILING_MARK, run as run_ceiling};
 use self::page::PageSection;
+pub(crate) use self::programs::find;
 use self::samples::{FILE, SampleRecorder, SampleSet};
 pub(crate) use self::seeder::Seeder;
 
