@@ -128,6 +128,7 @@ pub(crate) fn embedded_server(
     });
     let section = loaded.unlisted_server().map_err(settings_error)?;
     Ok(Some(MountServer {
+        on_demand: tfs_service::on_demand::OnDemandChoice::default(),
         name: EMBEDDED_NAME.to_owned(),
         choice,
         streams_max: section.max_streams,

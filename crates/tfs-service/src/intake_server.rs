@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use tfs_api::status::EMBEDDED_NAME;
 use tfs_config::{ChosenServer, Loaded, ServerSettings};
+use tfs_state::{OnDemandStore, user_state_dir};
 use tfs_types::chain;
 
 use crate::control::MountRegistry;
+use crate::on_demand_records::{OnDemandChoice, ServerRecords};
 use crate::{Credentials, MountServer, RqbitServer, ServerChoice};
 
 /// A server that gets torrents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IntakeServer {
     /// A server that is reached over HTTP.
-    Remote(Box<ServerSettings>),
+    Remote { connection: Box<ServerSettings>, on_demand: OnDemandChoice },
     /// The embedded server of this process, which has another address at each start.
-    Embedded,
+    Embedded { on_demand: OnDemandChoice },
     /// There is none, for this reason.
     Unusable(String),
 }
@@ -25,7 +27,7 @@ impl IntakeServer {
     pub(crate) fn trouble(&self) -> Option<String> {
         match self {
             Self::Unusable(reason) => Some(reason.clone()),
-            Self::Remote(_) | Self::Embedded => None,
+            Self::Remote { .. } | Self::Embedded { .. } => None,
         }
     }
 
@@ -39,24 +41,35 @@ impl IntakeServer {
         mounts: &MountRegistry,
         chunk_time_max: Duration,
     ) -> Result<RqbitServer, String> {
-        let settings = match self {
-            Self::Remote(settings) => (**settings).clone(),
-            Self::Embedded => embedded(mounts)?,
+        let (settings, record_key, on_demand) = match self {
+            Self::Remote { connection, on_demand } => ((**connection).clone(), None, on_demand),
+            Self::Embedded { on_demand } => {
+                let (settings, record_key) = embedded(mounts)?;
+                (settings, record_key, on_demand)
+            }
             Self::Unusable(reason) => return Err(reason.clone()),
         };
-        RqbitServer::new(&settings, chunk_time_max).map_err(|error| chain(&error))
+        let server = RqbitServer::new(&settings, chunk_time_max).map_err(|error| chain(&error))?;
+        let server = server.with_on_demand(on_demand.clone());
+        Ok(match (record_key, user_state_dir()) {
+            (Some(key), Some(dir)) => {
+                server.with_records(ServerRecords::new(OnDemandStore::in_dir(&dir), key))
+            }
+            _ => server,
+        })
     }
 }
 
-/// Returns the address of the only embedded server of this process.
-fn embedded(mounts: &MountRegistry) -> Result<ServerSettings, String> {
+/// Returns the address of the only embedded server of this process, and the key of its records.
+fn embedded(mounts: &MountRegistry) -> Result<(ServerSettings, Option<String>), String> {
     let mut servers = mounts.embedded_servers();
     let Some(access) = servers.pop().filter(|_| servers.is_empty()) else {
         return Err("this process has no embedded server".to_owned());
     };
     let url = access.url.parse().map_err(|_url| "the embedded server has no address".to_owned())?;
     let credentials = Credentials::new(&access.username, &access.password);
-    Ok(ServerSettings { credentials: credentials.ok(), ..ServerSettings::new(url) })
+    let settings = ServerSettings { credentials: credentials.ok(), ..ServerSettings::new(url) };
+    Ok((settings, access.record_key))
 }
 
 /// Returns the server among those of a mount with the configured name, or the only one. `None` if
@@ -86,17 +99,22 @@ pub(crate) fn server_of_mount(
 }
 
 fn intake_server(server: &MountServer) -> IntakeServer {
+    let on_demand = server.on_demand.clone();
     match &server.choice {
-        ServerChoice::Remote(remote) => IntakeServer::Remote(Box::new(remote.clone())),
+        ServerChoice::Remote(remote) => {
+            IntakeServer::Remote { connection: Box::new(remote.clone()), on_demand }
+        }
         #[cfg(feature = "embedded")]
-        ServerChoice::Embedded(_) => IntakeServer::Embedded,
+        ServerChoice::Embedded(_) => IntakeServer::Embedded { on_demand },
     }
 }
 
 /// Returns the configured server with a name, or the only one.
 pub(crate) fn server_of_daemon(loaded: &Loaded, name: Option<&str>) -> (String, IntakeServer) {
     if name == Some(EMBEDDED_NAME) {
-        return (EMBEDDED_NAME.to_owned(), IntakeServer::Embedded);
+        let name = EMBEDDED_NAME.to_owned();
+        let on_demand = OnDemandChoice::of_rules(&loaded.settings, name.clone(), None);
+        return (name, IntakeServer::Embedded { on_demand });
     }
     let chosen = match name {
         Some(name) => loaded.configured_server(name),
@@ -104,7 +122,8 @@ pub(crate) fn server_of_daemon(loaded: &Loaded, name: Option<&str>) -> (String, 
     };
     match chosen {
         Ok(ChosenServer { section, connection, .. }) => {
-            (section.name, IntakeServer::Remote(Box::new(connection)))
+            let on_demand = OnDemandChoice::of(&loaded.settings, &section, None);
+            (section.name, IntakeServer::Remote { connection: Box::new(connection), on_demand })
         }
         Err(problem) => {
             let hint = match name {

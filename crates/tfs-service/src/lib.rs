@@ -26,6 +26,8 @@ mod intake_server;
 mod kernel_timeout;
 mod mount;
 mod mounting;
+pub mod on_demand;
+mod on_demand_records;
 mod page_files;
 mod preload;
 mod private_file;
@@ -47,8 +49,8 @@ pub use actions::{
     torrents,
 };
 pub use add::{
-    AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
-    RESOLVE_TIME_MAX, TorrentInput, add,
+    AddError, AddFault, AddWishes, AddedRow, Existing, MagnetFault, PreparedTorrent,
+    RESOLVE_TIME_DEFAULT, RESOLVE_TIME_MAX, TorrentInput, add,
 };
 pub use arr::{ArrError, ArrServer, ArrSettings};
 pub use budget::BudgetWarning;

@@ -59,8 +59,8 @@ use self::store::StateStore;
 pub use self::file::make_private_below;
 pub use self::known::KnownTree;
 pub use self::on_demand::{
-    OnDemandChange, OnDemandEdit, OnDemandError, OnDemandHolder, OnDemandRecord, OnDemandStore,
-    OnDemandTable,
+    HolderLock, OnDemandChange, OnDemandEdit, OnDemandError, OnDemandHolder, OnDemandRecord,
+    OnDemandStore, OnDemandTable, SelectionLock,
 };
 pub use self::place::{ServerIdentity, drops_dir, user_state_dir};
 pub use self::selection::KeptSelection;

@@ -27,7 +27,9 @@ impl ServerIdentity {
         Self(format!("embedded {dir:?}"))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// Returns the name of the server in records of all servers.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 

@@ -31,6 +31,9 @@ pub struct ServerAccess {
     pub username: String,
     /// The password, created at each start.
     pub password: String,
+    /// The key of the server's records, which stays at the next start. Older versions send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<String>,
 }
 
 impl fmt::Debug for ServerAccess {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use tfs_config::{Loaded, ServerSettings};
+use tfs_service::on_demand::OnDemandChoice;
 use tfs_service::{
-    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, TorrentInput, add,
-    notify_of_change, target_server,
+    AddError, AddFault, AddWishes, AddedRow, Existing, PreparedTorrent, RqbitServer, TorrentInput,
+    add, notify_of_change, target_server,
 };
 
 use crate::args::AddArgs;
@@ -82,7 +83,10 @@ async fn add_all(
     }
     let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
     let existing = if args.overwrite { Existing::Use } else { Existing::Refuse };
-    let adding = Adding { server, connection: chosen.connection, existing, time_max: args.timeout };
+    let server_choice = OnDemandChoice::of(&loaded.settings, &chosen.section, None);
+    let wishes =
+        AddWishes { on_demand: Some(server_choice), ..AddWishes::new(existing, args.timeout) };
+    let adding = Adding { server, connection: chosen.connection, wishes };
     if !adding.add_files(&files, tally).await {
         return Ok(());
     }
@@ -98,8 +102,7 @@ async fn add_all(
 struct Adding {
     server: RqbitServer,
     connection: ServerSettings,
-    existing: Existing,
-    time_max: Duration,
+    wishes: AddWishes,
 }
 
 impl Adding {
@@ -123,7 +126,7 @@ impl Adding {
         if magnets.is_empty() {
             return;
         }
-        output::note_to_terminal(&looking(magnets, self.time_max));
+        output::note_to_terminal(&looking(magnets, self.wishes.time_max));
         let adding = magnets.iter().map(async |(position, magnet)| {
             let added = self.add(magnet).await;
             if added.as_ref().is_ok_and(|row| row.added) {
@@ -140,7 +143,7 @@ impl Adding {
     }
 
     async fn add(&self, torrent: &PreparedTorrent) -> Result<AddedRow, AddError> {
-        let added = add(&self.server, torrent, self.existing, self.time_max).await;
+        let added = add(&self.server, torrent, &self.wishes).await;
         let Err(AddError { input, fault: AddFault::Dropped }) = added else { return added };
         // Tells a torrent that crashes rqbit's handler from an rqbit that is gone.
         let fault = match RqbitServer::connect(&self.connection, CHUNK_TIME_MAX).await {

@@ -103,6 +103,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         mountpoint: Some(dir.join(MOUNTPOINT)),
         fronts: Vec::new(),
         servers: vec![MountServer {
+            on_demand: tfs_service::on_demand::OnDemandChoice::default(),
             name: "downloader".to_owned(),
             choice: ServerChoice::Remote(server),
             streams_max: tfs_service::STREAMS_MAX_DEFAULT,

@@ -3,6 +3,7 @@
 use rqbit_client::TorrentRef;
 use serde::Serialize;
 
+use super::record_place::forget_record;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// An action on a torrent.
@@ -63,6 +64,9 @@ pub async fn act(
             TorrentAction::Delete => client.delete(which).await,
         };
         acted.map_err(|source| ConnectError { url: client.base_url().clone(), source })?;
+        if matches!(action, TorrentAction::Forget | TorrentAction::Delete) {
+            forget_record(server, info_hash).await;
+        }
     }
     Ok(ActedRow {
         action,

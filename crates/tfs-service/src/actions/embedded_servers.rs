@@ -14,6 +14,8 @@ pub(crate) struct FoundServer {
     pub(crate) mountpoint: String,
     /// Its address and credentials.
     pub(crate) connection: ServerSettings,
+    /// The key of its records.
+    pub(crate) record_key: Option<String>,
 }
 
 /// Returns the embedded servers of this user's processes, ordered by mount point. Skips processes
@@ -51,5 +53,5 @@ fn usable(EmbeddedServerInfo { mountpoint, access }: EmbeddedServerInfo) -> Opti
     let url = access.url.parse().ok()?;
     let credentials = Credentials::new(&access.username, &access.password).ok()?;
     let connection = ServerSettings { credentials: Some(credentials), ..ServerSettings::new(url) };
-    Some(FoundServer { mountpoint, connection })
+    Some(FoundServer { mountpoint, connection, record_key: access.record_key })
 }

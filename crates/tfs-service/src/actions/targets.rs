@@ -246,7 +246,7 @@ mod tests {
     fn found(port: u16, mountpoint: &str) -> FoundServer {
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
         let connection = ServerSettings::new(url);
-        FoundServer { mountpoint: mountpoint.to_owned(), connection }
+        FoundServer { mountpoint: mountpoint.to_owned(), connection, record_key: None }
     }
 
     #[track_caller]

@@ -7,6 +7,7 @@ use rqbit_source::TorrentFault;
 
 use super::magnet::MagnetFault;
 use crate::ConnectError;
+use crate::on_demand_records::RecordsError;
 
 /// Why a torrent was not added.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,9 @@ pub enum AddFault {
         /// The reason, in one line.
         reason: String,
     },
+    /// It is to be added on demand, and that cannot be recorded.
+    #[error("failed to {}", tfs_types::chain(.0))]
+    Records(RecordsError),
     /// The server cannot be used for any torrent.
     #[error("{0}")]
     Server(ConnectError),
@@ -125,7 +129,7 @@ impl AddFault {
     #[must_use]
     pub fn concerns_all(&self) -> bool {
         match self {
-            Self::ReadOnly | Self::Server(_) => true,
+            Self::ReadOnly | Self::Server(_) | Self::Records(_) => true,
             Self::Read(_)
             | Self::Directory
             | Self::TooLarge { .. }

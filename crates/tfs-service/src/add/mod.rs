@@ -11,10 +11,11 @@ mod shared_files;
 
 use std::time::Duration;
 
-use rqbit_client::AddOptions;
-use rqbit_client::wire::TorrentDetails;
+use rqbit_client::wire::{AddedTorrent, TorrentDetails};
+use rqbit_client::{AddOptions, ErrorKind};
 use serde::Serialize;
 use tfs_sys::blocking;
+use tfs_types::OnDemandMode;
 use tokio::time::sleep;
 
 pub use self::fault::{AddError, AddFault};
@@ -23,6 +24,8 @@ pub(crate) use self::link_file::{LINKS_MAX, LinkForm, LinkLine};
 pub use self::magnet::MagnetFault;
 pub(crate) use self::pausing::pause_new;
 use crate::RqbitServer;
+use crate::on_demand::OnDemandAddition;
+use crate::on_demand_records::OnDemandChoice;
 
 /// Default timeout for resolving a magnet link: rqbit's own limit without a shorter one in the
 /// request (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
@@ -42,6 +45,9 @@ pub struct AddedRow {
     pub name: Option<String>,
     /// Whether it is new. A torrent that the server already has is not added again.
     pub added: bool,
+    /// The mode, if it was added on demand. Of a torrent that the server already has, it is not
+    /// looked up.
+    pub on_demand: Option<OnDemandMode>,
 }
 
 /// A torrent that a server has now, new or not.
@@ -66,13 +72,33 @@ pub enum Existing {
     UseOfSameLength,
 }
 
+/// How a torrent is added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddWishes {
+    /// Handling of files that already exist at the torrent's paths.
+    pub existing: Existing,
+    /// How long the server may look for peers of a magnet link, or fetch a `.torrent` file from a
+    /// URL; at most [`RESOLVE_TIME_MAX`].
+    pub time_max: Duration,
+    /// Whether it is on demand; `None` is as torrents are usually added to the server.
+    pub on_demand: Option<OnDemandChoice>,
+}
+
+impl AddWishes {
+    /// Adds as torrents are usually added to the server.
+    #[must_use]
+    pub fn new(existing: Existing, time_max: Duration) -> Self {
+        Self { existing, time_max, on_demand: None }
+    }
+}
+
 /// Adds a torrent. One that the server already has is not changed.
 ///
-/// `time_max` limits how long the server may look for peers of a magnet link, or fetch a `.torrent`
-/// file from a URL; at most [`RESOLVE_TIME_MAX`].
+/// The server may first resolve the torrent without adding it: if it may be on demand, or if
+/// existing files may be used.
 ///
 /// # Errors
-/// [`AddError`], some seconds after `time_max` at the latest.
+/// [`AddError`], some seconds after twice the time of `wishes` at the latest.
 ///
 /// # Cancel safety
 /// If the future is dropped, the server may or may not add the torrent. rqbit then stops looking
@@ -80,14 +106,13 @@ pub enum Existing {
 pub async fn add(
     server: &RqbitServer,
     torrent: &PreparedTorrent,
-    existing: Existing,
-    time_max: Duration,
+    wishes: &AddWishes,
 ) -> Result<AddedRow, AddError> {
     // The server's answer is the same for a torrent that it already has. If another client adds it
     // in between, both report it as added.
     let before = server.client().torrents().await;
-    let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
-    add_beside(server, torrent, existing, time_max, &before.map_err(failed)?).await
+    let failed = |error| torrent.failed(AddFault::of(error, torrent, wishes.time_max, server));
+    add_beside(server, torrent, wishes, &before.map_err(failed)?).await
 }
 
 /// Like [`add`], with the server's list of torrents from before. A long series of torrents needs
@@ -95,10 +120,12 @@ pub async fn add(
 pub(crate) async fn add_beside(
     server: &RqbitServer,
     torrent: &PreparedTorrent,
-    existing: Existing,
-    time_max: Duration,
+    wishes: &AddWishes,
     before: &[TorrentDetails],
 ) -> Result<AddedRow, AddError> {
+    let AddWishes { existing, time_max, on_demand } = wishes;
+    let (existing, time_max) = (*existing, *time_max);
+    let choice = on_demand.as_ref().unwrap_or_else(|| server.on_demand());
     let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
     let options = AddOptions {
         overwrite: match existing {
@@ -110,9 +137,14 @@ pub(crate) async fn add_beside(
         ..AddOptions::default()
     };
     let client = server.client();
-    if options.overwrite && !torrent.is_magnet() {
+    let checks_files = options.overwrite && !torrent.is_magnet();
+    let may_be_on_demand = choice.may_be_on_demand();
+    let mut preview = None;
+    if checks_files || may_be_on_demand {
         let new = shared_files::preview(client, torrent.source(), time_max).await;
-        let new = new.map_err(failed)?;
+        preview = Some(new.map_err(failed)?);
+    }
+    if let Some(new) = preview.clone().filter(|_| checks_files) {
         if let Some(name) = shared_files::owner(client, &new, before).await {
             return Err(torrent.failed(AddFault::SharedFiles { name }));
         }
@@ -124,7 +156,11 @@ pub(crate) async fn add_beside(
             return Err(torrent.failed(AddFault::FilesExist));
         }
     }
-    let added = client.add_torrent(torrent.source(), &options).await.map_err(failed)?;
+    let added = match preview.filter(|_| may_be_on_demand) {
+        Some(new) => add_as_chosen(server, torrent, choice, &new, options).await?,
+        None => (client.add_torrent(torrent.source(), &options).await.map_err(failed)?, None),
+    };
+    let (added, mode) = added;
     let details = added.details;
     let is_new = before.iter().all(|torrent| torrent.info_hash != details.info_hash);
     Ok(AddedRow {
@@ -132,7 +168,41 @@ pub(crate) async fn add_beside(
         info_hash: details.info_hash.to_string(),
         name: details.name,
         added: is_new,
+        on_demand: mode,
     })
+}
+
+/// Adds a torrent that may be on demand. Returns the mode, if it was added on demand.
+async fn add_as_chosen(
+    server: &RqbitServer,
+    torrent: &PreparedTorrent,
+    choice: &OnDemandChoice,
+    preview: &AddedTorrent,
+    mut options: AddOptions,
+) -> Result<(AddedTorrent, Option<OnDemandMode>), AddError> {
+    let time_max = options.timeout.unwrap_or(RESOLVE_TIME_DEFAULT);
+    let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
+    let addition = OnDemandAddition::begin(server, choice, preview).await;
+    let addition = addition.map_err(|error| torrent.failed(AddFault::Records(error)))?;
+    if let Some(addition) = &addition {
+        options.only_files = Some(vec![addition.smallest_file]);
+        options.initial_peers.clone_from(&addition.peers);
+    }
+    let added = server.client().add_torrent(torrent.source(), &options).await;
+    let Some(addition) = addition else { return Ok((added.map_err(failed)?, None)) };
+    match added {
+        Ok(added) => {
+            addition.finish(server).await;
+            Ok((added, Some(addition.mode())))
+        }
+        Err(error) => {
+            // A server that did not answer may have added it.
+            if matches!(error.kind(), ErrorKind::Status(_)) {
+                addition.undo().await;
+            }
+            Err(failed(error))
+        }
+    }
 }
 
 /// Attempts of [`add_new`] whose answer is about another torrent.
@@ -160,10 +230,18 @@ pub(crate) async fn add_new(
 ) -> Result<AddedTorrentName, AddError> {
     let options = AddOptions { timeout: Some(time_max), ..AddOptions::default() };
     let wanted = torrent.info_hash();
+    let client = server.client();
+    let choice = server.on_demand();
     for _ in 0..MISTAKEN_ATTEMPTS_MAX {
-        let added = server.client().add_torrent(torrent.source(), &options).await;
         let failed = |error| torrent.failed(AddFault::of(error, torrent, time_max, server));
-        let details = added.map_err(failed)?.details;
+        let added = if choice.may_be_on_demand() {
+            let new = shared_files::preview(client, torrent.source(), time_max).await;
+            let new = new.map_err(failed)?;
+            add_as_chosen(server, torrent, choice, &new, options.clone()).await?.0
+        } else {
+            client.add_torrent(torrent.source(), &options).await.map_err(failed)?
+        };
+        let details = added.details;
         if wanted.is_none_or(|wanted| wanted == details.info_hash) {
             let info_hash = details.info_hash.to_string();
             return Ok(AddedTorrentName { info_hash, name: details.name });

@@ -18,10 +18,11 @@ use tfs_types::{InfoHash, chain};
 use super::answer::{AddAnswer, ErrorAnswer, RootAnswer, Routes, TorrentAnswer, TorrentsAnswer};
 use super::list::{Completion, Completions};
 use super::settings::ArrSettings;
+use crate::actions::forget_record;
 use crate::control::MountRegistry;
 use crate::{
-    AddError, AddFault, ConnectError, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, RqbitServer,
-    add, notify_of_change,
+    AddError, AddFault, AddWishes, ConnectError, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT,
+    RqbitServer, add, notify_of_change,
 };
 
 /// Maximum size of a torrent: rqbit's limit.
@@ -136,7 +137,8 @@ impl ArrRoutes {
             Ok(_) | Err(_) => PreparedTorrent::of_bytes(label, &body),
         };
         let torrent = torrent.map_err(|error| ArrFailure::of_add(&error))?;
-        let added = add(server, &torrent, Existing::Use, RESOLVE_TIME_DEFAULT).await;
+        let wishes = AddWishes::new(Existing::Use, RESOLVE_TIME_DEFAULT);
+        let added = add(server, &torrent, &wishes).await;
         let row = added.map_err(|error| ArrFailure::of_add(&error))?;
         tracing::info!(
             name = row.name,
@@ -165,6 +167,7 @@ impl ArrRoutes {
             false => server.client().forget(torrent).await,
         };
         self.called(server, removed)?;
+        forget_record(server, info_hash).await;
         tracing::info!(%info_hash, deletes_files, "removed by Sonarr or Radarr");
         notify_of_change(server.client().base_url(), &[info_hash]).await;
         Ok(b"{}".to_vec())

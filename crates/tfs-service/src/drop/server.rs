@@ -12,7 +12,9 @@ use vfs_core::InfoHash;
 
 use super::spool::Spool;
 use crate::RqbitServer;
-use crate::add::{AddError, AddFault, AddedTorrentName, Existing, PreparedTorrent, add, add_new};
+use crate::add::{
+    AddError, AddFault, AddWishes, AddedTorrentName, Existing, PreparedTorrent, add, add_new,
+};
 use crate::status::ServerWatch;
 
 /// Maximum number of `.torrent` files that are sent to a server at a time. Of two that arrive at
@@ -92,7 +94,7 @@ impl DropServer {
             // After a forget, its own files are there. Only of an embedded server they are known.
             Err(AddError { fault: AddFault::FilesExist, .. }) if self.is_embedded && is_file => {
                 let how = Existing::UseOfSameLength;
-                let row = add(&self.server, torrent, how, time_max).await;
+                let row = add(&self.server, torrent, &AddWishes::new(how, time_max)).await;
                 row.map(|row| AddedTorrentName { info_hash: row.info_hash, name: row.name })
             }
             added => added,
@@ -133,6 +135,7 @@ fn of_fault(fault: &AddFault) -> Attempt {
         // The server cannot be used for any torrent: the file is not to blame.
         AddFault::Server(_) | AddFault::ReadOnly => Attempt::Again(fault.to_string()),
         AddFault::Dropped
+        | AddFault::Records(_)
         | AddFault::ProxyTimedOut { .. }
         | AddFault::NoPeers { .. }
         | AddFault::FetchTimedOut { .. } => Attempt::Again(fault.to_string()),

@@ -12,6 +12,7 @@ use vfs_core::{RootContents, RootLayout, TorrentTime};
 
 use super::start::FIRST_LOOK_TIME_MAX;
 use super::{MountServer, MountSettings, ServerChoice};
+use crate::on_demand_records::OnDemandChoice;
 use crate::{
     AttrOptions, DiskUsage, DropSettings, FrontSettings, MissingErrno, MissingPolicy,
     PollIntervals, PreloadSettings, ReadPolicy, RemovalPolicy, SecurityContext,
@@ -55,6 +56,7 @@ impl MountSettings {
         mount: &MountSection,
         servers: Vec<MountServer>,
     ) -> Self {
+        let servers = servers.into_iter().map(|server| server.of_mount(settings, mount)).collect();
         let Settings { read, metadata, cache, preload, .. } = settings;
         // A size above the address space is clamped to it.
         let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -164,6 +166,14 @@ fn attr_options(metadata: &MetadataSection, mount: &MountSection) -> AttrOptions
     }
 }
 
+impl MountServer {
+    /// Applies the rules of the configuration and the setting of a mount to how torrents are added.
+    fn of_mount(self, settings: &Settings, mount: &MountSection) -> Self {
+        let on_demand = self.on_demand.of_mount(settings, self.name.clone(), mount.on_demand);
+        Self { on_demand, ..self }
+    }
+}
+
 impl From<ChosenServer> for MountServer {
     fn from(ChosenServer { section, connection, .. }: ChosenServer) -> Self {
         Self {
@@ -171,6 +181,7 @@ impl From<ChosenServer> for MountServer {
             choice: ServerChoice::Remote(connection),
             streams_max: section.max_streams,
             local_paths: section.local_paths,
+            on_demand: OnDemandChoice::always(section.on_demand.mode()),
         }
     }
 }

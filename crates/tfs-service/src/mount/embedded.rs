@@ -7,7 +7,7 @@ use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 use tfs_api::wire::ServerAccess;
 use tfs_config::ServerSettings;
-use tfs_state::make_private_below;
+use tfs_state::{ServerIdentity, make_private_below};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
 
@@ -118,7 +118,8 @@ impl Embedded {
         });
         let server = EmbeddedServer::start(config).await?;
         let url = format!("http://{}/", server.api_addr());
-        let access = ServerAccess { url, username: USER.to_owned(), password };
+        let record_key = Some(ServerIdentity::of_dir(&settings.dir).as_str().to_owned());
+        let access = ServerAccess { url, username: USER.to_owned(), password, record_key };
         Ok(Self { server, access })
     }
 

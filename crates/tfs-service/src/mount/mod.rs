@@ -44,6 +44,7 @@ use crate::fronts::{BoundFront, FileOwner, FrontParts, Fronts};
 use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedMountPoints, check_places, mount,
 };
+use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, status_of};
 use crate::tags::MountTags;
@@ -67,6 +68,8 @@ pub struct RunningMount {
     servers: Vec<PolledServer>,
     /// Ends with the mount; `None` if nothing is preloaded automatically.
     preloads: Option<OwnedTask>,
+    /// End before the servers.
+    controllers: Vec<OnDemandController>,
     /// Whether a liveness query is pending. At most one thread waits for it, however long the mount
     /// blocks.
     is_asked: Arc<AtomicBool>,
@@ -153,10 +156,17 @@ impl RunningMount {
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
                 .with_tags(tags)
                 .with_events(events.clone())
-                .with_servers(named)
+                .with_servers(named.clone())
                 .with_drop(drop.as_ref());
         let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
         events.skip_names_until(vfs.names_version());
+        let modes = ModeWatch::default();
+        let controlled = vfs.servers().zip(named);
+        let controlled =
+            controlled.map(|(id, named)| ControlledServer { id, server: named.server });
+        let controllers = controlled
+            .filter_map(|controlled| OnDemandController::start(&vfs, controlled, &modes))
+            .collect();
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
             server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)
@@ -170,6 +180,7 @@ impl RunningMount {
             preloads: preloads.map(|preloads| OwnedTask(tokio::spawn(preloads.run()))),
             is_asked: Arc::default(),
             refresher,
+            controllers,
             listed: mounts.add(Arc::new(control)),
             fronts,
             ending,
@@ -285,6 +296,7 @@ impl RunningMount {
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
         drop((self.preloads, self.listed));
+        join_all(self.controllers.into_iter().map(OnDemandController::stop)).await;
         self.fronts.end().await;
         if let Some(folder) = self.drop.take() {
             folder.stop().await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::add::{AddError, AddFault, Existing, PreparedTorrent, RESOLVE_TIME_MAX, add};
+use crate::add::{AddError, AddFault, AddWishes, Existing, PreparedTorrent, RESOLVE_TIME_MAX, add};
 use crate::{Refresher, RqbitServer};
 
 /// Pause before the server looks for peers again. The attempt before it took up to an hour, so
@@ -54,8 +54,9 @@ impl Drop for MagnetResolution {
 
 /// Adds a magnet link. Waits for its peers without a limit.
 async fn resolve(server: &RqbitServer, magnet: &PreparedTorrent) -> Result<(), AddError> {
+    let wishes = AddWishes::new(Existing::UseOfSameLength, RESOLVE_TIME_MAX);
     loop {
-        match add(server, magnet, Existing::UseOfSameLength, RESOLVE_TIME_MAX).await {
+        match add(server, magnet, &wishes).await {
             Ok(_row) => return Ok(()),
             Err(AddError { fault: AddFault::NoPeers { .. }, .. }) => {
                 tracing::warn!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rqbit_source::{LocalPaths, RqbitSource};
 use tfs_config::ServerSettings;
-use tfs_state::{KnownTree, ServerIdentity, ServerState, drops_dir};
+use tfs_state::{KnownTree, OnDemandStore, ServerIdentity, ServerState, drops_dir};
 use tfs_sys::blocking;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -17,13 +17,14 @@ use super::embedded::{Embedded, EmbeddedSettings};
 use super::resolving::MagnetResolution;
 use super::start::first_look;
 use super::{ServerDown, StartError};
-use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
+use crate::add::{AddWishes, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::discovery::{Discovery, PollIntervals, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 use crate::drop::{DropServer, Spool};
 use crate::events::{MountEvents, ServerEvents};
 use crate::mounting::LibraryPlace;
+use crate::on_demand_records::{OnDemandChoice, ServerRecords, url_key};
 use crate::server::NamedServer;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer};
@@ -54,6 +55,8 @@ pub struct MountServer {
     pub streams_max: usize,
     /// Mapping of its paths to local ones.
     pub local_paths: LocalPaths,
+    /// How torrents are added to it.
+    pub on_demand: OnDemandChoice,
 }
 
 /// A server before its filesystem exists.
@@ -131,7 +134,7 @@ impl ConnectedServer {
     ) -> Result<Self, StartError> {
         let ServerMount { is_alone, chunk_time_max, torrent_ttl, .. } = mount;
         let ServerMount { state_dir, budgets, place, .. } = mount;
-        let MountServer { name, choice, streams_max, local_paths } = settings;
+        let MountServer { name, choice, streams_max, local_paths, on_demand } = settings;
         #[cfg(feature = "embedded")]
         let mut embedded = None;
         // Before anything is started.
@@ -151,7 +154,11 @@ impl ConnectedServer {
         let access = embedded.as_ref().map(Embedded::access);
         #[cfg(not(feature = "embedded"))]
         let access = None;
-        let server = RqbitServer::new(&remote, chunk_time_max)?;
+        let server = RqbitServer::new(&remote, chunk_time_max)?.with_on_demand(on_demand.clone());
+        let server = match state_dir {
+            Some(dir) => server.with_records(records(dir, choice, &remote.url)),
+            None => server,
+        };
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
@@ -300,7 +307,8 @@ impl Starting {
         }
         for torrent in &files {
             // Data of the torrent is verified and kept.
-            add(&self.server, torrent, Existing::UseOfSameLength, RESOLVE_TIME_DEFAULT).await?;
+            let wishes = AddWishes::new(Existing::UseOfSameLength, RESOLVE_TIME_DEFAULT);
+            add(&self.server, torrent, &wishes).await?;
         }
         first_look(&self.server, &mut self.discovery, time_max).await
     }
@@ -443,6 +451,16 @@ async fn open_state(
             None
         }
     }
+}
+
+/// Returns where the on-demand torrents of a server are recorded.
+fn records(state_dir: &Path, server: &ServerChoice, url: &BaseUrl) -> ServerRecords {
+    let key = match server {
+        ServerChoice::Remote(_) => url_key(url),
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(_) => identity(server, url).as_str().to_owned(),
+    };
+    ServerRecords::new(OnDemandStore::in_dir(state_dir), key)
 }
 
 /// Returns the identity of a server's state.

@@ -4,12 +4,15 @@ pub(crate) mod rqbit_version;
 
 pub use self::rqbit_version::RQBIT_VERSIONS_TESTED;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_client::{
     BaseUrl, Client, ClientConfig, Error, ErrorKind, ProxyFailure, TimeoutPhase, Timeouts, TlsError,
 };
 use tfs_config::ServerSettings;
+
+use crate::on_demand_records::{OnDemandChoice, ServerRecords};
 
 /// Connect timeout. Most servers are on this machine or in this network, and a user at a prompt
 /// waits.
@@ -29,6 +32,10 @@ const BUSY_STATUSES: [u16; 3] = [408, 425, 429];
 #[derive(Debug, Clone)]
 pub struct RqbitServer {
     client: Client,
+    /// Where its on-demand torrents are recorded; `None` for the state directory of the user.
+    records: Option<Arc<ServerRecords>>,
+    /// How torrents are added to it, unless the addition says so.
+    on_demand: OnDemandChoice,
 }
 
 /// A server of a mount, by its name.
@@ -111,7 +118,30 @@ impl RqbitServer {
         };
         let client = Client::new(config)
             .map_err(|source| ConnectError { url: settings.url.clone(), source })?;
-        Ok(Self { client })
+        Ok(Self { client, records: None, on_demand: OnDemandChoice::default() })
+    }
+
+    /// Sets where its on-demand torrents are recorded.
+    pub(crate) fn with_records(mut self, records: ServerRecords) -> Self {
+        self.records = Some(Arc::new(records));
+        self
+    }
+
+    /// Sets how torrents are added to it, unless an addition chooses.
+    #[must_use]
+    pub fn with_on_demand(mut self, on_demand: OnDemandChoice) -> Self {
+        self.on_demand = on_demand;
+        self
+    }
+
+    /// Returns where its on-demand torrents are recorded, if that is set.
+    pub(crate) fn records(&self) -> Option<&Arc<ServerRecords>> {
+        self.records.as_ref()
+    }
+
+    /// Returns how torrents are added to it.
+    pub(crate) fn on_demand(&self) -> &OnDemandChoice {
+        &self.on_demand
     }
 
     /// Requests and returns the version, which shows that the server is up and is rqbit.

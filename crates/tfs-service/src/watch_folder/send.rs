@@ -7,7 +7,8 @@ use rqbit_client::wire::TorrentDetails;
 
 use crate::add::{add_beside, pause_new};
 use crate::{
-    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerFailure, add,
+    AddError, AddFault, AddWishes, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerFailure,
+    add,
 };
 
 /// Timeout for a `.torrent` file. rqbit takes milliseconds.
@@ -56,7 +57,8 @@ pub(super) async fn send_file(
     options: SendOptions,
     before: &[TorrentDetails],
 ) -> Result<(), SendFailure> {
-    let added = add_beside(server, torrent, Existing::Refuse, FILE_TIME_MAX, before).await;
+    let wishes = AddWishes::new(Existing::Refuse, FILE_TIME_MAX);
+    let added = add_beside(server, torrent, &wishes, before).await;
     finish(server, added, options, false).await
 }
 
@@ -69,7 +71,8 @@ pub(super) async fn send_links(
 ) -> Result<(), SendFailure> {
     let is_only = torrents.len() == 1;
     let sent = torrents.into_iter().map(|torrent| async move {
-        let added = add(server, &torrent, Existing::Refuse, LINK_TIME_MAX).await;
+        let wishes = AddWishes::new(Existing::Refuse, LINK_TIME_MAX);
+        let added = add(server, &torrent, &wishes).await;
         let sent = finish(server, added, options, torrent.has_trackers()).await;
         sent.map_err(|failure| match is_only {
             true => failure,
@@ -140,6 +143,7 @@ fn judge(fault: &AddFault, failures: u32) -> SendFailure {
     let why = fault.to_string();
     match fault {
         AddFault::ReadOnly => SendFailure::ServerDown { why, is_after_send: false },
+        AddFault::Records(_) => SendFailure::Later(why),
         AddFault::Server(error) => {
             let is_after_send =
                 matches!(error.fault(), ServerFailure::TimedOut | ServerFailure::Failed);

@@ -11,6 +11,7 @@ use tfs_web::model::WebAction;
 use super::failure::{bad_request, server_failure};
 use super::found::{TorrentOnServer, find};
 use crate::control::ControlTarget;
+use crate::on_demand::disown_selected;
 use crate::{ConnectError, TorrentAction, act as act_on_server, notify_of_change};
 
 /// A change on a server.
@@ -66,7 +67,11 @@ async fn apply(
             let client = server.client();
             let failed = |source| ConnectError { url: client.base_url().clone(), source };
             let torrent = TorrentRef::InfoHash(info_hash);
-            client.update_only_files(torrent, files).await.map_err(failed)
+            let applied = client.update_only_files(torrent, files).await.map_err(failed);
+            if applied.is_ok() {
+                disown_selected(server, info_hash, files).await;
+            }
+            applied
         }
     };
     applied.map_err(|error| server_failure(name, &error))?;

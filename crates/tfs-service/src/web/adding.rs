@@ -10,7 +10,7 @@ use super::failure::{add_failure, bad_request};
 use crate::add::pause_new;
 use crate::control::ControlTarget;
 use crate::server::NamedServer;
-use crate::{Existing, PreparedTorrent, add as add_to_server, notify_of_change};
+use crate::{AddWishes, Existing, PreparedTorrent, add as add_to_server, notify_of_change};
 
 /// How long a server may look for the peers of a magnet link, while a browser waits.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(120);
@@ -26,7 +26,7 @@ pub(super) async fn add(
     let NamedServer { name, server } = chosen(mount.servers(), request.server.as_deref())?;
     let torrent = prepared(request).map_err(|error| add_failure(&name, &error))?;
     let existing = if request.overwrite { Existing::Use } else { Existing::Refuse };
-    let added = add_to_server(&server, &torrent, existing, RESOLVE_TIME_MAX).await;
+    let added = add_to_server(&server, &torrent, &AddWishes::new(existing, RESOLVE_TIME_MAX)).await;
     let row = added.map_err(|error| add_failure(&name, &error))?;
     tracing::debug!(
         server = name,

@@ -49,9 +49,10 @@ pub(super) fn server_failure(name: &str, error: &ConnectError) -> FailureBody {
 pub(super) fn add_failure(name: &str, error: &AddError) -> FailureBody {
     let kind = match &error.fault {
         AddFault::Server(error) => return server_failure(name, error),
-        AddFault::ReadOnly | AddFault::Dropped | AddFault::TooLargeForProxy => {
-            FailureKind::ServerFailed
-        }
+        AddFault::ReadOnly
+        | AddFault::Dropped
+        | AddFault::Records(_)
+        | AddFault::TooLargeForProxy => FailureKind::ServerFailed,
         AddFault::NoPeers { .. } | AddFault::ProxyTimedOut { .. } => FailureKind::TimedOut,
         AddFault::TooLarge { .. } | AddFault::TooLargeForServer => FailureKind::TooLarge,
         AddFault::FilesExist | AddFault::SharedFiles { .. } => FailureKind::Busy,

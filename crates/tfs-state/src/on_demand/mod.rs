@@ -12,6 +12,7 @@
 //! It is a file of its own, and not part of the log of a server: commands change it without a
 //! mount. A change replaces the file under a lock. Lines that are not understood stay in the file.
 
+mod holding;
 mod record;
 mod table;
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use vfs_core::InfoHash;
 
+pub use self::holding::{HolderLock, SelectionLock};
 pub use self::record::{OnDemandHolder, OnDemandRecord};
 pub use self::table::OnDemandTable;
 
@@ -37,7 +39,7 @@ pub struct OnDemandStore {
 /// A change of the record of a torrent of a server. Applied twice, it changes nothing more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnDemandChange {
-    /// The server, as [`server_key`](crate::ServerIdentity::record_key) names it.
+    /// The server, by the key of its records.
     pub server: String,
     /// The torrent.
     pub torrent: InfoHash,
@@ -60,6 +62,8 @@ pub enum OnDemandEdit {
     Unhold(u32, OnDemandHolder),
     /// A file that no mount holds is no longer selected by tfs.
     Release(u32),
+    /// The user has selected this file, so tfs no longer deselects it.
+    Disown(u32),
     /// The torrent is not on demand.
     Remove,
 }

@@ -124,6 +124,7 @@ impl OnDemandTable {
                     record.selected.remove(file);
                 }
             }
+            OnDemandEdit::Disown(file) => drop(record.selected.remove(file)),
             OnDemandEdit::Remove => {
                 let records = self.records.get_mut(server);
                 records.and_then(|records| records.remove(torrent));

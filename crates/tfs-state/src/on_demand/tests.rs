@@ -1,3 +1,5 @@
+//! Tests of the file of records.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -98,6 +98,7 @@ impl ControlTarget for FakeMount {
             url: "http://127.0.0.1:1/".to_owned(),
             username: "tfs".to_owned(),
             password: "5ecr3t".to_owned(),
+            record_key: None,
         };
         vec![EmbeddedServerInfo { mountpoint: self.path.clone(), access }]
     }

@@ -1,0 +1,27 @@
+//! On-demand torrents: no file is selected, so the server downloads only what is read.
+//!
+//! ```text
+//! add, set_mode --> OnDemandStore (records) <-- Controller, one for each mount
+//!        `--> selecting --> update_only_files <--'
+//! ```
+//!
+//! # Invariants
+//! A selection changes only if a command says so, or if the record of the torrent has the file as
+//! one that tfs has selected. The record is written before the server is asked.
+
+mod adding;
+mod controller;
+mod fault;
+mod pending;
+mod proof;
+mod selecting;
+mod set_mode;
+
+pub(crate) use self::adding::OnDemandAddition;
+pub(crate) use self::controller::{ControlledServer, ModeWatch, OnDemandController};
+pub use self::fault::OnDemandFailure;
+pub(crate) use self::pending::disown_selected;
+pub use self::set_mode::{ModeChange, modes_of, set_mode};
+pub use crate::on_demand_records::{OnDemandChoice, RecordsError};
+pub use tfs_state::OnDemandRecord;
+pub use tfs_types::OnDemandMode;
