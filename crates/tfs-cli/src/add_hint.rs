@@ -47,6 +47,10 @@ pub(crate) fn hint(fault: &AddFault) -> Option<&'static str> {
         AddFault::ReadOnly => "add it to an rqbit that runs as \"rqbit server start\"",
         AddFault::Dropped => "check the log of rqbit: it may have failed on this torrent",
         AddFault::Refused { .. } => "check the log of rqbit",
+        AddFault::Records(_) => {
+            "the state directory must belong to you, and its disk must have room; or add it with \
+             --no-on-demand"
+        }
         AddFault::Server(_) => return None,
     })
 }

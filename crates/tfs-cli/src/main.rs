@@ -31,6 +31,8 @@ mod manual;
 mod mount;
 mod mount_helper;
 mod mount_options;
+mod named;
+mod on_demand;
 mod output;
 mod preload;
 mod refresh;
@@ -154,6 +156,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Forget(args) => torrents::run(TorrentAction::Forget, args, &loaded),
         Command::Delete(args) => torrents::run_delete(args, &loaded),
         Command::Tag(args) => tag::run(args, &loaded),
+        Command::OnDemand(args) => on_demand::run(args, &loaded),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show { json } => config::show(&loaded, *json),
             ConfigCommand::Get { key, json } => config::get(&loaded, key, *json),

@@ -3,16 +3,16 @@
 use comfy_table::Cell;
 use tfs_config::Loaded;
 use tfs_service::{
-    ChangedTags, NoStateDir, SelectError, ServerSet, TagChange, TagError, TagRow, TagTable,
-    TaggedRow, TorrentListing, TorrentRow, change_tags, select, target_servers, user_tags,
+    ChangedTags, NoStateDir, ServerSet, TagChange, TagError, TagRow, TagTable, TaggedRow,
+    TorrentListing, TorrentRow, change_tags, target_servers, user_tags,
 };
 use tfs_types::chain;
 
 use crate::args::TagArgs;
 use crate::list::CHUNK_TIME_MAX;
+use crate::named::matching;
 use crate::output::{self, right, visible};
 use crate::report::{self, UserError, settings_error};
-use crate::rows::NamePattern;
 use crate::{exit, runtime};
 
 /// The length of an info hash in hexadecimal digits.
@@ -88,25 +88,7 @@ async fn named(text: &str, loaded: &Loaded) -> eyre::Result<Vec<TorrentRow>> {
     for error in errors {
         report::report(&eyre::Report::new(error));
     }
-    match select(&rows, text) {
-        Ok(row) => Ok(vec![row.clone()]),
-        Err(unknown @ SelectError::Unknown { .. }) => {
-            let matching = matching(rows, text);
-            if matching.is_empty() { Err(unknown.into()) } else { Ok(matching) }
-        }
-        Err(ambiguous @ SelectError::Ambiguous { .. }) => Err(ambiguous.into()),
-    }
-}
-
-/// Returns the torrents whose names match a glob; none if the text is not one.
-fn matching(mut rows: Vec<TorrentRow>, text: &str) -> Vec<TorrentRow> {
-    match text.parse() {
-        Ok(pattern @ NamePattern::Glob(..)) => {
-            rows.retain(|row| row.name.as_deref().is_some_and(|name| pattern.is_match(name)));
-            rows
-        }
-        Ok(NamePattern::Part(_)) | Err(_) => Vec::new(),
-    }
+    Ok(matching(&rows, text)?)
 }
 
 /// Prints torrents with their tags.

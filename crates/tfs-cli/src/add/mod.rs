@@ -83,9 +83,13 @@ async fn add_all(
     }
     let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
     let existing = if args.overwrite { Existing::Use } else { Existing::Refuse };
-    let server_choice = OnDemandChoice::of(&loaded.settings, &chosen.section, None);
-    let wishes =
-        AddWishes { on_demand: Some(server_choice), ..AddWishes::new(existing, args.timeout) };
+    let wishes = AddWishes {
+        on_demand: Some(match (args.on_demand, args.no_on_demand) {
+            (None, false) => OnDemandChoice::of(&loaded.settings, &chosen.section, None),
+            (mode, _) => OnDemandChoice::always(mode),
+        }),
+        ..AddWishes::new(existing, args.timeout)
+    };
     let adding = Adding { server, connection: chosen.connection, wishes };
     if !adding.add_files(&files, tally).await {
         return Ok(());

@@ -83,6 +83,7 @@ pub(super) const ADD: &str = "\
 Examples:
   tfs add debian-13.torrent
   tfs add 'magnet:?xt=urn:btih:...'
+  tfs add --on-demand debian-13.torrent    only what programs read
   curl -sL URL | tfs add -                 a .torrent file from a pipe";
 
 pub(super) const PAUSE: &str = "\
@@ -107,6 +108,17 @@ Examples:
   tfs tag debian linux --remove
   tfs tag                                  all tags
   tfs list --filter tag=iso";
+
+pub(super) const ON_DEMAND: &str = "\
+\"on\" deselects all files of the torrents: downloads stop, and what is there stays.
+\"off\" selects all files, so that the server downloads them.
+
+Examples:
+  tfs on-demand                            all on-demand torrents
+  tfs on-demand debian on
+  tfs on-demand \"*S02*\" on --mode file     whole episodes, when they are played
+  tfs on-demand debian off
+  tfs add --on-demand debian-13.torrent";
 
 pub(super) const DELETE: &str = "\
 Examples:

@@ -32,7 +32,9 @@ pub(crate) use self::mounted::{
 pub(crate) use self::serve::{ServeArgs, ServeCommand, ServeTokenArgs, ServeTokenCommand};
 pub(crate) use self::service::{InstallArgs, ServiceArgs, ServiceCommand};
 use self::setting::{SecretParser, ServerParser, help, setting};
-pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TagArgs, TorrentArgs};
+pub(crate) use self::torrents::{
+    AddArgs, DeleteArgs, ListArgs, OnDemandArgs, TagArgs, TorrentArgs,
+};
 pub(crate) use self::views::{ViewsArgs, ViewsCommand, ViewsTestArgs};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
@@ -145,6 +147,9 @@ pub(crate) enum Command {
     /// List, add or remove the tags of torrents.
     #[command(after_help = examples::TAG)]
     Tag(TagArgs),
+    /// List or choose the torrents of which only what is read is downloaded.
+    #[command(after_help = examples::ON_DEMAND)]
+    OnDemand(OnDemandArgs),
     /// Show, change or create configuration files.
     #[command(after_help = examples::CONFIG)]
     Config(ConfigArgs),
@@ -369,6 +374,7 @@ impl Cli {
             }
             Command::Delete(args) => Some(&args.torrents.server),
             Command::Tag(args) => Some(&args.server),
+            Command::OnDemand(args) => Some(&args.server),
             Command::Doctor(args) => Some(&args.server),
             Command::Views(ViewsArgs { command: ViewsCommand::Test(args) }) => Some(&args.server),
             Command::Daemon

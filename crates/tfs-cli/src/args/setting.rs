@@ -2,12 +2,16 @@
 
 use std::ffi::OsStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use tfs_config::{ServerArg, ValueKind, check_typed, keys};
+use tfs_types::{OnDemandMode, ParseOnDemandModeError};
 
 /// The modes of on-demand torrents on the command line, where `false` is `off`.
 const ON_DEMAND_WORDS: [&str; 3] = ["off", "pieces", "file"];
+
+/// The modes that are not off.
+const MODE_WORDS: [&str; 2] = ["pieces", "file"];
 
 /// Returns the parser of a flag, which checks the text and returns it unchanged.
 pub(super) fn setting(name: &'static str) -> ValueParser {
@@ -22,6 +26,30 @@ pub(super) fn setting(name: &'static str) -> ValueParser {
     ValueParser::new(move |text: &str| -> Result<String, String> {
         check_typed(key, text).map(|()| text.to_owned())
     })
+}
+
+/// Parses the mode of on-demand torrents.
+#[derive(Debug, Clone)]
+pub(super) struct OnDemandModeParser;
+
+impl TypedValueParser for OnDemandModeParser {
+    type Value = OnDemandMode;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<OnDemandMode, clap::Error> {
+        let words = PossibleValuesParser::new(MODE_WORDS);
+        let word = words.parse_ref(command, arg, value)?;
+        word.parse()
+            .map_err(|error: ParseOnDemandModeError| refusal(command, arg, &error.to_string()))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(MODE_WORDS.into_iter().map(PossibleValue::new)))
+    }
 }
 
 /// Parses a server. Its errors do not contain the argument, which may contain a password.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use tfs_service::{RESOLVE_TIME_MAX, Tag};
+use tfs_types::OnDemandMode;
 
+use super::setting::OnDemandModeParser;
 use super::{ServerArgs, duration};
 use crate::rows::{Column, Filter, NamePattern, SortKey};
 
@@ -14,7 +16,7 @@ pub(crate) struct ListArgs {
     /// List only torrents whose name contains this text or matches this glob, in any case.
     pub(crate) pattern: Option<NamePattern>,
     /// List only torrents with this property: state=downloading,paused, state!=seeding,
-    /// server=NAME, name=GLOB, tag=TAG. May be repeated.
+    /// server=NAME, name=GLOB, tag=TAG, on-demand=pieces,file. May be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) filter: Vec<Filter>,
     /// The order: the largest first, names from A to Z.
@@ -47,6 +49,14 @@ pub(crate) struct AddArgs {
     /// Reuse existing files; parts that do not match are overwritten.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Download nothing but what programs read: pieces, or with =file also the whole of a file that
+    /// is read in order. Without a mode: pieces.
+    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "pieces", value_parser = OnDemandModeParser)]
+    pub(crate) on_demand: Option<OnDemandMode>,
+    /// Download everything, whatever the configuration has.
+    #[arg(long, conflicts_with = "on_demand")]
+    pub(crate) no_on_demand: bool,
     /// How long the server may take to resolve a magnet link or fetch a URL; at most 1h.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = resolve_time)]
     pub(crate) timeout: Duration,
@@ -94,6 +104,26 @@ pub(crate) struct TagArgs {
     /// Remove the tags; without tags, all of them.
     #[arg(long, requires = "torrent")]
     pub(crate) remove: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "tfs on-demand [OPTIONS] [TORRENT]... [on|off]")]
+pub(crate) struct OnDemandArgs {
+    /// Names or parts of them, globs that may match several, ids, or info hashes or their first
+    /// digits; then on or off. Without on or off, the modes are shown; without a torrent, all
+    /// on-demand torrents.
+    #[arg(value_name = "TORRENT")]
+    pub(crate) words: Vec<String>,
+    /// What to download: pieces that programs read, or file: also the whole of a file that is read
+    /// in order. Without it: the present mode, else that of the server in the configuration, else
+    /// pieces.
+    #[arg(long, value_name = "MODE", value_parser = OnDemandModeParser)]
+    pub(crate) mode: Option<OnDemandMode>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// Print JSON.

@@ -25,12 +25,13 @@ type FindCandidates = fn(&CompletionContext, &str) -> Vec<CompletionCandidate>;
 
 /// The kinds of values: the command or `*`, the name of the value, and how to find candidates. The
 /// first that fits counts.
-const KINDS: [(&str, &str, FindCandidates); 17] = [
+const KINDS: [(&str, &str, FindCandidates); 18] = [
     ("mount", "MOUNTPOINT", places),
     ("doctor", "MOUNTPOINT", mounts_or_directories),
     ("*", "MOUNTPOINT", mounts),
     ("pause", "TORRENT", |context, typed| torrents(context, typed, |state| !is_stopped(state))),
     ("start", "TORRENT", |context, typed| torrents(context, typed, is_stopped)),
+    ("on-demand", "TORRENT", on_demand_words),
     ("*", "TORRENT", |context, typed| torrents(context, typed, |_state| true)),
     ("*", "TAG", tags),
     ("revoke", "DEVICE", devices),
@@ -260,7 +261,10 @@ const WORD_CHARS_MIN: usize = 3;
 /// Returns conditions of `tfs list --filter`: the key, then one of its values, also behind a comma.
 fn filters(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
     let Some((key, values)) = typed.split_once('=') else {
-        return matching(typed, words(&["state=", "state!=", "server=", "name=", "tag="]));
+        return matching(
+            typed,
+            words(&["state=", "state!=", "server=", "name=", "tag=", "on-demand="]),
+        );
     };
     let (before, last) = values
         .rsplit_once(',')
@@ -270,9 +274,20 @@ fn filters(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate>
         "server" => servers(context, last),
         "name" => torrents(context, last, |_state| true),
         "tag" => tags(context, last),
+        "on-demand" => matching(last, words(&["pieces", "file", "on", "off"])),
         _ => Vec::new(),
     };
     found.into_iter().map(|it| it.add_prefix(format!("{key}={before}"))).collect()
+}
+
+/// Returns torrents, and behind one also what to do with it.
+fn on_demand_words(context: &CompletionContext, typed: &str) -> Vec<CompletionCandidate> {
+    let mut found = Vec::new();
+    if context.value_count_behind("on-demand") > 0 {
+        found = matching(typed, words(&["on", "off"]));
+    }
+    found.extend(torrents(context, typed, |_state| true));
+    found
 }
 
 /// Returns the tags of the user. With a torrent that has tags, `--remove` could offer only those,
@@ -346,6 +361,7 @@ fn config_values(context: &CompletionContext, typed: &str) -> Vec<CompletionCand
     });
     match key.map(|key| key.kind) {
         Some(ValueKind::Choice(choices)) => matching(typed, words(choices)),
+        Some(ValueKind::OnDemand) => matching(typed, words(&["false", "pieces", "file"])),
         Some(ValueKind::Switch) => matching(typed, words(&["true", "false"])),
         Some(ValueKind::Path) => paths(OsStr::new(typed), false),
         _ => Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::TorrentRow;
+use tfs_types::OnDemandMode;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use crate::figures::{percent, size, speed};
@@ -34,6 +35,7 @@ pub(crate) enum Column {
     Peers,
     Server,
     Tags,
+    Mode,
     Hash,
     Name,
 }
@@ -54,7 +56,7 @@ impl Column {
     ];
 
     /// The columns that a narrow terminal does without, in this order.
-    const LEAST_IMPORTANT: [Self; 8] = [
+    const LEAST_IMPORTANT: [Self; 9] = [
         Self::Selected,
         Self::Peers,
         Self::Up,
@@ -62,12 +64,17 @@ impl Column {
         Self::Server,
         Self::Size,
         Self::Down,
+        Self::Mode,
         Self::Id,
     ];
 
-    /// Returns the columns if none are chosen: with the server if there are several.
-    pub(crate) fn defaults(has_servers: bool) -> Vec<Self> {
+    /// Returns the columns if none are chosen: with the server if there are several, with the mode
+    /// if a torrent is on demand.
+    pub(crate) fn defaults(has_servers: bool, has_modes: bool) -> Vec<Self> {
         let mut columns = Self::DEFAULT.to_vec();
+        if has_modes {
+            columns.insert(2, Self::Mode);
+        }
         if has_servers {
             // Before the name, which may be long.
             columns.insert(columns.len() - 1, Self::Server);
@@ -89,6 +96,7 @@ impl Column {
             Self::Peers => "PEERS",
             Self::Server => "SERVER",
             Self::Tags => "TAGS",
+            Self::Mode => "MODE",
             Self::Hash => "HASH",
             Self::Name => "NAME",
         }
@@ -96,7 +104,10 @@ impl Column {
 
     /// Returns whether the values are text; figures are aligned to the right.
     fn is_text(self) -> bool {
-        matches!(self, Self::State | Self::Server | Self::Tags | Self::Hash | Self::Name)
+        matches!(
+            self,
+            Self::State | Self::Server | Self::Tags | Self::Mode | Self::Hash | Self::Name
+        )
     }
 
     fn value(self, row: &TorrentRow) -> String {
@@ -113,6 +124,7 @@ impl Column {
             Self::Peers => row.peers.to_string(),
             Self::Server => visible(&row.servers.join(",")),
             Self::Tags => visible(&row.tags.join(",")),
+            Self::Mode => row.on_demand.map_or("all", OnDemandMode::as_str).to_owned(),
             Self::Hash => row.info_hash.clone(),
             Self::Name => visible(row.name.as_deref().unwrap_or(&row.info_hash)),
         }
@@ -300,6 +312,7 @@ pub(super) mod tests {
             error: None,
             servers: Vec::new(),
             tags: Vec::new(),
+            on_demand: None,
         }
     }
 
@@ -320,7 +333,7 @@ pub(super) mod tests {
              1  downloading   37%  8.0 MiB  2.0 MiB, 100%     -   -    -      0  part
              1  downloading   50%  2.0 MiB   2.0 MiB, 50%     -   -    -      0  late
              1  failed          -  8.0 MiB              -     -   -    -      0  failed"#]]
-        .assert_eq(&table(rows.iter(), &Column::defaults(false), None));
+        .assert_eq(&table(rows.iter(), &Column::defaults(false, false), None));
     }
 
     #[test]
@@ -350,7 +363,7 @@ pub(super) mod tests {
             downloading,
             row("日本語の長い名前のファイル.mkv", (Some(mib), mib), (Some(mib), mib)),
         ];
-        let text = table(rows.iter(), &Column::defaults(false), Some(width));
+        let text = table(rows.iter(), &Column::defaults(false, false), Some(width));
         for line in text.lines() {
             assert!(line.width() <= width.max(40), "{line}");
         }

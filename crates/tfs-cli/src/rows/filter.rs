@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use tfs_config::ServerArg;
 use tfs_service::{ParseTagError, Query, Tag, TorrentRow, has_hash_start};
+use tfs_types::OnDemandMode;
 
 use super::columns::{remaining, state};
 
@@ -105,6 +106,8 @@ enum Property {
     Server(Vec<String>),
     Name(Vec<NamePattern>),
     Tag(Vec<Tag>),
+    /// Modes; `None` stands for `off`.
+    OnDemand(Vec<Option<OnDemandMode>>),
 }
 
 impl FromStr for Filter {
@@ -112,7 +115,7 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "it must have the form state=downloading,paused, state!=seeding, \
-            server=NAME, name=GLOB or tag=TAG";
+            server=NAME, name=GLOB, tag=TAG or on-demand=pieces,file,off";
         let (key, value) = text.split_once('=').ok_or(FORM)?;
         let (key, is_negated) = key.strip_suffix('!').map_or((key, false), |key| (key, true));
         let values = || value.split(',').map(str::to_lowercase).collect::<Vec<_>>();
@@ -124,6 +127,10 @@ impl FromStr for Filter {
                 let tags = value.split(',').map(str::parse).collect::<Result<_, _>>();
                 Property::Tag(tags.map_err(|error: ParseTagError| error.to_string())?)
             }
+            "on-demand" | "on_demand" | "mode" => {
+                let modes = values().into_iter().map(|word| mode(&word));
+                Property::OnDemand(modes.collect::<Result<Vec<_>, _>>()?.concat())
+            }
             _ => return Err(FORM.to_owned()),
         };
         if let Property::State(states) = &property
@@ -132,6 +139,19 @@ impl FromStr for Filter {
             return Err(format!("{wrong} is no state; the states are {}", STATES.join(", ")));
         }
         Ok(Self { property, is_negated })
+    }
+}
+
+/// Returns the modes that a word stands for.
+fn mode(word: &str) -> Result<Vec<Option<OnDemandMode>>, String> {
+    let modes = [OnDemandMode::Pieces, OnDemandMode::File].map(Some);
+    match word {
+        "on" => Ok(modes.to_vec()),
+        "off" | "false" => Ok(vec![None]),
+        word => match word.parse() {
+            Ok(mode) => Ok(vec![Some(mode)]),
+            Err(_no_mode) => Err(format!("{word} is no mode; the modes are pieces, file, on, off")),
+        },
     }
 }
 
@@ -151,6 +171,7 @@ impl Filter {
             Property::Tag(tags) => {
                 tags.iter().any(|tag| row.tags.iter().any(|it| it == tag.as_str()))
             }
+            Property::OnDemand(modes) => modes.contains(&row.on_demand),
         };
         is_match != self.is_negated
     }
@@ -285,6 +306,7 @@ mod tests {
         let film = TorrentRow {
             servers: vec!["Home".to_owned()],
             tags: vec!["kids".to_owned(), "to watch".to_owned()],
+            on_demand: Some(OnDemandMode::File),
             ..torrent("Film", "live", 9)
         };
         for (filter, want) in [
@@ -301,10 +323,14 @@ mod tests {
             ("tag=watch", false),
             ("tag!=kids", false),
             ("tag!=hd", true),
+            ("on-demand=pieces", false),
+            ("on-demand=off,file", true),
+            ("on-demand=on", true),
+            ("on-demand!=on", false),
         ] {
             assert_eq!(filter.parse::<Filter>().unwrap().is_match(&film), want, "{filter}");
         }
-        for wrong in ["state", "state=done", "size=3", "=x", "tag=", ""] {
+        for wrong in ["state", "state=done", "size=3", "=x", "tag=", "on-demand=x", ""] {
             assert!(wrong.parse::<Filter>().is_err(), "{wrong}");
         }
     }

@@ -110,6 +110,11 @@ fn config_change() {
 }
 
 #[test]
+fn on_demand() {
+    check(test_name!(), "on-demand.trycmd");
+}
+
+#[test]
 fn views() {
     check(test_name!(), "views.trycmd");
 }

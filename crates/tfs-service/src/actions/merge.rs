@@ -1,14 +1,16 @@
 //! The torrents of one server for a list, and the merged torrents of several.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tfs_config::ServerSettings;
+use tfs_types::chain;
 use tokio::sync::Mutex;
 
 use super::torrent_sizes::TorrentSizes;
 use super::torrents::list;
+use crate::on_demand::modes_of;
 use crate::server::NamedServer;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
@@ -51,7 +53,21 @@ impl ListedServer {
     /// [`ConnectError`].
     pub(crate) async fn torrents(&self) -> Result<Vec<TorrentRow>, ConnectError> {
         self.server.check().await?;
-        list(&self.server, &mut *self.sizes.lock().await, SIZES_TIME_MAX).await
+        let mut rows = list(&self.server, &mut *self.sizes.lock().await, SIZES_TIME_MAX).await?;
+        set_modes(&self.server, &mut rows).await;
+        Ok(rows)
+    }
+}
+
+/// Sets the modes of on-demand torrents. If their records cannot be read, the list has none.
+async fn set_modes(server: &RqbitServer, rows: &mut [TorrentRow]) {
+    let modes = modes_of(server).await.unwrap_or_else(|error| {
+        tracing::warn!(error = chain(&error), "the list has no on-demand torrents");
+        BTreeMap::new()
+    });
+    for row in rows.iter_mut().filter(|_| !modes.is_empty()) {
+        let record = row.info_hash.parse().ok().and_then(|torrent| modes.get(&torrent));
+        row.on_demand = record.map(|record| record.mode);
     }
 }
 
@@ -86,6 +102,7 @@ fn merge(row: &mut TorrentRow, other: TorrentRow) {
     row.size_bytes = row.size_bytes.max(other.size_bytes);
     row.there_bytes = row.there_bytes.max(other.there_bytes);
     row.selected_bytes = row.selected_bytes.max(other.selected_bytes);
+    row.on_demand = row.on_demand.max(other.on_demand);
     row.finished |= other.finished;
     row.download_bps = row.download_bps.saturating_add(other.download_bps);
     row.upload_bps = row.upload_bps.saturating_add(other.upload_bps);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rqbit_client::{AddOptions, AddSource, wire};
 use rqbit_source::failure_reason;
 use serde::Serialize;
+use tfs_types::OnDemandMode;
 
 use super::torrent_sizes::TorrentSizes;
 use crate::{ConnectError, RqbitServer};
@@ -51,6 +52,8 @@ pub struct TorrentRow {
     pub servers: Vec<String>,
     /// Tags of the torrent, from A to Z.
     pub tags: Vec<String>,
+    /// What is downloaded of an on-demand torrent, `pieces` or `file`; `null` if it is not one.
+    pub on_demand: Option<OnDemandMode>,
 }
 
 #[cfg(test)]
@@ -159,6 +162,7 @@ pub(crate) fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRo
         error: stats.error.as_deref().map(failure_reason).filter(|reason| !reason.is_empty()),
         servers: Vec::new(),
         tags: Vec::new(),
+        on_demand: None,
     }
 }
 

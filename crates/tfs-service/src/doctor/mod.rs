@@ -17,6 +17,7 @@ mod machine;
 #[cfg(any(not(target_os = "linux"), test))]
 mod macos;
 mod mounts;
+mod on_demand;
 mod page;
 mod permits;
 #[cfg(target_os = "linux")]
@@ -191,6 +192,7 @@ mod tests {
             watch_folders::CHECK,
             hooks::CHECK,
             page::CHECK,
+            on_demand::CHECK,
             fronts::CHECK,
         ];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {

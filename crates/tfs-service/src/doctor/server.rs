@@ -1,17 +1,20 @@
 //! Checks a server: whether it answers, its version, and whether its files are local.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use rqbit_client::wire::TorrentProgress;
 use rqbit_client::{BaseUrl, Client};
 use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT, USES_LOCAL_FILES, to_summary};
 use tfs_config::ServerSettings;
+use tfs_types::{InfoHash, chain};
 use tokio::time::timeout;
 
 use super::machine::clock;
 use super::permits::{assess as assess_permits, permits_at, shares};
 use super::torrents::assess_listing;
-use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
+use super::{CHECK_TIME_MAX, CheckResult, DoctorServer, on_demand};
+use crate::on_demand::{OnDemandRecord, modes_of};
 use crate::server::rqbit_version;
 use crate::{ConnectError, RqbitServer, ServerFailure};
 
@@ -38,6 +41,12 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     }
     let listing = list(&client).await;
     findings.extend(assess_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
+    let records = records(&server.connection).await;
+    findings.extend(on_demand::assess(
+        records.as_ref().map_err(String::as_str),
+        listing.as_deref().unwrap_or_default(),
+        server.flag.as_deref(),
+    ));
     let is_own = client.is_on_this_machine().unwrap_or(false);
     let is_expected = is_own || matches!(server.local_paths, LocalPaths::Mapped(_));
     let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths, listing)).await;
@@ -82,6 +91,12 @@ async fn list(client: &Client) -> Result<Vec<TorrentProgress>, String> {
             Err(format!("the torrents were not listed within {seconds} s"))
         }
     }
+}
+
+/// Returns the records of on-demand torrents of a server, or why they cannot be read.
+async fn records(settings: &ServerSettings) -> Result<BTreeMap<InfoHash, OnDemandRecord>, String> {
+    let server = RqbitServer::new(settings, NO_STREAM).map_err(|error| error.to_string())?;
+    modes_of(&server).await.map_err(|error| chain(&error))
 }
 
 async fn try_local(
