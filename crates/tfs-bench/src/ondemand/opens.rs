@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use super::library::SeedLibrary;
 use super::server::{MountedServer, runtime};
 use super::visits::{Visit, VisitedFile, run as run_visits, visit};
-use super::waits::{PeerWatch, ReadSlots};
+use super::waits::{ReadSlots, WaitWatch};
 use crate::figures::{FigureReport, Want, count};
 use crate::timing::{pause, percentile};
 
@@ -93,7 +93,7 @@ impl OpenShow {
         until("the files are there", || last.exists().then_some(()));
         let slots: ReadSlots = Arc::new((0..readers).map(|_| Mutex::new(None)).collect());
         let status = server.mount.path.join(".tfs/status.json");
-        let watch = PeerWatch::start(server.client.clone(), Arc::clone(&slots), status);
+        let watch = WaitWatch::start(server.client.clone(), Arc::clone(&slots), status);
         let seed = u64::try_from(readers).unwrap();
         let visits = run_visits(&files, &slots, seed, report.trial_time);
         report_visits(report, name, &visits);

@@ -15,7 +15,7 @@ use super::library::SeedLibrary;
 use super::minidlna::Minidlna;
 use super::server::{MountedServer, runtime};
 use super::tools::{MediaTool, TOOLS};
-use super::traced::{FileReads, traced};
+use super::traced::{TracedReads, traced};
 use crate::compare::find;
 use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::mount::wait_for;
@@ -56,7 +56,7 @@ const FILMS: [(&str, &str); 5] = [
 const FOLDER: &str = "folder";
 
 /// A program with a film of its own.
-struct FilmProbe {
+struct ProbedFilm {
     tool: MediaTool,
     container: &'static str,
     name: String,
@@ -92,7 +92,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
             let path = dir.join(&name);
             fs::hard_link(film, &path).unwrap();
             let torrent = runtime.block_on(library.seed(&path, PIECE_BYTES));
-            probes.push(FilmProbe { tool, container, name, torrent });
+            probes.push(ProbedFilm { tool, container, name, torrent });
         }
     }
     let folder = dir.join(FOLDER);
@@ -140,7 +140,7 @@ fn media_server(
         is_ended = media_server.scan(&trace, PROGRAM_MAX);
     });
     let paths = FILMS.iter().map(|(container, _)| folder.join(container));
-    let reads: Vec<_> = paths.map(|path| FileReads::parse(&trace, &path)).collect();
+    let reads: Vec<_> = paths.map(|path| TracedReads::parse(&trace, &path)).collect();
     let (mut start, mut touched) = (0, BTreeSet::new());
     // The files of the torrent are in the order of their names.
     let mut order: Vec<_> = FILMS.iter().map(|(container, _)| *container).zip(&reads).collect();
@@ -149,7 +149,7 @@ fn media_server(
         touched.extend(reads.pieces_from(start, PIECE_BYTES));
         start += fs::metadata(folder.join(container)).unwrap().len();
     }
-    let asked = reads.iter().map(FileReads::bytes).sum();
+    let asked = reads.iter().map(TracedReads::bytes).sum();
     println!(
         "probes: minidlna: {} pieces, {} streams, ended: {is_ended}",
         cost.pieces.len(),
@@ -183,7 +183,7 @@ fn report_probe(
     runtime: &Runtime,
     dir: &Path,
     server: &MountedServer,
-    probe: &FilmProbe,
+    probe: &ProbedFilm,
     sums: &mut Sums,
 ) {
     let path = server.mount.path.join(&probe.name);
@@ -197,7 +197,7 @@ fn report_probe(
         program.stdin(Stdio::null()).stdout(Stdio::null());
         is_ended = wait_for(&mut program.spawn().unwrap(), PROGRAM_MAX).is_some();
     });
-    let reads = FileReads::parse(&trace, &path);
+    let reads = TracedReads::parse(&trace, &path);
     let touched = reads.pieces(PIECE_BYTES);
     let touched_bytes = u64::try_from(touched.len()).unwrap() * u64::from(PIECE_BYTES);
     let ProgramCost { took, fetched_bytes, pieces, streams } = cost;

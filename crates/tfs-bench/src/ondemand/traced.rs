@@ -13,7 +13,7 @@ const PROGRAM_MAX: &str = "170s";
 
 /// The reads of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct FileReads {
+pub(crate) struct TracedReads {
     /// The ranges that were returned, first and last byte.
     ranges: Vec<(u64, u64)>,
 }
@@ -27,7 +27,7 @@ pub(crate) fn traced(trace: &Path, command: &[&str]) -> Command {
     strace
 }
 
-impl FileReads {
+impl TracedReads {
     /// Parses the reads of the file at `path`.
     pub(crate) fn parse(trace: &Path, path: &Path) -> Self {
         let text = fs::read(trace).unwrap_or_default();

@@ -35,7 +35,7 @@ pub(crate) struct WaitingRead {
 pub(crate) type ReadSlots = Arc<Vec<Mutex<Option<WaitingRead>>>>;
 
 /// A thread that looks at the peers.
-pub(crate) struct PeerWatch {
+pub(crate) struct WaitWatch {
     is_over: Arc<AtomicBool>,
     thread: thread::JoinHandle<usize>,
 }
@@ -49,7 +49,7 @@ struct SlotWatch {
     counted: Option<Instant>,
 }
 
-impl PeerWatch {
+impl WaitWatch {
     pub(crate) fn start(client: Client, slots: ReadSlots, status: std::path::PathBuf) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
