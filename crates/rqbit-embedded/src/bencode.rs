@@ -1,13 +1,19 @@
 //! Bencode writer for the .torrent files of this crate. Keys of a dictionary are sorted.
 
-/// `file_list` is `None` for a torrent that is one file, `total` bytes long.
-pub(crate) fn info_dict(
-    name: &str,
-    file_list: Option<&Vec<u8>>,
-    total: u64,
-    piece_length: u32,
-    pieces: &[u8],
-) -> Vec<u8> {
+/// The fields of an info dictionary.
+#[derive(Debug)]
+pub(crate) struct InfoFields<'a> {
+    pub(crate) name: &'a str,
+    /// `None` for a torrent that is one file, `total` bytes long.
+    pub(crate) file_list: Option<&'a Vec<u8>>,
+    pub(crate) total: u64,
+    pub(crate) piece_length: u32,
+    pub(crate) pieces: &'a [u8],
+    pub(crate) is_private: bool,
+}
+
+pub(crate) fn info_dict(fields: &InfoFields<'_>) -> Vec<u8> {
+    let InfoFields { name, file_list, total, piece_length, pieces, is_private } = *fields;
     let mut info = vec![b'd'];
     if let Some(file_list) = file_list {
         put_str(&mut info, b"files");
@@ -22,12 +28,24 @@ pub(crate) fn info_dict(
     put_int(&mut info, piece_length.into());
     put_str(&mut info, b"pieces");
     put_str(&mut info, pieces);
+    if is_private {
+        put_str(&mut info, b"private");
+        put_int(&mut info, 1);
+    }
     info.push(b'e');
     info
 }
 
-pub(crate) fn torrent_dict(info: &[u8], creation_date: Option<u64>) -> Vec<u8> {
+pub(crate) fn torrent_dict(
+    info: &[u8],
+    announce: Option<&str>,
+    creation_date: Option<u64>,
+) -> Vec<u8> {
     let mut torrent = vec![b'd'];
+    if let Some(announce) = announce {
+        put_str(&mut torrent, b"announce");
+        put_str(&mut torrent, announce.as_bytes());
+    }
     if let Some(seconds) = creation_date {
         put_str(&mut torrent, b"creation date");
         put_int(&mut torrent, seconds);

@@ -53,6 +53,11 @@ impl EmbeddedConfig {
         Self { session_dir: Some(dir.join(SESSION_DIR_NAME)), ..Self::new(dir, Network::Internet) }
     }
 
+    /// Returns whether the server is limited to this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.network != Network::Internet
+    }
+
     /// Returns the configuration of a server that is limited to this machine and persists nothing.
     pub fn loopback(dir: impl Into<PathBuf>) -> Self {
         Self::new(dir.into(), Network::Loopback)
@@ -84,6 +89,9 @@ pub enum Network {
     /// No traffic leaves this machine unless a caller of the API passes a remote address. librqbit
     /// still opens its UDP socket for trackers; nothing is ever sent there.
     Loopback,
+    /// As [`Network::Loopback`], but the trackers of torrents are asked, and peers may have IPv6
+    /// addresses. For tests, whose torrents name trackers on this machine.
+    LoopbackWithTrackers,
 }
 
 /// User name and password of the HTTP API.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::bencode::{info_dict, put_file, torrent_dict};
+use crate::bencode::{InfoFields, info_dict, put_file, torrent_dict};
 use crate::piece_hasher::{PieceHasher, sha1};
 use crate::source_files::{self, SourceFile};
 
@@ -34,6 +34,10 @@ pub struct SeedOptions {
     /// Creation date in seconds since 1970. `None` omits it, so that the same files give the same
     /// .torrent file.
     pub creation_date: Option<u64>,
+    /// URL of the tracker. `None` for a torrent without one.
+    pub announce: Option<String>,
+    /// Make it a private torrent (BEP 27), whose peers come only from its tracker.
+    pub is_private: bool,
 }
 
 /// A torrent and the location of its files.
@@ -65,9 +69,16 @@ pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<TorrentFile
     };
     let pad_to = (options.pad_files && is_dir).then_some(piece_length);
     let (file_list, pieces) = hash(&files, piece_length, pad_to)?;
-    let info = info_dict(&name, is_dir.then_some(&file_list), total, piece_length, &pieces);
+    let info = info_dict(&InfoFields {
+        name: &name,
+        file_list: is_dir.then_some(&file_list),
+        total,
+        piece_length,
+        pieces: &pieces,
+        is_private: options.is_private,
+    });
     let folder = if is_dir { path.clone() } else { parent(&path) };
-    let bytes = torrent_dict(&info, options.creation_date);
+    let bytes = torrent_dict(&info, options.announce.as_deref(), options.creation_date);
     Ok(TorrentFiles { info_hash: sha1(&info), bytes, folder })
 }
 

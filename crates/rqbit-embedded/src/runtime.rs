@@ -40,6 +40,11 @@ impl ServerRuntime {
         self.get().spawn(future)
     }
 
+    /// Returns a handle that does not keep the runtime.
+    pub(crate) fn handle(&self) -> tokio::runtime::Handle {
+        self.get().handle().clone()
+    }
+
     /// Waits until no task is left, at most `timeout`. Returns whether none is left.
     pub(crate) async fn wait_idle(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;

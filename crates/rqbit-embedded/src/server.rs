@@ -15,6 +15,7 @@ use crate::config::{ApiCredentials, EmbeddedConfig};
 use crate::dir::{self, SessionLock};
 use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
 use crate::metainfo::SeedOptions;
+use crate::peer_lookup::PeerLookup;
 use crate::runtime::ServerRuntime;
 use crate::seed::{self, SeededTorrent};
 use crate::session;
@@ -77,6 +78,11 @@ impl EmbeddedServer {
     /// Returns the directory of the files, absolute and without symlinks.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Returns what finds peers of the server's torrents. It does not keep the server.
+    pub fn peer_lookup(&self) -> PeerLookup {
+        PeerLookup::new(&self.session, self.runtime.handle())
     }
 
     /// Creates a torrent from a file or directory, and seeds it from there.

@@ -34,15 +34,15 @@ pub(crate) async fn start(
 }
 
 fn options(config: &EmbeddedConfig) -> SessionOptions {
-    let is_loopback = config.network == Network::Loopback;
+    let is_loopback = config.is_loopback();
     SessionOptions {
         dht: match config.network {
             Network::Internet => Some(dht(config.session_dir.as_deref())),
-            Network::Loopback => None,
+            Network::Loopback | Network::LoopbackWithTrackers => None,
         },
-        disable_trackers: is_loopback,
+        disable_trackers: config.network == Network::Loopback,
         disable_local_service_discovery: is_loopback,
-        ipv4_only: is_loopback,
+        ipv4_only: config.network == Network::Loopback,
         listen: Some(listener(config.network)),
         fastresume: config.session_dir.is_some(),
         persistence: config
@@ -62,7 +62,9 @@ fn listener(network: Network) -> ListenerOptions {
     let (listen_addr, is_internet) = match network {
         // Covers IPv4 as well. rqbit's own default port, 4240, is left to an rqbit server.
         Network::Internet => (SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), true),
-        Network::Loopback => (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false),
+        Network::Loopback | Network::LoopbackWithTrackers => {
+            (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false)
+        }
     };
     ListenerOptions {
         mode: ListenerMode::TcpOnly,

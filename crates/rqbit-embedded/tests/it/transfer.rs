@@ -66,7 +66,13 @@ async fn a_directory_arrives_as_it_was() {
 #[tokio::test]
 async fn padding_changes_nothing_on_disk() {
     let piece_length = Some(32 * 1024);
-    check_directory(SeedOptions { piece_length, pad_files: true, creation_date: Some(1) }).await;
+    check_directory(SeedOptions {
+        piece_length,
+        pad_files: true,
+        creation_date: Some(1),
+        ..SeedOptions::default()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
