@@ -86,14 +86,20 @@ impl Downloader {
     }
 
     /// Adds a torrent and returns the directory of its files.
-    pub(super) async fn add(&self, torrent: &SwarmTorrent, peer: SocketAddr) -> Result<PathBuf> {
+    pub(super) async fn add(
+        &self,
+        torrent: &SwarmTorrent,
+        peers: Vec<SocketAddr>,
+    ) -> Result<PathBuf> {
+        let smallest = torrent.files.iter().min_by_key(|file| file.content.len());
+        let only_first = smallest.filter(|_| torrent.download.is_on_demand);
         let only_files = torrent.download.only_files.as_ref().map(|_| {
             torrent.files.iter().filter(|file| file.is_wanted).map(|file| file.idx).collect()
         });
         let options = AddOptions {
             overwrite: true,
-            initial_peers: if torrent.download.is_alone { Vec::new() } else { vec![peer] },
-            only_files,
+            initial_peers: if torrent.download.is_alone { Vec::new() } else { peers },
+            only_files: only_first.map(|file| vec![file.idx]).or(only_files),
             sub_folder: torrent.download.sub_folder.clone(),
             ..AddOptions::default()
         };
@@ -101,7 +107,19 @@ impl Downloader {
         if torrent.download.paused {
             return self.add_paused(torrent, &source, &options).await;
         }
-        Ok(self.client.add_torrent(&source, &options).await?.output_folder.into())
+        let added = self.client.add_torrent(&source, &options).await?;
+        if torrent.download.is_on_demand {
+            self.deselect_all(torrent).await?;
+        }
+        Ok(added.output_folder.into())
+    }
+
+    /// Selects no file. rqbit refuses that while it checks the data on disk.
+    async fn deselect_all(&self, torrent: &SwarmTorrent) -> Result<()> {
+        let is_checked =
+            |stats: &rqbit_client::wire::TorrentStats| stats.state != TorrentState::Initializing;
+        wait_for_stats(&self.client, torrent.info_hash, "checked", is_checked).await?;
+        Ok(self.client.update_only_files(torrent.info_hash.into(), &[]).await?)
     }
 
     /// rqbit's API cannot add a torrent paused. Added without peers, it would never find them. So

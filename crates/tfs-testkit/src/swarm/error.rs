@@ -32,6 +32,9 @@ pub enum SwarmError {
     /// The seeder does not listen for peers.
     #[error("the seeder does not listen for peers")]
     NoPeer,
+    /// A gate or a tracker cannot listen.
+    #[error("nothing can listen on loopback: {0}")]
+    Listener(io::Error),
     /// The downloader is down, or runs in this process, which cannot stop itself.
     #[error("the downloader has no process of its own")]
     NoProcess,

@@ -1,6 +1,6 @@
-//! A seeder and a downloader, real rqbits on loopback, with torrents of generated content.
+//! Seeders and a downloader, real rqbits on loopback, with torrents of generated content.
 //!
-//! Both servers run in this process and know each other only by address; no traffic leaves the
+//! The servers run in this process and know each other only by address; no traffic leaves the
 //! machine. A torrent is written below a temporary directory, seeded from there, and added to the
 //! downloader over HTTP, which is the server that tests mount:
 //!
@@ -19,11 +19,13 @@
 //! # }
 //! ```
 //!
-//! Dropping a [`Swarm`] kills both servers, waits for their end, and removes all files.
+//! Dropping a [`Swarm`] kills the servers, waits for their end, and removes all files.
 
+mod announce;
 mod builder;
 mod downloader;
 mod error;
+mod gate;
 mod holding;
 mod process;
 #[cfg(feature = "swarm-8")]
@@ -41,11 +43,13 @@ use std::path::{Path, PathBuf};
 
 use rqbit_client::wire::Limits;
 use rqbit_client::{AddOptions, AddSource, Client};
-use rqbit_embedded::{EmbeddedServer, MIN_LIMIT_BPS, SeededTorrent};
+use rqbit_embedded::{EmbeddedServer, MIN_LIMIT_BPS, PeerLookup, SeedOptions, SeededTorrent};
 use tempfile::TempDir;
 
+pub use self::announce::AnnounceServer;
 pub use self::builder::SwarmBuilder;
 pub use self::error::{Result, SwarmError};
+pub use self::gate::PeerGate;
 pub use self::process::serve_if_asked;
 pub use self::rqbits::Rqbits;
 pub use self::spec::{Download, TorrentSpec};
@@ -54,12 +58,15 @@ pub use self::tracker::Tracker;
 
 use self::downloader::{Downloader, DownloaderServer};
 
-/// Two rqbits and their torrents.
+/// A downloader, its seeders, and their torrents.
 #[derive(Debug)]
 pub struct Swarm {
-    /// `None` only during the drop.
-    seeder: Option<EmbeddedServer>,
-    seeder_client: Client,
+    /// At least one; empty only during the drop.
+    seeders: Vec<EmbeddedServer>,
+    seeder_clients: Vec<Client>,
+    /// One for each seeder, or none.
+    gates: Vec<PeerGate>,
+    announces: Option<AnnounceServer>,
     downloader: Downloader,
     torrents: Vec<SwarmTorrent>,
     /// The number of torrents created so far, which names the next directory of the seeder.
@@ -85,12 +92,46 @@ impl Swarm {
         format!("http://{}", self.seeder().api_addr())
     }
 
-    /// Returns the peer address of the seeder.
+    /// Returns the address at which the downloader reaches the first seeder.
     ///
     /// # Errors
     /// [`SwarmError::NoPeer`].
     pub fn peer_addr(&self) -> Result<SocketAddr> {
-        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
+        self.peer_addrs()?.first().copied().ok_or(SwarmError::NoPeer)
+    }
+
+    /// Returns the addresses at which the downloader reaches the seeders: those of the gates, if
+    /// there are any.
+    ///
+    /// # Errors
+    /// [`SwarmError::NoPeer`].
+    pub fn peer_addrs(&self) -> Result<Vec<SocketAddr>> {
+        if !self.gates.is_empty() {
+            return Ok(self.gates.iter().map(PeerGate::addr).collect());
+        }
+        let seeders = self.seeders.iter();
+        seeders.map(|seeder| seeder.peer_addr().ok_or(SwarmError::NoPeer)).collect()
+    }
+
+    /// Returns the gates of a [gated](SwarmBuilder::gated) swarm, one for each seeder.
+    pub fn gates(&mut self) -> &mut [PeerGate] {
+        &mut self.gates
+    }
+
+    /// Returns the tracker of a [tracked](SwarmBuilder::tracked) swarm.
+    pub fn announces(&self) -> Option<&AnnounceServer> {
+        self.announces.as_ref()
+    }
+
+    /// Gives the tracker the present addresses of the seeders.
+    ///
+    /// # Errors
+    /// [`SwarmError::NoPeer`].
+    pub fn announce_peers(&self) -> Result<()> {
+        if let Some(announces) = &self.announces {
+            announces.set_peers(self.peer_addrs()?);
+        }
+        Ok(())
     }
 
     /// Returns a client of the downloader, for calls without a method of this type.
@@ -98,14 +139,25 @@ impl Swarm {
         &self.downloader.client
     }
 
-    /// Returns a client of the seeder.
+    /// Returns a client of the first seeder.
     pub fn seeder_client(&self) -> &Client {
-        &self.seeder_client
+        self.seeder_clients.first().expect("there is a seeder")
     }
 
     /// Returns the download directory of the downloader.
     pub fn download_dir(&self) -> &Path {
         &self.downloader.config.dir
+    }
+
+    /// Returns what finds peers for the downloader.
+    ///
+    /// # Errors
+    /// [`SwarmError::NoPeer`] if it is down, or runs in a process of its own.
+    pub fn peer_lookup(&self) -> Result<PeerLookup> {
+        match &self.downloader.server {
+            Some(DownloaderServer::Here(server)) => Ok(server.peer_lookup()),
+            Some(DownloaderServer::Apart(_)) | None => Err(SwarmError::NoPeer),
+        }
     }
 
     /// Returns the torrents of the downloader, in the order in which they were added.
@@ -139,7 +191,7 @@ impl Swarm {
             )
             .await?;
         let mut torrent = SwarmTorrent::new(&spec, &seeded, &listed.details)?;
-        torrent.folder = self.downloader.add(&torrent, self.peer_addr()?).await?;
+        torrent.folder = self.downloader.add(&torrent, self.initial_peers()?).await?;
         self.torrents.push(torrent.clone());
         Ok(torrent)
     }
@@ -159,19 +211,24 @@ impl Swarm {
     /// # Errors
     /// If the server refuses.
     pub async fn add_again(&mut self, torrent: &SwarmTorrent) -> Result<()> {
-        self.downloader.add(torrent, self.peer_addr()?).await?;
+        self.downloader.add(torrent, self.initial_peers()?).await?;
         self.torrents.push(torrent.clone());
         Ok(())
     }
 
-    /// Removes a torrent from both servers, and all of its files from disk.
+    /// Removes a torrent from all servers, and all of its files from disk.
     ///
     /// # Errors
     /// If a server refuses.
     pub async fn delete(&mut self, torrent: &SwarmTorrent) -> Result<()> {
         self.client().delete(torrent.info_hash.into()).await?;
         self.torrents.retain(|kept| kept.info_hash != torrent.info_hash);
-        Ok(self.seeder_client.delete(torrent.info_hash.into()).await?)
+        // The seeders share the files: the first removes them.
+        let (first, others) = self.seeder_clients.split_first().ok_or(SwarmError::NoPeer)?;
+        for client in others {
+            client.forget(torrent.info_hash.into()).await?;
+        }
+        Ok(first.delete(torrent.info_hash.into()).await?)
     }
 
     /// Selects the files of a torrent for download, by their indexes. A restart of the downloader
@@ -231,9 +288,9 @@ impl Swarm {
         self.downloader.start().await?;
         if self.downloader.config.session_dir.is_none() {
             self.spend_an_id().await?;
-            let peer_addr = self.peer_addr()?;
+            let peers = self.initial_peers()?;
             for torrent in self.torrents.iter().rev() {
-                self.downloader.add(torrent, peer_addr).await?;
+                self.downloader.add(torrent, peers.clone()).await?;
             }
         }
         for torrent in &self.torrents {
@@ -263,7 +320,9 @@ impl Swarm {
         let added = self.client().add_torrent(&source, &AddOptions::default()).await?;
         let spent = added.details.info_hash.into();
         self.client().delete(spent).await?;
-        self.seeder_client.forget(spent).await?;
+        for client in &self.seeder_clients {
+            client.forget(spent).await?;
+        }
         Ok(())
     }
 
@@ -272,18 +331,28 @@ impl Swarm {
         let parent = self.dir.path().join("seeder").join(self.made_count.to_string());
         self.made_count += 1;
         let path = spec.write_below(&parent)?;
-        Ok(self.seeder().seed(&path, spec.seed_options()).await?)
+        let announce = self.announces.as_ref().map(AnnounceServer::url);
+        let mut seeded = None;
+        for seeder in &self.seeders {
+            let options = SeedOptions { announce: announce.clone(), ..spec.seed_options() };
+            seeded = Some(seeder.seed(&path, options).await?);
+        }
+        seeded.ok_or(SwarmError::NoPeer)
+    }
+
+    /// Returns the peers that the downloader gets with a torrent. A tracker names them later.
+    fn initial_peers(&self) -> Result<Vec<SocketAddr>> {
+        if self.announces.is_some() { Ok(Vec::new()) } else { self.peer_addrs() }
     }
 
     fn seeder(&self) -> &EmbeddedServer {
-        self.seeder.as_ref().expect("taken only by drop")
+        self.seeders.first().expect("taken only by drop")
     }
 }
 
 impl Drop for Swarm {
     fn drop(&mut self) {
-        let servers =
-            [self.seeder.take().map(DownloaderServer::Here), self.downloader.server.take()];
-        downloader::kill_and_wait(servers.into_iter().flatten());
+        let seeders = self.seeders.drain(..).map(DownloaderServer::Here);
+        downloader::kill_and_wait(seeders.chain(self.downloader.server.take()));
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use rqbit_embedded::{EmbeddedConfig, EmbeddedServer};
+use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, Network};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::error::{Result, SwarmError};
@@ -159,6 +159,7 @@ fn to_text(config: &EmbeddedConfig, version: Version) -> String {
         config.blocking_permits.unwrap_or(0).to_string(),
         session_dir.unwrap_or_default(),
         format!("{version:?}"),
+        (config.network == Network::LoopbackWithTrackers).to_string(),
     ]
     .join("\n")
 }
@@ -176,6 +177,9 @@ fn from_text(text: &str) -> Option<(EmbeddedConfig, Version)> {
         "V8" => Version::V8,
         _ => return None,
     };
+    if lines.next()? == "true" {
+        config.network = Network::LoopbackWithTrackers;
+    }
     Some((config, version))
 }
 
@@ -191,6 +195,7 @@ mod tests {
             download_bps: NonZeroU32::new(100_000),
             blocking_permits: Some(3),
             session_dir: Some("/session".into()),
+            network: Network::LoopbackWithTrackers,
             ..EmbeddedConfig::loopback("/dir")
         };
         for config in [plain, full] {

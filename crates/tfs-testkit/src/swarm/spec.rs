@@ -40,6 +40,8 @@ pub struct Download {
     /// A directory for the files, below the downloader's, that replaces rqbit's choice. Two
     /// torrents with one name need it.
     pub sub_folder: Option<String>,
+    /// Add it with its smallest file, and then select no file.
+    pub is_on_demand: bool,
     /// Give the downloader no peer: it has only the data on its disk.
     pub is_alone: bool,
 }
@@ -81,6 +83,13 @@ impl TorrentSpec {
     #[must_use]
     pub fn paused(mut self) -> Self {
         self.download.paused = true;
+        self
+    }
+
+    /// Makes the torrent be added with no file selected. Some of its first bytes may arrive.
+    #[must_use]
+    pub fn on_demand(mut self) -> Self {
+        self.download.is_on_demand = true;
         self
     }
 

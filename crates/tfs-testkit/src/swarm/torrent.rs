@@ -55,7 +55,8 @@ impl SwarmTorrent {
             }
             let path = file.components.join("/");
             let only_files = spec.download.only_files.as_ref();
-            let is_wanted = only_files.is_none_or(|wanted| wanted.contains(&path));
+            let is_wanted = !spec.download.is_on_demand
+                && only_files.is_none_or(|wanted| wanted.contains(&path));
             let content =
                 spec.content(&file.components).ok_or_else(|| SwarmError::NoSuchFile(path))?;
             files.push(SwarmFile { idx, components: file.components.clone(), content, is_wanted });

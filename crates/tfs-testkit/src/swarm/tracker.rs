@@ -28,7 +28,7 @@ impl Drop for Tracker {
 }
 
 impl Swarm {
-    /// Announces the seeder of a torrent to the downloader until the returned value is dropped. It
+    /// Announces the seeders of a torrent to the downloader until the returned value is dropped. It
     /// must be called in a runtime.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Swarm {
     pub fn track(&self, torrent: &SwarmTorrent) -> Result<Tracker> {
         let server = self.api_url();
         let server = server.trim_start_matches("http://").parse().expect("an address of loopback");
-        let peer = self.peer_addr()?;
+        let peers = self.peer_addrs()?;
         let path = format!("/torrents/{}/add_peers", torrent.info_hash);
         Ok(Tracker(tokio::spawn(async move {
             let mut ticks = tokio::time::interval(INTERVAL);
@@ -47,14 +47,14 @@ impl Swarm {
                 ticks.tick().await;
                 // A known peer has no effect, and an error of an unavailable server does not
                 // matter.
-                drop(name_peer(server, &path, peer).await);
+                drop(name_peers(server, &path, &peers).await);
             }
         })))
     }
 }
 
-async fn name_peer(server: SocketAddr, path: &str, peer: SocketAddr) -> std::io::Result<()> {
-    let body = peer.to_string();
+async fn name_peers(server: SocketAddr, path: &str, peers: &[SocketAddr]) -> std::io::Result<()> {
+    let body = peers.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join("\n");
     let len = body.len();
     let head = format!("POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
     let mut connection = TcpStream::connect(server).await?;
