@@ -37,12 +37,12 @@ pub(crate) struct Callers {
     open: RwLock<HashMap<HandleId, Threads>>,
     /// Files that were closed recently, oldest first; only those of which missing data was read.
     /// Protected for one access; no other lock is taken under it.
-    closed: Mutex<VecDeque<ClosedReader>>,
+    closed: Mutex<VecDeque<ReleasedReader>>,
     scans: RecentScans,
 }
 
 #[derive(Debug)]
-struct ClosedReader {
+struct ReleasedReader {
     handle: HandleId,
     closed_at: Instant,
     program: Caller,
@@ -128,12 +128,13 @@ impl Callers {
     /// Keeps the program of a handle that was released.
     fn keep_closed(&self, handle: HandleId, program: Caller, now: Instant) {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old =
-            |reader: &ClosedReader| now.saturating_duration_since(reader.closed_at) >= CLOSED_TIME;
+        let is_old = |reader: &ReleasedReader| {
+            now.saturating_duration_since(reader.closed_at) >= CLOSED_TIME
+        };
         while closed.len() >= CLOSED_MAX || closed.front().is_some_and(is_old) {
             closed.pop_front();
         }
-        closed.push_back(ClosedReader { handle, closed_at: now, program });
+        closed.push_back(ReleasedReader { handle, closed_at: now, program });
     }
 
     /// Removes a handle of an inode. Without an inode, the file is not one of a scan.

@@ -46,6 +46,7 @@ mod service;
 mod signals;
 mod status;
 mod status_lines;
+mod status_programs;
 mod status_recent;
 mod status_tables;
 mod tag;

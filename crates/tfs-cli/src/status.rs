@@ -21,6 +21,7 @@ use crate::output::{self, visible};
 use crate::report::UserError;
 use crate::screen::Screen;
 use crate::status_lines::{front_line, intake_lines, streams_text};
+use crate::status_programs::{downloads_table, refused_text};
 use crate::status_recent::{bytes_text, failures_text, rates_text, reads_text, recent_lines};
 use crate::status_tables::{preloads_table, readers_table};
 use crate::watch::{ScreenUpdate, watch};
@@ -130,7 +131,10 @@ impl StatusView<'_> {
                 }
             }
             if !mount.readers.is_empty() {
-                lines.append(readers_table(&mount.readers).into());
+                lines.append(readers_table(&mount.readers, output::terminal_width()).into());
+            }
+            if let Some(table) = downloads_table(&mount.status.programs) {
+                lines.append(table.into());
             }
             if !mount.preloading.is_empty() {
                 lines.append(preloads_table(&mount.preloading).into());
@@ -220,6 +224,9 @@ impl StatusView<'_> {
             servers.iter().any(ServerStatus::is_silent),
         );
         tail(status).iter().for_each(|(name, value)| add(&mut screen, name, value, false));
+        if let Some(text) = refused_text(&status.programs) {
+            add(&mut screen, "refused", &text, false);
+        }
         if let Some((name, value)) = preloads_line(preloads) {
             add(&mut screen, name, &value, false);
         }

@@ -11,6 +11,12 @@ use crate::preload::reason;
 
 const MIB: u32 = 1 << 20;
 
+/// Width from which the table of readers has a column of downloads.
+const WIDE_COLUMNS: usize = 120;
+
+/// The place of that column: after the speed.
+const DOWNLOADS_COLUMN: usize = 4;
+
 pub(crate) fn preloads_table(preloading: &[PreloadStatus]) -> String {
     let mut table = output::table();
     let [there, of] = ["THERE", "OF"].map(|heading| right(heading.to_owned()));
@@ -30,14 +36,21 @@ pub(crate) fn preloads_table(preloading: &[PreloadStatus]) -> String {
     output::table_text(table)
 }
 
-pub(crate) fn readers_table(readers: &[ReaderStatus]) -> String {
+/// Returns the table of readers for a terminal of this width, or for a file or pipe.
+pub(crate) fn readers_table(readers: &[ReaderStatus], terminal_width: Option<usize>) -> String {
+    let has_room = terminal_width.is_none_or(|width| width >= WIDE_COLUMNS);
+    let has_downloads = has_room && readers.iter().any(|reader| reader.bytes_downloaded > 0);
     let mut table = output::table();
     let [pid, at, speed_heading] = ["PID", "AT", "SPEED"].map(|heading| right(heading.to_owned()));
     let [process, way, waits_heading, file] = ["PROCESS", "WAY", "WAITS", "FILE"].map(Cell::new);
-    table.set_header([pid, process, at, speed_heading, way, waits_heading, file]);
+    let mut heading = vec![pid, process, at, speed_heading, way, waits_heading, file];
+    if has_downloads {
+        heading.insert(DOWNLOADS_COLUMN, right("DOWNLOADED".to_owned()));
+    }
+    table.set_header(heading);
     for reader in readers {
         let unknown = || "?".to_owned();
-        table.add_row([
+        let mut row = vec![
             right(match (reader.pid, &reader.front) {
                 (Some(pid), _) => pid.to_string(),
                 (None, Some(_)) => "-".to_owned(),
@@ -59,7 +72,11 @@ pub(crate) fn readers_table(readers: &[ReaderStatus]) -> String {
             }),
             Cell::new(waits(reader)),
             Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
-        ]);
+        ];
+        if has_downloads {
+            row.insert(DOWNLOADS_COLUMN, right(size(reader.bytes_downloaded)));
+        }
+        table.add_row(row);
     }
     output::table_text(table)
 }
@@ -123,6 +140,7 @@ mod tests {
             offset: 999,
             file_bytes: 1000,
             given_bytes: 5000,
+            bytes_downloaded: 0,
             bytes_per_second: 2 << 20,
             way: WayStatus::Local,
             server: None,
@@ -170,6 +188,28 @@ mod tests {
                ?  ?                                  -          -  local  -                                                              (removed)
                -  webdav 192.168.1.20 Infuse/8.1   99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv
                -  webdav fe80::1 tv VLC/3.0\u{1b}  99%  2.0 MiB/s  local  -                                                              t/film\u{1b}[31m.mkv"#]]
-        .assert_eq(&readers_table(&[reader, early, gone, tv, browser]));
+        .assert_eq(&readers_table(&[reader, early, gone, tv, browser], None));
+    }
+
+    #[test]
+    fn downloads_are_shown_where_there_is_room() {
+        let reader = ReaderStatus {
+            path: Some("t/film.mkv".to_owned()),
+            pid: Some(1),
+            command: Some("mpv".to_owned()),
+            file_bytes: 100,
+            bytes_downloaded: 24 << 20,
+            ..ReaderStatus::default()
+        };
+        let idle = ReaderStatus { bytes_downloaded: 0, ..reader.clone() };
+        let table = |width| readers_table(&[reader.clone(), idle.clone()], width);
+        expect![[r"
+            PID  PROCESS  AT  SPEED  DOWNLOADED  WAY   WAITS  FILE
+              1  mpv      0%      -    24.0 MiB  http  -      t/film.mkv
+              1  mpv      0%      -         0 B  http  -      t/film.mkv"]]
+        .assert_eq(&table(None));
+        assert_eq!(table(Some(WIDE_COLUMNS)), table(None));
+        assert!(!table(Some(80)).contains("24.0 MiB"));
+        assert!(!readers_table(&[idle.clone()], None).contains("DOWNLOADED"));
     }
 }

@@ -69,8 +69,8 @@ pub use mount::{
 };
 pub use mounting::{
     AttrOptions, DiskUsage, Holder, KernelFuse, LibraryPlace, MissingErrno, MountError,
-    MountpointError, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
-    check_mountpoint, probe_kernel_fuse, unmount,
+    MountpointError, ProgramPatterns, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError,
+    Unmount, UnmountError, check_mountpoint, probe_kernel_fuse, unmount,
 };
 pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};

@@ -101,13 +101,10 @@ async fn read_if_present<S: TorrentSource>(
     may_split: bool,
 ) -> Result<Bytes, VfsError> {
     let KernelRead { handle, offset, len, .. } = *request;
-    if !vfs.is_here(handle, offset, len) {
-        return Err(VfsError::WouldBlock);
-    }
     if may_split {
-        vfs.read_pages(handle, offset, len).await
+        vfs.read_pages_if_present(handle, offset, len).await
     } else {
-        vfs.read(handle, offset, len).await
+        vfs.read_if_present(handle, offset, len).await
     }
 }
 

@@ -6,6 +6,7 @@ mod drop;
 mod front;
 mod histogram;
 mod intake;
+mod programs;
 mod report;
 
 pub use budget::{BudgetHolder, BudgetStatus};
@@ -20,6 +21,7 @@ pub use intake::{
     ArrStatus, HookFailure, HookStatus, IntakeStatus, WATCHED_FILES_NAMED_MAX, WatchFolderStatus,
     WatchedFile, WebStatus,
 };
+pub use programs::{ProgramDownloads, ProgramsStatus, RefusedReads};
 pub use report::{
     BreakerStatus, EMBEDDED_NAME, MemoryStatus, PreloadTotals, ProcessUsage, ReadStatus,
     SILENCE_MIN, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,

@@ -10,6 +10,7 @@ use super::drop::DropStatus;
 use super::front::FrontStatus;
 use super::histogram::{FailureCount, Histogram, ReadFigures};
 use super::intake::IntakeStatus;
+use super::programs::ProgramsStatus;
 
 /// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
 pub const STATUS_VERSION: u32 = 1;
@@ -59,6 +60,9 @@ pub struct StatusReport {
     /// Active preloads; older processes do not send it.
     #[serde(default)]
     pub preloads: PreloadTotals,
+    /// What the programs that read cost; older processes do not send it.
+    #[serde(default)]
+    pub programs: ProgramsStatus,
     /// The drop folder; `null` without one. Older processes do not send it.
     #[serde(default)]
     pub drop: Option<DropStatus>,

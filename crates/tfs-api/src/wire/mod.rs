@@ -25,6 +25,7 @@ pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
 pub use event::{EventKind, EventLine, LostEvents, ServiceEvent};
 pub use failure::{FailureBody, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadReason, PreloadRequest, PreloadStatus};
+pub use reader_name::client_name;
 pub use recent::{LongWait, RecentStatus, ScanStatus};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult};

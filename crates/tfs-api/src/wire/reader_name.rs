@@ -26,15 +26,22 @@ impl ReaderStatus {
                 None => command.clone(),
             });
         }
-        let (device, agent) = device_and_agent(self.agent.as_deref().unwrap_or_default());
-        let names = [self.peer.as_deref(), device, product(agent)];
-        let names: Vec<String> = names
-            .into_iter()
-            .flatten()
-            .map(|name| name.chars().take(PRODUCT_CHARS_MAX).collect())
-            .collect();
-        (!names.is_empty()).then(|| names.join(" "))
+        client_name(self.peer.as_deref(), self.agent.as_deref())
     }
+}
+
+/// Returns a client on the network, for people: its address and what it calls itself, as in
+/// [`ReaderStatus::who`]. `None` if neither is known.
+#[must_use]
+pub fn client_name(peer: Option<&str>, agent: Option<&str>) -> Option<String> {
+    let (device, agent) = device_and_agent(agent.unwrap_or_default());
+    let names = [peer, device, product(agent)];
+    let names: Vec<String> = names
+        .into_iter()
+        .flatten()
+        .map(|name| name.chars().take(PRODUCT_CHARS_MAX).collect())
+        .collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 fn device_and_agent(agent: &str) -> (Option<&str>, &str) {

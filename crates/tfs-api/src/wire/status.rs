@@ -79,6 +79,10 @@ pub struct ReaderStatus {
     pub file_bytes: u64,
     /// Bytes returned to the reader. Reads that the kernel's page cache answered are not included.
     pub given_bytes: u64,
+    /// Bytes that its server downloaded because of its reads: whole pieces, also those that the
+    /// server fetched ahead of it. Older processes do not send it.
+    #[serde(default)]
+    pub bytes_downloaded: u64,
     /// Recent rate in bytes per second.
     pub bytes_per_second: u64,
     /// The current access method.

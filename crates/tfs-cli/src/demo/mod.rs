@@ -17,7 +17,7 @@ use tfs_config::ServerSettings;
 use tfs_service::control::MountRegistry;
 use tfs_service::{
     AttrOptions, MissingErrno, MountServer, MountSettings, PollIntervals, PreloadSettings,
-    ReadPolicy, RootContents, RootLayout, RunningMount, ServerChoice, TorrentTime,
+    ProgramPatterns, ReadPolicy, RootContents, RootLayout, RunningMount, ServerChoice, TorrentTime,
 };
 
 use crate::args::DemoArgs;
@@ -121,6 +121,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         times: TorrentTime::default(),
         may_pass_through: false,
         missing_errno: MissingErrno::default(),
+        refused_programs: ProgramPatterns::default(),
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_intervals: PollIntervals::fixed(POLL_INTERVAL),

@@ -380,6 +380,7 @@ fn reader_status(reader: OpenReader, program: Option<ReadingProgram>) -> ReaderS
         offset: reader.offset,
         file_bytes: reader.file_len,
         given_bytes: reader.bytes_given,
+        bytes_downloaded: reader.bytes_downloaded,
         bytes_per_second: reader.bytes_per_second,
         way: way_status(reader.way),
         server: None,

@@ -15,7 +15,7 @@ use super::{MountServer, MountSettings, ServerChoice};
 use crate::on_demand_records::OnDemandChoice;
 use crate::{
     AttrOptions, DiskUsage, DropSettings, FrontSettings, MissingErrno, MissingPolicy,
-    PollIntervals, PreloadSettings, ReadPolicy, RemovalPolicy, SecurityContext,
+    PollIntervals, PreloadSettings, ProgramPatterns, ReadPolicy, RemovalPolicy, SecurityContext,
 };
 
 /// Bytes in a KiB.
@@ -94,6 +94,7 @@ impl MountSettings {
                 MissingError::Eagain => MissingErrno::Eagain,
                 MissingError::Enodata => MissingErrno::Enodata,
             },
+            refused_programs: ProgramPatterns::new(&read.refused_programs),
             read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
             may_pass_through: read.passthrough == PassthroughMode::Auto,
             show_control: metadata.show_control,
@@ -224,6 +225,8 @@ mod tests {
         assert_eq!(settings.read, ReadPolicy::default());
         assert!(settings.may_pass_through);
         assert_eq!(settings.missing_errno, MissingErrno::Eio);
+        let is_refused = |name| settings.refused_programs.match_command(name);
+        assert!(is_refused("updatedb") && is_refused("baloo_file") && !is_refused("mpv"));
         assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
         assert_eq!(settings.appearance, AttrOptions::default());
         let [server] = settings.servers.as_slice() else { panic!("one server") };
@@ -235,7 +238,7 @@ mod tests {
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\npassthrough = \"off\"\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
+            "[read]\npassthrough = \"off\"\nrefused_programs = [\"scan*\"]\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              inode32 = true\ntimes = \"finished\"\n\
@@ -245,6 +248,7 @@ mod tests {
         );
         assert_eq!(settings.read.missing, MissingPolicy::Fail);
         assert_eq!(settings.missing_errno, MissingErrno::Enodata);
+        assert_eq!(settings.refused_programs, crate::ProgramPatterns::new(["scan*"]));
         assert!(!settings.may_pass_through);
         assert_eq!(settings.read.timeout.as_secs(), 7);
         assert_eq!(settings.read.memory_bytes_max, 64 << 20);

@@ -46,7 +46,7 @@ use crate::mounting::{
 };
 use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController};
 use crate::preload::PatternPreloads;
-use crate::status::{MountInfo, control_files, status_of};
+use crate::status::{MountInfo, control_files, log_downloads, status_of};
 use crate::tags::MountTags;
 use crate::{AttrOptions, KernelTimeout, MountError, Refresher, SessionError};
 
@@ -70,6 +70,8 @@ pub struct RunningMount {
     preloads: Option<OwnedTask>,
     /// End before the servers.
     controllers: Vec<OnDemandController>,
+    /// Counts downloads by program; ends with the mount.
+    _downloads: OwnedTask,
     /// Whether a liveness query is pending. At most one thread waits for it, however long the mount
     /// blocks.
     is_asked: Arc<AtomicBool>,
@@ -159,6 +161,7 @@ impl RunningMount {
                 .with_servers(named.clone())
                 .with_drop(drop.as_ref());
         let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
+        let downloads = log_downloads(Arc::downgrade(&vfs), about.clone());
         events.skip_names_until(vfs.names_version());
         let modes = ModeWatch::default();
         let controlled = vfs.servers().zip(named);
@@ -181,6 +184,7 @@ impl RunningMount {
             is_asked: Arc::default(),
             refresher,
             controllers,
+            _downloads: OwnedTask(tokio::spawn(downloads)),
             listed: mounts.add(Arc::new(control)),
             fronts,
             ending,
@@ -512,6 +516,7 @@ async fn mount_at(
         read_ahead_kb: settings.read_ahead_kb,
         may_pass_through: settings.may_pass_through,
         missing_errno: settings.missing_errno,
+        refused_programs: settings.refused_programs.clone(),
         appearance: settings.appearance,
         // Of servers that are polled rarely while nothing looks, each look must be known.
         forwards_looks: sources.any(|source| !source.is_on_this_machine()),

@@ -10,7 +10,8 @@ use vfs_core::{ReadPolicy, RootContents, RootLayout, TorrentTime};
 use super::MountServer;
 use crate::drop::DropSettings;
 use crate::{
-    AttrOptions, FrontSettings, MissingErrno, PollIntervals, PreloadSettings, SecurityContext,
+    AttrOptions, FrontSettings, MissingErrno, PollIntervals, PreloadSettings, ProgramPatterns,
+    SecurityContext,
 };
 
 /// Settings of a mount.
@@ -61,6 +62,8 @@ pub struct MountSettings {
     pub may_pass_through: bool,
     /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
+    /// Programs whose reads of missing data fail at once. Only FUSE shows which program reads.
+    pub refused_programs: ProgramPatterns,
     /// Attributes of files.
     pub appearance: AttrOptions,
     /// Directory for the last known tree, an absolute path. `None` for the user's default,

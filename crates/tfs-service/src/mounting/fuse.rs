@@ -56,6 +56,7 @@ pub(crate) async fn mount<S: TorrentSource>(
     wanted.read_ahead_kb = options.read_ahead_kb;
     wanted.may_pass_through = options.may_pass_through;
     wanted.missing_errno = options.missing_errno;
+    wanted.refused_programs = options.refused_programs;
     wanted.appearance = options.appearance;
     wanted.forwards_looks = options.forwards_looks;
     let mountpoint = mountpoint.to_owned();

@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 #[cfg(target_os = "linux")]
-use fuse_adapter::{Caller, KernelCaches, KernelCleared, KernelHandle, ProgramScan};
+use fuse_adapter::{
+    Caller, KernelCaches, KernelCleared, KernelHandle, ProgramScan, RefusedProgram,
+};
+use tfs_api::status::RefusedReads;
 use tfs_api::wire::{CacheParts, Cleared, ScanStatus};
 use vfs_core::{HandleId, KnownNode};
 
@@ -36,6 +39,31 @@ impl KernelSide {
                 callers.map(|(handle, caller)| (handle, program(caller))).collect()
             }
             Self::None => HashMap::new(),
+        }
+    }
+
+    /// Returns the program that read missing data of a file last, or else the one that opened it,
+    /// also of a file that was closed up to half a minute ago. May read `/proc`.
+    pub(crate) fn program_of(&self, handle: HandleId) -> Option<ReadingProgram> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Fuse(kernel) => {
+                let Caller { pid, command } = kernel.program_of(handle)?;
+                Some(ReadingProgram { pid, command })
+            }
+            Self::None => None,
+        }
+    }
+
+    /// Returns the programs whose reads of missing data were refused.
+    pub(crate) fn refused_programs(&self) -> Vec<RefusedReads> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Fuse(kernel) => {
+                let reads = |RefusedProgram { name, reads }| RefusedReads { program: name, reads };
+                kernel.refused_programs().into_iter().map(reads).collect()
+            }
+            Self::None => Vec::new(),
         }
     }
 

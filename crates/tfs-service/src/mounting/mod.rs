@@ -29,7 +29,7 @@ pub(crate) use tfs_sys::clock::DropClock;
 use tfs_sys::mountinfo::Device;
 pub use tfs_sys::mounting::{
     AttrOptions, DiskUsage, Holder, KernelFuse, MissingErrno, MountError, MountpointError,
-    READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
+    ProgramPatterns, READ_AHEAD_KB_DEFAULT, SecurityContext, SessionError, Unmount, UnmountError,
 };
 pub(crate) use tfs_sys::mounting::{DropMountOptions, FsName, Liveness};
 

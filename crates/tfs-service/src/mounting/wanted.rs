@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tfs_sys::mounting::{AttrOptions, MissingErrno, SecurityContext};
+use tfs_sys::mounting::{AttrOptions, MissingErrno, ProgramPatterns, SecurityContext};
 
 /// The mount points of a library.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct MountingOptions {
     pub(crate) read_ahead_kb: u32,
     pub(crate) may_pass_through: bool,
     pub(crate) missing_errno: MissingErrno,
+    /// Programs whose reads of missing data fail at once.
+    pub(crate) refused_programs: ProgramPatterns,
     pub(crate) appearance: AttrOptions,
     /// Whether the filesystem hears of each look at a name.
     pub(crate) forwards_looks: bool,

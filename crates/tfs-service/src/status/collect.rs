@@ -1,8 +1,8 @@
 //! Collects the status of a mount from its parts.
 
 use tfs_api::status::{
-    BreakerStatus, FailureCount, Histogram, MemoryStatus, ReadFigures, ReadStatus, STATUS_VERSION,
-    ServerStatus, StatusReport, TreeStatus,
+    BreakerStatus, FailureCount, Histogram, MemoryStatus, ProgramsStatus, ReadFigures, ReadStatus,
+    STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
 };
 use tfs_sys::process::ProcessStatus;
 use vfs_core::{
@@ -77,6 +77,10 @@ pub(crate) fn status_of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> St
         memory: memory_status(vfs, &counters),
         process: process_usage(&about.runtime),
         preloads: about.preloads.totals(),
+        programs: ProgramsStatus {
+            downloads: about.downloads.list(about.started.elapsed()),
+            refused: about.kernel.get().map(KernelSide::refused_programs).unwrap_or_default(),
+        },
         intake: about.intake.status(),
         drop: about.drop.status(),
         fronts: about.fronts.statuses(),

@@ -53,6 +53,7 @@ mod tests {
 
     use std::time::Instant;
 
+    use super::super::downloads::DownloadLog;
     use super::super::info::{DropWatch, ServerDescription};
     use super::super::metrics::metrics_of_all;
     use super::super::watch::ServerWatch;
@@ -107,6 +108,7 @@ mod tests {
                 preloads: Preloads::default(),
                 intake: Intake::default(),
                 kernel: Arc::default(),
+                downloads: DownloadLog::default(),
                 drop: DropWatch::default(),
                 fronts: crate::fronts::FrontWatch::default(),
             };

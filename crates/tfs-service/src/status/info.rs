@@ -9,6 +9,7 @@ use tfs_api::wire::ServerAccess;
 use tfs_sys::clock::now;
 use tokio::runtime::Handle;
 
+use super::downloads::DownloadLog;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
 use crate::fronts::FrontWatch;
@@ -34,6 +35,8 @@ pub(crate) struct MountInfo {
     pub(crate) intake: Intake,
     /// Handle to the kernel's side, set once it is mounted.
     pub(crate) kernel: Arc<OnceLock<KernelSide>>,
+    /// What was downloaded for each program.
+    pub(crate) downloads: DownloadLog,
     /// Source of the status of the drop folder.
     pub(crate) drop: DropWatch,
     /// Source of the status of the front ends.
@@ -95,6 +98,7 @@ impl MountInfo {
             preloads: Preloads::default(),
             intake,
             kernel: Arc::default(),
+            downloads: DownloadLog::default(),
             drop: DropWatch::default(),
             fronts: FrontWatch::default(),
         }

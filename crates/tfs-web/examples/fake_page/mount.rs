@@ -3,7 +3,8 @@
 use tfs_api::status::{
     AbsenceStatus, BreakerStatus, DiscoveryStatus, FailedStatus, FailureCount, FrontStatus,
     IntakeStatus, LeftOutStatus, MemoryStatus, NamedTorrent, PreloadTotals, ProcessUsage,
-    ReadFigures, ReadStatus, STATUS_VERSION, ServerStatus, StatusReport, TreeStatus,
+    ProgramDownloads, ProgramsStatus, ReadFigures, ReadStatus, RefusedReads, STATUS_VERSION,
+    ServerStatus, StatusReport, TreeStatus,
 };
 use tfs_api::wire::{
     LongWait, MountStatus, PreloadReason, PreloadStatus, ReaderStatus, RecentStatus, ScanStatus,
@@ -55,6 +56,15 @@ pub(crate) fn mount(mountpoint: &str, now: i64, second: u64) -> MountStatus {
             total_bytes: 40 * GIB,
             there_bytes: 24 * GIB + second * 9 * MIB,
         },
+        programs: ProgramsStatus {
+            downloads: vec![
+                program_downloads("jellyfin", 12 * GIB + second * MIB, 48),
+                program_downloads("webdav 192.168.1.20 Infuse/8.1", 3 * GIB, 4),
+                program_downloads("ffprobe", 420 * MIB, 96),
+                program_downloads("mpv", 90 * MIB, 1),
+            ],
+            refused: vec![RefusedReads { program: "updatedb".to_owned(), reads: 1200 + second }],
+        },
         drop: None,
         fronts: vec![FrontStatus {
             kind: "webdav".to_owned(),
@@ -76,6 +86,10 @@ pub(crate) fn mount(mountpoint: &str, now: i64, second: u64) -> MountStatus {
         also_mounted: Vec::new(),
         preloading: preloads(second),
     }
+}
+
+fn program_downloads(program: &str, day_bytes: u64, day_files: u64) -> ProgramDownloads {
+    ProgramDownloads { program: program.to_owned(), bytes: day_bytes * 3, day_bytes, day_files }
 }
 
 fn server(name: &str, now: i64, second: u64, error: Option<&str>) -> ServerStatus {
@@ -162,6 +176,7 @@ fn readers(second: u64) -> Vec<ReaderStatus> {
         offset: at,
         file_bytes: 8 * GIB,
         given_bytes: at / 2,
+        bytes_downloaded: rate * 30,
         bytes_per_second: rate,
         way,
         server: Some("home".to_owned()),

@@ -3,7 +3,8 @@
 import { h, show, text } from "./dom.js";
 import { speed } from "./format.js";
 import { legend } from "./map.js";
-import { fronts, leftOut, memory, panel, preloads, scans, servers, waits } from "./panels.js";
+import { downloads, fronts, leftOut, memory, panel, preloads, scans, servers, waits }
+  from "./panels.js";
 import { plot } from "./plot.js";
 import { readers } from "./readers.js";
 import { shownMounts, store } from "./store.js";
@@ -16,7 +17,7 @@ export function nowView() {
   const signs = legend();
   const reading = panel("reading", "Now reading", table.node, scanned.node, signs);
   const drawn = panel("minutes", "Last ten minutes", chart.node);
-  const others = [servers(), fronts(), memory(), preloads(), waits()];
+  const others = [servers(), fronts(), memory(), downloads(), preloads(), waits()];
   const left = leftOut();
   const node = h("div", { class: "now" },
     h("h1", { class: "unseen", tabindex: "-1" }, "What happens now"),

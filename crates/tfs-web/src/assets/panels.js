@@ -286,6 +286,36 @@ export function fronts() {
   return { node, update };
 }
 
+function downloadRow() {
+  const [bytes, program, files] = [h("span", { class: "number" }), name(""), h("span", { class: "dim" })];
+  const update = (download) => {
+    text(bytes, size(download.day_bytes));
+    text(program, download.program);
+    set(program, "title", `${download.program}: ${size(download.bytes)} since the start`);
+    text(files, counted(download.day_files, "file"));
+  };
+  return { node: h("li", { class: "wait-row" }, bytes, program, files), update };
+}
+
+/** What was downloaded for each program, and the programs that get no missing data. */
+export function downloads() {
+  const rows = list("Nothing was downloaded for a program.", downloadRow);
+  const refused = h("p", { class: "dim" });
+  const { node } = panel("downloads", "Downloaded by program (24 h)", rows.node, refused);
+  const update = (mounts) => {
+    const all = withMount(mounts, (mount) => mount.programs?.downloads ?? [])
+      .filter((download) => download.day_bytes > 0);
+    all.sort((a, b) => b.day_bytes - a.day_bytes);
+    rows.update(all, (download) => `${download.mountpoint}\n${download.program}`);
+    const none = withMount(mounts, (mount) => mount.programs?.refused ?? []);
+    const parts = none.slice(0, 5).map((it) => `${it.program} (${counted(it.reads, "read")})`);
+    text(refused, parts.length > 0 ? `Missing data refused: ${parts.join(", ")}` : "");
+    show(refused, parts.length > 0);
+    show(node, all.length + parts.length > 0);
+  };
+  return { node, update };
+}
+
 /** Programs that open many files for a moment. */
 export function scans() {
   const node = h("ul", { class: "scans" });

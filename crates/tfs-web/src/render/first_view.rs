@@ -1,7 +1,7 @@
 //! The overview as HTML, for browsers without scripts.
 
 use bytesize::ByteSize;
-use tfs_api::status::{BreakerStatus, FrontStatus, ServerStatus, StatusReport};
+use tfs_api::status::{BreakerStatus, FrontStatus, ProgramsStatus, ServerStatus, StatusReport};
 use tfs_api::wire::{MountStatus, ReaderStatus, WaitStatus, WayStatus};
 
 use super::html::Html;
@@ -53,6 +53,7 @@ fn write_mount(html: &mut Html, mount: &MountStatus) {
     write_readers(html, &mount.readers);
     write_servers(html, servers);
     write_fronts(html, &mount.status.fronts);
+    write_programs(html, &mount.status.programs);
     write_recent(html, mount);
 }
 
@@ -115,6 +116,26 @@ fn write_fronts(html: &mut Html, fronts: &[FrontStatus]) {
         html.row([address, state, &front.connections.to_string(), &bytes(front.sent_bytes)]);
     }
     html.raw("</tbody></table>\n");
+}
+
+fn write_programs(html: &mut Html, programs: &ProgramsStatus) {
+    let downloads = programs.downloads.iter().filter(|it| it.day_bytes > 0);
+    let downloads: Vec<_> = downloads.take(ROWS_MAX).collect();
+    if !downloads.is_empty() {
+        html.table("Downloaded by program (24 h)", ["Program", "Bytes", "Files"]);
+        for download in downloads {
+            let files = download.day_files.to_string();
+            html.row([&download.program, &bytes(download.day_bytes), &files]);
+        }
+        html.raw("</tbody></table>\n");
+    }
+    if !programs.refused.is_empty() {
+        html.table("Missing data refused", ["Program", "Reads"]);
+        for refused in programs.refused.iter().take(ROWS_MAX) {
+            html.row([&refused.program, &refused.reads.to_string()]);
+        }
+        html.raw("</tbody></table>\n");
+    }
 }
 
 fn write_recent(html: &mut Html, mount: &MountStatus) {

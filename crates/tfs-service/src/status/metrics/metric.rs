@@ -42,6 +42,8 @@ pub(in crate::status) enum MetricValue<'a> {
     Histogram(&'a Histogram),
     /// A number for each reason.
     ByReason(&'a [FailureCount]),
+    /// A number for each value of the label.
+    ByLabel(Vec<(&'a str, u64)>),
 }
 
 /// A `T` and its labels, without braces.
@@ -67,6 +69,15 @@ pub(super) const fn failures<T>(
     value: fn(&T) -> MetricValue<'_>,
 ) -> Metric<T> {
     Metric { kind: MetricKind::Counter, name, help, label: Some("reason"), value }
+}
+
+/// Returns the metric of counts by program.
+pub(super) const fn by_program<T>(
+    name: &'static str,
+    help: &'static str,
+    value: fn(&T) -> MetricValue<'_>,
+) -> Metric<T> {
+    Metric { kind: MetricKind::Counter, name, help, label: Some("program"), value }
 }
 
 /// Returns the metric of a current value.
@@ -118,7 +129,13 @@ pub(super) fn write<T>(text: &mut String, metrics: &[Metric<T>], all: &[Labelled
         let mut is_described = false;
         for Labelled { labels, of } in all {
             let value = (metric.value)(of);
-            if matches!(value, MetricValue::Absent | MetricValue::ByReason([])) {
+            let is_empty = match &value {
+                MetricValue::Absent => true,
+                MetricValue::ByReason(reasons) => reasons.is_empty(),
+                MetricValue::ByLabel(values) => values.is_empty(),
+                _ => false,
+            };
+            if is_empty {
                 continue;
             }
             if !is_described {
@@ -149,6 +166,11 @@ impl<T> Metric<T> {
             MetricValue::ByReason(reasons) => {
                 for FailureCount { reason, count } in *reasons {
                     _ = writeln!(text, "{name}{} {count}", braces(labels, &more(reason)));
+                }
+            }
+            MetricValue::ByLabel(values) => {
+                for (value, count) in values {
+                    _ = writeln!(text, "{name}{} {count}", braces(labels, &more(value)));
                 }
             }
             MetricValue::Histogram(histogram) => {

@@ -2,7 +2,7 @@
 
 use tfs_api::status::{DropStatus, StatusReport};
 
-use super::metric::{Metric, MetricValue, counter, failures, gauge, histogram};
+use super::metric::{Metric, MetricValue, by_program, counter, failures, gauge, histogram};
 
 /// Metrics of a mount.
 pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
@@ -87,6 +87,22 @@ pub(in crate::status) const OF_MOUNT: &[Metric<StatusReport>] = &[
         "tfs_reads_split_total",
         "Reads of present and missing pages, which the kernel repeats by page.",
         |it| it.reads.reads_split.into(),
+    ),
+    by_program(
+        "tfs_reads_refused_total",
+        "Reads of missing data by programs of read.refused_programs.",
+        |it| {
+            let programs = it.programs.refused.iter();
+            MetricValue::ByLabel(programs.map(|it| (it.program.as_str(), it.reads)).collect())
+        },
+    ),
+    by_program(
+        "tfs_program_downloaded_bytes_total",
+        "Bytes that were downloaded because a program read missing data.",
+        |it| {
+            let programs = it.programs.downloads.iter();
+            MetricValue::ByLabel(programs.map(|it| (it.program.as_str(), it.bytes)).collect())
+        },
     ),
 ];
 
