@@ -35,6 +35,8 @@ pub struct ReadCounters {
     pub waits: u64,
     /// Streams that stalled while a read waited, and were reopened.
     pub stall_reopens: u64,
+    /// Streams that were reopened because the server fetched too much ahead of them.
+    pub unasked_reopens: u64,
     /// Streams that failed and were retried.
     pub retries: u64,
     /// Reads that moved to another server because one failed, stalled, or lacked the bytes.
@@ -167,6 +169,7 @@ impl ReadCounters {
         self.turns += other.turns;
         self.waits += other.waits;
         self.stall_reopens += other.stall_reopens;
+        self.unasked_reopens += other.unasked_reopens;
         self.retries += other.retries;
         self.moves += other.moves;
         self.bytes_fetched += other.bytes_fetched;

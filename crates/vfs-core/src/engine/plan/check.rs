@@ -29,6 +29,8 @@ impl Plan {
         }
         for (id, read) in &self.reads {
             assert!(!read.is_answered, "{read:?}");
+            // The limit doubles each time, so few streams are opened anew.
+            assert!(read.unasked_count < 16, "{read:?}");
             if let Some((stream, _)) = read.stream {
                 assert!(self.streams.get(&stream).is_some_and(|it| it.reads.contains(id)));
             }

@@ -21,6 +21,9 @@ use crate::{Bitfield, FileId, HandleId, InfoHash, Timestamp};
 /// bitfield of a large torrent has kilobytes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The same while a read waits, for the limit of unasked pieces.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long after the end of a stream the last bitfield is requested. By then the server has closed
 /// its connections, and the pieces in flight have arrived.
 const LAST_LOOK_DELAY: Duration = Duration::from_secs(1);
@@ -61,6 +64,8 @@ struct ClaimedTorrent {
     /// Whether other clients may have fetched pieces between `have` and the first stream. Then only
     /// pieces count whose bytes a stream brought.
     is_old: bool,
+    /// Whether a read waits for a stream that the server may fetch too much ahead of.
+    is_watched: bool,
     /// The pieces that streams had brought before the claims began.
     before: BTreeSet<u32>,
     piece_len: u64,
@@ -95,6 +100,7 @@ impl ClaimedTorrent {
         }
         let times = self.claims.values().map(|claim| match claim.closed_at {
             Some(at) => at.saturating_add(LAST_LOOK_DELAY),
+            None if self.is_watched => self.looked_at.saturating_add(WATCH_INTERVAL),
             None => self.looked_at.saturating_add(LOOK_INTERVAL),
         });
         Some(times.min()?.max(self.retry_at))
@@ -199,15 +205,16 @@ impl Downloads {
     }
 
     /// Handles a bitfield that was requested at `asked_at`. `received` has the pieces of which
-    /// streams brought bytes since the last one.
+    /// streams brought bytes since the last one. Returns the one before it.
     pub(super) fn on_haves(
         &mut self,
         torrent: InfoHash,
         have: &Bitfield,
         asked_at: Timestamp,
         received: &BTreeSet<u32>,
-    ) {
-        let Some(claimed) = self.torrents.get_mut(&torrent) else { return };
+    ) -> Option<Bitfield> {
+        let claimed = self.torrents.get_mut(&torrent)?;
+        let before = claimed.have.clone().filter(|_| !claimed.is_old);
         let growth = claimed.growth(have, received);
         let shares = if growth > 0 { claimed.shares(growth) } else { Vec::new() };
         (claimed.have, claimed.looked_at) = (Some(have.clone()), asked_at);
@@ -228,6 +235,7 @@ impl Downloads {
         }
         shares.into_iter().for_each(|(claimant, bytes)| self.add(claimant, bytes));
         ended.into_iter().for_each(|claimant| self.end_claim(claimant));
+        before
     }
 
     /// Handles a failed bitfield request.
@@ -244,6 +252,13 @@ impl Downloads {
 }
 
 impl Plan {
+    /// Returns when the oldest claim ended that is not final yet.
+    #[cfg(test)]
+    pub(in crate::engine) fn oldest_claim(&self) -> Option<Timestamp> {
+        let claims = self.downloads.torrents.values().flat_map(|it| it.claims.values());
+        claims.filter_map(|claim| claim.closed_at).min()
+    }
+
     /// Returns the handles that were released and made the server download something, each with
     /// its bytes. Each is returned once.
     pub(in crate::engine) fn take_closed_downloads(&mut self) -> Vec<(HandleId, u64)> {
@@ -282,7 +297,11 @@ impl Plan {
     pub(super) fn update_claims(&mut self, now: Timestamp) {
         let fetching = self.streams.values().filter(|stream| stream.may_fetch && stream.is_live());
         let mut open: BTreeMap<InfoHash, BTreeSet<Claimant>> = BTreeMap::new();
+        let mut watched = BTreeSet::new();
         for stream in fetching {
+            if stream.is_bounded_fetch() {
+                watched.insert(stream.file.torrent);
+            }
             let claimants = open.entry(stream.file.torrent).or_default();
             claimants.extend(self.claimants(stream));
             let is_new = !self.downloads.torrents.contains_key(&stream.file.torrent);
@@ -301,6 +320,7 @@ impl Plan {
         let Downloads { torrents, readers, .. } = &mut self.downloads;
         for (torrent, claimed) in torrents {
             let none = BTreeSet::new();
+            claimed.is_watched = watched.contains(torrent);
             let open = open.get(torrent).unwrap_or(&none);
             for (claimant, claim) in &mut claimed.claims {
                 claim.closed_at = match claim.closed_at {

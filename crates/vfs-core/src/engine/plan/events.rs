@@ -63,6 +63,7 @@ impl Plan {
             fail_fast: None,
             has_waited: false,
             silence_count: 0,
+            unasked_count: 0,
             missing: MissingWait::default(),
         };
         self.index.file(id, ReadIndexEntry::new(request.file, read.is_preload()));
@@ -118,9 +119,12 @@ impl Plan {
         if !self.reads.contains_key(&id) {
             return Duration::ZERO;
         }
-        self.leave_stream(id, now);
+        let stream = self.leave_stream(id, now);
         self.is_dirty = true;
         let read = self.forget_read(id);
+        if let Some(read) = &read {
+            self.end_fetch(stream, read.request.file.torrent, now);
+        }
         read.map_or(Duration::ZERO, |read| self.missing_time(&read, now))
     }
 
@@ -241,6 +245,7 @@ impl Plan {
                 read.expiry.on_chunk(now, pos);
                 // The stall timeout returns to its minimum.
                 self.is_dirty |= std::mem::take(&mut read.silence_count) > 0;
+                read.unasked_count = 0;
             }
             let Some(read) = self.reads.get(&read_id) else { continue };
             // The last bytes count only once the source reports the end of the range.
@@ -328,19 +333,23 @@ impl Plan {
         answer: Result<Bitfield, SourceError>,
     ) {
         self.mark_torrent(torrent);
-        let is_used = |torrent| self.index.of_torrent(torrent).next().is_some();
         let error = match answer {
             Ok(have) => {
                 self.breaker.on_success();
                 let received = self.availability.received(torrent);
                 let asked_at = self.availability.asked_at(torrent, now);
-                self.downloads.on_haves(torrent, &have, asked_at, &received);
+                let before = self.downloads.on_haves(torrent, &have, asked_at, &received);
+                if let Some(before) = before {
+                    self.on_fetched(now, torrent, &before, &have);
+                }
+                let is_used = |torrent| self.index.of_torrent(torrent).next().is_some();
                 self.availability.on_answer(torrent, Some(have), now, is_used);
                 self.note_missing_of(torrent, now);
                 return self.on_have_progress(torrent);
             }
             Err(error) => error,
         };
+        let is_used = |torrent| self.index.of_torrent(torrent).next().is_some();
         self.availability.on_answer(torrent, None, now, is_used);
         self.downloads.on_failure(torrent, now);
         if error.kind == SourceErrorKind::Unreachable {

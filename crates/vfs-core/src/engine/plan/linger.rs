@@ -14,7 +14,8 @@
 //! sleep for seconds, so the stream before it stays open until it is done.
 //!
 //! The cost: the server fetches on while a stream lingers. A stream lingers for at most as long as
-//! its own bytes took to come; in that time each peer sends about what it had sent for the stream.
+//! its own bytes took to come, divided by the number of connected peers. In that time all peers
+//! together send about one piece.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeSet;
@@ -63,6 +64,9 @@ impl Plan {
     fn linger_until(&self, stream: &PlannedStream) -> Option<Timestamp> {
         let may_linger = stream.reads.is_empty() && stream.can_linger();
         let time = stream.wait_max.min(self.tuning.linger_time_max);
+        // Each peer fetches a piece in the time in which one came.
+        let peers = self.peers.recent_count(stream.file.torrent).max(1);
+        let time = time.checked_div(u32::try_from(peers).unwrap_or(u32::MAX)).unwrap_or_default();
         may_linger.then(|| stream.idle_since.max(stream.kept_at).saturating_add(time))
     }
 

@@ -46,6 +46,7 @@ mod tests;
 mod time_slices;
 mod tuning;
 mod turn;
+mod unasked;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -124,6 +125,8 @@ struct PlannedRead {
     has_waited: bool,
     /// The number of consecutive stream stalls.
     silence_count: u32,
+    /// How often the server fetched too much ahead of its stream since it last got bytes.
+    unasked_count: u32,
     /// Its wait for missing pieces, for monitoring.
     missing: MissingWait,
 }
@@ -416,8 +419,12 @@ impl Plan {
     }
 
     fn fail(&mut self, id: ReadId, now: Timestamp, error: VfsError) {
-        self.leave_stream(id, now);
+        let stream = self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
+        // Of a split read, the pages follow at once.
+        if !matches!(error, VfsError::Partial) {
+            self.end_fetch(stream, read.request.file.torrent, now);
+        }
         let missing = self.missing_time(&read, now);
         // A split read is no failure: the kernel requests its pages again.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
@@ -448,10 +455,10 @@ impl Plan {
         }
     }
 
-    fn leave_stream(&mut self, id: ReadId, now: Timestamp) {
-        let Some(read) = self.reads.get_mut(&id) else { return };
-        let Some((stream, _)) = read.stream.take() else { return };
-        if let Some(stream) = self.streams.get_mut(&stream) {
+    /// Removes a read from its stream, and returns that.
+    fn leave_stream(&mut self, id: ReadId, now: Timestamp) -> Option<StreamId> {
+        let (stream_id, _) = self.reads.get_mut(&id)?.stream.take()?;
+        if let Some(stream) = self.streams.get_mut(&stream_id) {
             stream.reads.remove(&id);
             stream.idle_since = now;
             stream.has_moved = true;
@@ -460,6 +467,7 @@ impl Plan {
                 self.keep_others(torrent, now);
             }
         }
+        Some(stream_id)
     }
 
     /// Puts a read at the end of the queue again.
@@ -506,8 +514,10 @@ impl Plan {
 
     /// Fails the reads of a stream, unless the error is retryable.
     fn fail_stream(&mut self, now: Timestamp, id: StreamId, error: SourceError) {
-        let Some(stream) = self.streams.get(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
         let (file, reads) = (stream.file, stream.reads.clone());
+        // It has ended: its failed reads must not close it.
+        let may_fetch = std::mem::take(&mut stream.may_fetch);
         let is_once_more = stream.phase == Phase::Opening
             && retry::is_worth_another(&error, stream.last_error.as_ref());
         self.breaker.on_failure(&error, now);
@@ -533,6 +543,7 @@ impl Plan {
         }
         self.tally.count(file, |count| count.retries = count.retries.saturating_add(1));
         if let Some(stream) = self.streams.get_mut(&id) {
+            stream.may_fetch = may_fetch;
             stream.failure_count = stream.failure_count.saturating_add(1);
             stream.last_error = Some(error);
         }

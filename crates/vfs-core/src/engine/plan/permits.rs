@@ -254,6 +254,7 @@ impl Plan {
             asked_end,
             keeps_peers,
             may_fetch,
+            unasked_bytes: 0,
             kind,
             phase: Phase::Opening,
             priority,

@@ -149,8 +149,8 @@ impl Plan {
     /// wait for bytes that no read needs.
     fn is_rest_left(&self, stream: &PlannedStream) -> bool {
         if stream.pos == stream.range.end() {
-            // It ends by itself; its connection can then be reused.
-            return false;
+            // It ends by itself, so that its connection can be reused, unless it has lingered.
+            return stream.asked_end > stream.pos;
         }
         let facts = self.files.get(&stream.file);
         let is_late =

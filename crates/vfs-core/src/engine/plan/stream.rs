@@ -68,6 +68,8 @@ pub(crate) struct PlannedStream {
     /// Whether the server fetches missing pieces of its torrent only for streams, and may fetch some
     /// for this one.
     pub(crate) may_fetch: bool,
+    /// The bytes of pieces that the server fetched ahead of it and that nothing asked for.
+    pub(crate) unasked_bytes: u64,
     pub(crate) kind: StreamKind,
     pub(crate) phase: Phase,
     pub(crate) priority: Priority,

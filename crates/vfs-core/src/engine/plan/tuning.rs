@@ -58,6 +58,10 @@ const SEQUENTIAL_BYTES_MISSING_MIN: u64 = 4 * MIB;
 /// (`PER_STREAM_BUF_DEFAULT` of librqbit).
 const SERVER_AHEAD_BYTES: u64 = 32 * MIB;
 
+/// How many bytes of pieces that nothing asked for a stream may bring before it is opened anew: half
+/// of what rqbit fetches ahead. One piece of 16 MiB beside the needed one is no reason for that.
+const UNASKED_BYTES_MAX: u64 = 16 * MIB;
+
 /// How long an idle window stays open. Longer than a player pauses between two reads; short enough
 /// to return the permit soon.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(4);
@@ -178,6 +182,8 @@ pub(crate) struct Tuning {
     pub(crate) rest_bytes_max: u64,
     pub(crate) sequential_bytes_missing_min: u64,
     pub(crate) server_ahead_bytes: u64,
+    /// See [`UNASKED_BYTES_MAX`].
+    pub(crate) unasked_bytes_max: u64,
     pub(crate) idle_time_max: Duration,
     pub(crate) turn_time_recalled: Duration,
     pub(crate) turn_time_missing: Duration,
@@ -233,6 +239,7 @@ impl Tuning {
             rest_bytes_max: REST_BYTES_MAX,
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
             server_ahead_bytes: SERVER_AHEAD_BYTES,
+            unasked_bytes_max: UNASKED_BYTES_MAX,
             idle_time_max: IDLE_TIME_MAX,
             turn_time_recalled: TURN_TIME_RECALLED,
             turn_time_missing: TURN_TIME_MISSING,

@@ -59,6 +59,8 @@ pub(super) struct SimServer {
     pub(super) files: Vec<File>,
     pub(super) streams: BTreeMap<StreamId, ServerStream>,
     pub(super) is_down: bool,
+    /// The bytes of all pieces that were fetched; the last one counts as a whole.
+    pub(super) bytes_came: u64,
     /// How often a fetch completes a piece, in percent.
     complete_percent: u64,
 }
@@ -77,6 +79,7 @@ impl SimServer {
             files: Vec::new(),
             streams: BTreeMap::new(),
             is_down: false,
+            bytes_came: 0,
             complete_percent: [100, 50, 5][usize::try_from(random.range(0, 2)).unwrap()],
         };
         for torrent in 0..usize::try_from(random.range(1, 3)).unwrap() {
@@ -162,7 +165,8 @@ impl SimServer {
             .filter(|stream| stream.is_open && stream.pos < self.files[stream.file].len)
             .map(|stream| (stream.file, stream.pos + random.range(0, 1) * random.range(0, 64)))
             .collect();
-        let (file, at) = if waiting.is_empty() || random.chance(5) {
+        let is_elsewhere = waiting.is_empty() || random.chance(5);
+        let (file, at) = if is_elsewhere {
             let file = usize::try_from(random.range(0, self.files.len() as u64 - 1)).unwrap();
             (file, random.range(0, self.files[file].len - 1))
         } else {
@@ -171,7 +175,8 @@ impl SimServer {
         let file = &self.files[file];
         let at = at.min(file.len - 1);
         let torrent = &mut self.torrents[file.torrent];
-        if torrent.state != TorrentState::Live {
+        // With nothing selected, only streams make it fetch.
+        if torrent.state != TorrentState::Live || is_elsewhere && torrent.has_selected {
             return None;
         }
         // A part of a piece is progress too.
@@ -180,6 +185,7 @@ impl SimServer {
             let piece = usize::try_from(piece).unwrap();
             if !std::mem::replace(&mut torrent.has[piece], true) {
                 torrent.came_at[piece] = now;
+                self.bytes_came += u64::from(torrent.piece_len);
             }
         }
         Some(torrent.hash)

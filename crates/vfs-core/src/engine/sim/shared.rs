@@ -163,6 +163,8 @@ impl Run {
         if let Some(share) = &mut self.share {
             share.told = None;
         }
+        // Its own alarm may be due at the same time.
+        self.core.plan.on_time(self.now);
         self.pump();
         self.check();
     }

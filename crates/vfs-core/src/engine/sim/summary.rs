@@ -29,6 +29,14 @@ pub(super) struct Summary {
     pub(super) skips: u64,
     pub(super) retries: u64,
     pub(super) stall_reopens: u64,
+    pub(super) unasked_reopens: u64,
+    /// How often selections changed.
+    pub(super) selects: u64,
+    /// Failed reads of programs that must not cause downloads.
+    pub(super) present_only: u64,
+    /// Bytes that were downloaded because of readers.
+    pub(super) downloaded: u64,
+    pub(super) downloaded_by_preloads: u64,
     pub(super) haves: u64,
     pub(super) looks: u64,
     pub(super) lingers: u64,
@@ -70,6 +78,11 @@ impl Summary {
         self.skips += more.skips;
         self.retries += more.retries;
         self.stall_reopens += more.stall_reopens;
+        self.unasked_reopens += more.unasked_reopens;
+        self.selects += more.selects;
+        self.present_only += more.present_only;
+        self.downloaded += more.downloaded;
+        self.downloaded_by_preloads += more.downloaded_by_preloads;
         self.haves += more.haves;
         self.looks += more.looks;
         self.lingers += more.lingers;
@@ -117,6 +130,8 @@ impl Summary {
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
         let Self { samples, extensions, looks, lingers, missing_waits, .. } = self;
+        let Self { unasked_reopens, selects, present_only, .. } = self;
+        let Self { downloaded, downloaded_by_preloads, .. } = self;
         let Self {
             cancelled, turns, reuses, skips, retries, stall_reopens, haves, timeouts, ..
         } = self;
@@ -133,6 +148,7 @@ impl Summary {
             ])
             .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
             .chain([looks, lingers, missing_waits])
+            .chain([unasked_reopens, selects, present_only, downloaded, downloaded_by_preloads])
             .all(|count| *count > 0)
     }
 }

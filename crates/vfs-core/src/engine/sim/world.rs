@@ -28,6 +28,8 @@ pub(super) struct SimReader {
     pattern: Pattern,
     pub(super) at: u64,
     len: u64,
+    /// Whether it is a program that must not cause downloads.
+    pub(super) is_present_only: bool,
     /// Whether its reads may be split into pages.
     pub(super) may_split: bool,
     /// How many reads it keeps in flight.
@@ -68,6 +70,8 @@ pub(super) struct Expected {
     pub(super) is_calm: bool,
     /// Whether it must not wait for missing data, since a wait of its reader failed.
     pub(super) fails_fast: bool,
+    /// Whether it must not cause a download.
+    pub(super) is_present_only: bool,
     /// When the last bitfield of its torrent was requested, if there was one.
     pub(super) haves_at: Option<Timestamp>,
 }
@@ -89,6 +93,7 @@ impl SimReader {
             },
             pattern,
             at: random.range(0, 2) / 2 * random.range(0, file_len),
+            is_present_only: random.chance(10),
             may_split: random.chance(50),
             len: random.range(1, 200),
             depth: usize::try_from(random.range(1, 3)).unwrap(),
@@ -146,6 +151,7 @@ pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     tuning.rest_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
+    tuning.unasked_bytes_max = random.range(0, 1000);
     tuning.silence_time_max = millis(random.range(300, 4000));
     tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
     tuning.linger_time_max = millis(random.range(0, 400));

@@ -217,8 +217,8 @@ fn a_read_that_must_not_download_joins_no_stream_that_waits_for_peers() {
             haves: open 1 0..100+
             opened 1: -
             read 0+50 if present: fail 2 (the data is missing, and the read must not wait)
-            1100 ms: ask peers
-            read 0+50 if present: ask
+            1100 ms: ask peers, ask
+            read 0+50 if present: -
             haves: fail 3 (the data is missing, and the read must not wait)
         "#]],
     );

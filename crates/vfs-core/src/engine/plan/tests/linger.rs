@@ -80,7 +80,7 @@ fn a_stream_lingers_until_the_next_is_open() {
             read 0+100: ask
             haves: open 1 0..100+
             opened 1: -
-            1000 ms: ask peers
+            1000 ms: ask peers, ask
             1 live, 0 not needed, 0 forgotten: -
             chunk 1 0+100: reply 1
             release 1: -
@@ -183,13 +183,13 @@ fn a_peer_that_is_not_needed_by_mistake_is_met_by_another_stream() {
             haves: open 1 0..100+
             opened 1: -
             999 ms: -
-            1 ms: ask peers
+            1 ms: ask peers, ask
             0 live, 1 not needed, 0 forgotten: close 1, open 2 0..100+
             closed 1: -
             opened 2: -
             1000 ms: ask peers
             1 live, 0 not needed, 0 forgotten: -
-            2000 ms: ask peers, ask
+            2000 ms: ask peers
             1 live, 0 not needed, 0 forgotten: -
             2999 ms: -
             chunk 2 0+100: reply 1
@@ -221,9 +221,9 @@ fn forgotten_peers_are_added_again() {
             read 0+100: ask
             haves: open 1 0..100+
             opened 1: -
-            1000 ms: ask peers
+            1000 ms: ask peers, ask
             0 live, 0 not needed, 2 forgotten: add peers
-            2000 ms: ask peers, ask
+            2000 ms: ask peers
             1 live, 0 not needed, 1 forgotten: add peers
             4000 ms: ask peers
             2 live, 0 not needed, 0 forgotten: -

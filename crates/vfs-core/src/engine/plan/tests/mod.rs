@@ -6,6 +6,7 @@ mod direct;
 mod downloads;
 mod fail_fast;
 mod failures;
+mod fetch_end;
 mod linger;
 mod preload;
 mod progress;

@@ -142,9 +142,12 @@ impl Run {
         assert!(bytes <= counters.memory_bytes_max, "{counters:?}");
         assert_eq!(counters.reads_waiting, self.expected.len());
         let slow = self.expected.values().find(|it| {
-            it.fails_fast && it.arrived_at + FAST_FAILURE_TIME_MAX <= self.now && !self.may_wait(it)
+            (it.fails_fast || it.is_present_only)
+                && it.arrived_at + FAST_FAILURE_TIME_MAX <= self.now
+                && !self.may_wait(it)
         });
         assert!(slow.is_none(), "{slow:?} still waits at {:?}", self.now);
+        self.check_on_demand();
         let late = self.expected.values().find(|expected| expected.deadline <= self.now);
         assert!(late.is_none(), "{late:?} at {:?}", self.now);
         let next = self.core.plan.next_time();
@@ -165,6 +168,9 @@ impl Run {
         self.summary.skips = counters.total.skips;
         self.summary.retries = counters.total.retries;
         self.summary.stall_reopens = counters.total.stall_reopens;
+        self.summary.unasked_reopens = counters.total.unasked_reopens;
+        self.summary.downloaded = counters.bytes_downloaded_by_readers;
+        self.summary.downloaded_by_preloads = counters.bytes_downloaded_by_preloads;
         self.summary.haves = counters.bitfield_requests;
     }
 }

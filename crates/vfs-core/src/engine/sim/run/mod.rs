@@ -2,10 +2,11 @@
 
 mod checks;
 mod direct;
+mod on_demand;
 mod peers;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub(super) enum Event {
     Peers(InfoHash),
     Download,
     Trouble,
+    /// A controller or another client selects or deselects files.
+    Select,
     List,
     Calm,
     /// A scan of the other members of the budget.
@@ -76,6 +79,10 @@ pub(super) struct Run {
     /// Whether pieces may have been lost.
     has_crashed: bool,
     bitfield_requests: BTreeMap<InfoHash, Timestamp>,
+    /// The torrents with a read that failed or was cancelled at this event, and those with a read
+    /// that was answered.
+    failed: BTreeSet<InfoHash>,
+    answered: BTreeSet<InfoHash>,
     /// When the last bitfield of each torrent was requested that arrived.
     haves_at: BTreeMap<InfoHash, Timestamp>,
     /// When a torrent or the server last changed.
@@ -135,6 +142,8 @@ impl Run {
             calm_at,
             has_crashed: false,
             bitfield_requests: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            answered: BTreeSet::new(),
             haves_at: BTreeMap::new(),
             trouble_at: Timestamp::ZERO,
             downloads: Downloads::default(),
@@ -154,7 +163,7 @@ impl Run {
         for preloader in 0..self.preloaders.len() {
             self.later(2000, Event::Preload(preloader));
         }
-        for event in [Event::Download, Event::Trouble, Event::List] {
+        for event in [Event::Download, Event::Trouble, Event::Select, Event::List] {
             self.later(100, event);
         }
         self.at(self.now.max(self.calm_at), Event::Calm);
@@ -244,6 +253,7 @@ impl Run {
                 self.later(millis, Event::Download);
             }
             Event::Trouble => self.trouble(),
+            Event::Select => self.select(),
             Event::List => {
                 if !self.server.is_down {
                     self.server.list();
@@ -316,6 +326,7 @@ impl Run {
                 let expected = self.expected.remove(&id).unwrap();
                 self.readers[index].in_flight -= 1;
                 let missing = self.core.plan.on_cancel(self.now, id);
+                self.failed.insert(self.server.files[expected.file].id.torrent);
                 self.check_missing(&expected, missing, false);
             }
         }
@@ -356,9 +367,11 @@ impl Run {
                     len,
                 );
                 let facts = self.server.facts(file);
+                self.tell_selection(file);
                 let read = self.core.preload(self.now, (id, facts), range).unwrap();
                 let is_calm = self.is_calm;
-                preloader.current = Some(Preload { id: read, file, range, is_calm });
+                let preload = Preload { id: read, file, range, is_calm };
+                self.preloaders[index].current = Some(preload);
                 self.summary.preloads += 1;
             }
         }
@@ -397,6 +410,10 @@ impl Run {
                 self.check_bytes(file, range, &parts);
             }
             Started::Waits(read) => {
+                let is_present_only = self.readers[reader].is_present_only;
+                if is_present_only {
+                    self.core.plan.set_present_only(read);
+                }
                 if self.readers[reader].may_split {
                     self.core.plan.set_split(read, Split::Pages);
                 }
@@ -404,7 +421,8 @@ impl Run {
                 self.readers[reader].in_flight += 1;
                 // A read of lower priority may starve.
                 let is_urgent = priority == Priority::Foreground;
-                let is_calm = self.is_calm && !is_refused && !fails_fast && is_urgent;
+                let is_patient = !is_refused && !fails_fast && !is_present_only;
+                let is_calm = self.is_calm && is_patient && is_urgent;
                 let expected = Expected {
                     reader,
                     file,
@@ -414,6 +432,7 @@ impl Run {
                     deadline,
                     is_calm,
                     fails_fast,
+                    is_present_only,
                     haves_at: self.haves_at.get(&id.torrent).copied(),
                 };
                 self.expected.insert(read, expected);
@@ -518,6 +537,7 @@ impl Run {
             match output {
                 Output::Answer { read, result, missing } => self.answer(read, result, missing),
                 Output::Open { stream, file, range, asked_end, .. } => {
+                    self.check_open(file, range);
                     self.open(stream, file, range, asked_end);
                     self.later(self.round_trip_millis, Event::Opened(stream));
                 }
@@ -559,6 +579,7 @@ impl Run {
             return self.preloaded(&preload, &result);
         }
         let expected = self.expected.remove(&read).expect("an answer that nobody waits for");
+        self.note_answer(&expected, &result);
         self.readers[expected.reader].in_flight -= 1;
         assert!(self.now <= expected.deadline, "an answer after the deadline");
         self.summary.answers += 1;
