@@ -119,6 +119,12 @@ impl ArrClient {
     }
 }
 
+/// Adds a torrent as Sonarr does.
+#[track_caller]
+pub(crate) fn add_torrent(address: SocketAddr, torrent_file: &[u8]) {
+    ArrClient { address }.add(torrent_file);
+}
+
 /// Returns the JSON of a body, which may come in chunks.
 #[track_caller]
 fn body_json(body: &str) -> Value {

@@ -44,7 +44,7 @@ use crate::fronts::{BoundFront, FileOwner, FrontParts, Fronts};
 use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedMountPoints, check_places, mount,
 };
-use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController};
+use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController, mark_on_demand};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, log_downloads, status_of};
 use crate::tags::MountTags;
@@ -126,6 +126,11 @@ impl RunningMount {
         let about = MountInfo::starting(abouts.collect(), place, mounts.intake().clone());
         let named: Vec<_> = connections.iter().map(ConnectedServer::named).collect();
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
+        let controlled = vfs.servers().zip(&named);
+        let controlled = controlled
+            .map(|(id, named)| ControlledServer { id, server: named.server.clone() })
+            .collect::<Vec<_>>();
+        mark_on_demand(&vfs, &controlled).await;
         let events = MountEvents::new(mounts.events().clone(), &about.place.to_string());
         let added = Arc::new(Notify::new());
         let preloads =
@@ -158,16 +163,14 @@ impl RunningMount {
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone())
                 .with_tags(tags)
                 .with_events(events.clone())
-                .with_servers(named.clone())
+                .with_servers(named)
                 .with_drop(drop.as_ref());
         let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
         let downloads = log_downloads(Arc::downgrade(&vfs), about.clone());
         events.skip_names_until(vfs.names_version());
         let modes = ModeWatch::default();
-        let controlled = vfs.servers().zip(named);
-        let controlled =
-            controlled.map(|(id, named)| ControlledServer { id, server: named.server });
         let controllers = controlled
+            .into_iter()
             .filter_map(|controlled| OnDemandController::start(&vfs, controlled, &modes))
             .collect();
         let servers = servers.into_iter().zip(requests).zip(&looks);

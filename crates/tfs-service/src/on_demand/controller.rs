@@ -39,6 +39,10 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Pauses after the server has failed, or while it checks a torrent.
 const RETRY_PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
+/// How long a torrent may be missing that is to be deselected. Longer than a magnet link takes, and
+/// a restart of the server.
+const MISSING_TIME_MAX: Duration = Duration::from_secs(2 * 3600);
+
 /// Maximum time at the end of a mount. What is left then is deselected by the next one.
 const END_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -120,11 +124,25 @@ impl Drop for OnDemandController {
     }
 }
 
+/// Tells a filesystem which torrents are on demand. To be called before the first poll of its
+/// servers. The tasks log why records cannot be read.
+pub(crate) async fn mark_on_demand(vfs: &Vfs<RqbitSource>, servers: &[ControlledServer]) {
+    for ControlledServer { id, server } in servers {
+        let Some(records) = server.records() else { continue };
+        if let Ok(table) = records.load().await {
+            let torrents = table.of_server(records.key()).map(|(torrent, _)| torrent);
+            vfs.set_on_demand(*id, torrents.collect());
+        }
+    }
+}
+
 /// A torrent with something left to do, and when to try it next.
 #[derive(Debug)]
 struct Unsettled {
     try_at: Instant,
     pause: Duration,
+    /// Since when the server does not have it.
+    missing_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -207,7 +225,9 @@ impl ServerControl {
     fn use_table(&mut self, table: OnDemandTable) {
         self.table = table;
         let records = self.table.of_server(self.records.key());
-        let modes = records.map(|(torrent, record)| (torrent, record.mode)).collect();
+        let modes: HashMap<_, _> =
+            records.map(|(torrent, record)| (torrent, record.mode)).collect();
+        self.vfs.set_on_demand(self.id, modes.keys().copied().collect());
         self.modes.set(self.id, modes);
         for (torrent, record) in self.table.of_server(self.records.key()) {
             if record.is_pending {
@@ -247,18 +267,31 @@ impl ServerControl {
                 let is_deselected = deselect(&self.server, &self.records, torrent).await?;
                 Ok::<_, OnDemandFailure>(is_settled && is_deselected)
             };
+            let mut is_missing = false;
             let is_done = done.await.unwrap_or_else(|error| {
+                is_missing = error.is_missing();
                 let error = chain(&error);
                 tracing::debug!(%torrent, error, "not deselected yet");
                 false
             });
-            if is_done {
+            if is_missing && self.is_long_missing(torrent) {
+                // It was not added, or it was removed while no mount was there.
+                self.unsettled.remove(&torrent);
+                self.change(torrent, [OnDemandEdit::Remove]).await;
+            } else if is_done {
                 self.unsettled.remove(&torrent);
             } else if let Some(unsettled) = self.unsettled.get_mut(&torrent) {
                 unsettled.pause = RETRY_PAUSES.next(unsettled.pause);
                 unsettled.try_at = Instant::now() + unsettled.pause;
             }
         }
+    }
+
+    /// Notes that the server does not have a torrent. Returns whether that is so for hours.
+    fn is_long_missing(&mut self, torrent: InfoHash) -> bool {
+        let Some(unsettled) = self.unsettled.get_mut(&torrent) else { return false };
+        let since = unsettled.missing_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= MISSING_TIME_MAX
     }
 
     async fn follow_readers(&mut self) {
@@ -365,7 +398,7 @@ impl ServerControl {
 
 impl Unsettled {
     fn now() -> Self {
-        Self { try_at: Instant::now(), pause: Duration::ZERO }
+        Self { try_at: Instant::now(), pause: Duration::ZERO, missing_since: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why the mode of a torrent was not changed.
 
-use rqbit_client::Error;
+use rqbit_client::{Error, ErrorKind};
 
 use crate::on_demand_records::RecordsError;
 use crate::{ConnectError, RqbitServer};
@@ -20,6 +20,14 @@ pub enum OnDemandFailure {
 }
 
 impl OnDemandFailure {
+    /// Returns whether the server does not have the torrent.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::Server(error) => matches!(error.source.kind(), ErrorKind::NotFound(_)),
+            Self::Records(_) | Self::Checking => false,
+        }
+    }
+
     /// Converts the error of a call.
     pub(super) fn of(server: &RqbitServer, source: Error) -> Self {
         Self::Server(ConnectError { url: server.client().base_url().clone(), source })

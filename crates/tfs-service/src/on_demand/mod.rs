@@ -18,7 +18,9 @@ mod selecting;
 mod set_mode;
 
 pub(crate) use self::adding::OnDemandAddition;
-pub(crate) use self::controller::{ControlledServer, ModeWatch, OnDemandController};
+pub(crate) use self::controller::{
+    ControlledServer, ModeWatch, OnDemandController, mark_on_demand,
+};
 pub use self::fault::OnDemandFailure;
 pub(crate) use self::pending::disown_selected;
 pub use self::set_mode::{ModeChange, modes_of, set_mode};

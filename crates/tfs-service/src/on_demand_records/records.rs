@@ -22,8 +22,8 @@ pub enum RecordsError {
     /// They cannot be read or written.
     #[error(transparent)]
     Store(#[from] OnDemandError),
-    /// Another process changes selections for too long.
-    #[error("change a selection: another tfs process keeps the lock")]
+    /// A lock cannot be taken, for ten seconds if another process keeps it.
+    #[error("lock the selections of on-demand torrents")]
     Locked(#[source] std::io::Error),
 }
 

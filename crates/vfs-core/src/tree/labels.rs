@@ -1,8 +1,9 @@
-//! What is known of torrents beside their content: tags, and the files that a server downloads.
+//! What is known of torrents beside their content: tags, the files that a server downloads, and
+//! whether it downloads what is read only.
 //!
-//! Both may be known before the torrent is, and are kept when it is removed: it may come back.
+//! All may be known before the torrent is, and are kept when it is removed: it may come back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{Bitfield, FileIndex, InfoHash, ServerId};
@@ -13,6 +14,8 @@ pub(super) struct Labels {
     tags: HashMap<InfoHash, Arc<[String]>>,
     /// The selected files of a torrent on a server, a bit for each file.
     selections: HashMap<(ServerId, InfoHash), Bitfield>,
+    /// The on-demand torrents of a server.
+    on_demand: HashMap<ServerId, HashSet<InfoHash>>,
 }
 
 impl Labels {
@@ -51,6 +54,16 @@ impl Labels {
             None => drop(self.selections.remove(&key)),
         }
         true
+    }
+
+    /// Replaces the on-demand torrents of a server.
+    pub(super) fn set_on_demand(&mut self, server: ServerId, torrents: HashSet<InfoHash>) {
+        self.on_demand.insert(server, torrents);
+    }
+
+    /// Returns whether a torrent is on demand on a server.
+    pub(super) fn is_on_demand(&self, server: ServerId, torrent: InfoHash) -> bool {
+        self.on_demand.get(&server).is_some_and(|torrents| torrents.contains(&torrent))
     }
 
     /// Returns the known selections of a torrent on these servers; empty if that of one of them is

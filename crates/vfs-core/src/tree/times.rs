@@ -79,7 +79,8 @@ impl Tree {
         (times, layouts)
     }
 
-    /// Returns whether all selected files are there; of a torrent without any, all files.
+    /// Returns whether all selected files are there. All files count of a torrent without any, and
+    /// of an on-demand one, whose selection says what is read.
     fn is_complete(&self, torrent: &TreeTorrent) -> bool {
         let shown = torrent.standing.shown();
         if shown.file_progress.is_none() {
@@ -92,8 +93,12 @@ impl Tree {
             })
         };
         let is_there = |(index, len): (FileIndex, u64)| shown.have_bytes(index) >= len;
-        let servers = torrent.standing.all().map(|(server, _)| server);
-        let selections = self.labels.selections(torrent.place.tree.info_hash(), servers);
+        let info_hash = torrent.place.tree.info_hash();
+        let servers = || torrent.standing.all().map(|(server, _)| server);
+        if servers().any(|server| self.labels.is_on_demand(server, info_hash)) {
+            return files().all(is_there);
+        }
+        let selections = self.labels.selections(info_hash, servers());
         let mut wanted = files().filter(|(index, _)| is_selected(&selections, *index)).peekable();
         if wanted.peek().is_none() { files().all(is_there) } else { wanted.all(is_there) }
     }

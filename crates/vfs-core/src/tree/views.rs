@@ -5,7 +5,7 @@
 //!                                                   --show_in_views--> places, names, notices
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
@@ -179,6 +179,11 @@ impl Tree {
         selected: Option<Bitfield>,
     ) -> bool {
         self.labels.set_selection(server, torrent, selected)
+    }
+
+    /// Replaces the on-demand torrents of a server.
+    pub(crate) fn set_on_demand(&mut self, server: ServerId, torrents: HashSet<InfoHash>) {
+        self.labels.set_on_demand(server, torrents);
     }
 
     /// Returns whether one of the servers of a torrent downloads a file.

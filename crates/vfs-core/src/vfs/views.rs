@@ -58,6 +58,14 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
+    /// Replaces the on-demand torrents of a server, which may not be known yet. They are complete
+    /// when all their files are there, whatever is selected.
+    pub fn set_on_demand(&self, server: ServerId, torrents: HashSet<InfoHash>) {
+        if self.is_server(server) {
+            self.tree_mut().set_on_demand(server, torrents);
+        }
+    }
+
     /// Returns whether one of the servers of a torrent downloads a file. True if that is unknown.
     #[must_use]
     pub fn is_selected(&self, file: FileId) -> bool {

@@ -88,6 +88,19 @@ fn each_setting_shows_its_time() {
 }
 
 #[test]
+fn an_on_demand_torrent_finishes_with_all_its_files() {
+    let (source, vfs) = stage(TorrentTime::Finished);
+    let first = Bitfield::from_fn(2, |file| file == 0).unwrap();
+    vfs.set_selection(ServerId::FIRST, hash(1), Some(first), SEEN_AT);
+    vfs.set_on_demand(ServerId::FIRST, [hash(1)].into());
+    let note = || vfs.note_finished(ServerId::FIRST, &[hash(1)], Some(SEEN_AT + 5));
+    apply(&source, &vfs, &[100, 9], SEEN_AT);
+    assert_eq!(note(), []);
+    apply(&source, &vfs, &[100, 10], SEEN_AT + 1);
+    assert_eq!(note().len(), 1);
+}
+
+#[test]
 fn a_torrent_that_finishes_shows_it_at_once_and_keeps_its_numbers() {
     let (source, vfs) = stage(TorrentTime::Finished);
     apply(&source, &vfs, &[0, 0], SEEN_AT);
