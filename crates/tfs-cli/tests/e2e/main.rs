@@ -44,6 +44,7 @@ mod owner;
 mod pages;
 mod preload;
 mod process;
+mod refused_programs;
 mod released;
 mod removals;
 mod rqbit8;
