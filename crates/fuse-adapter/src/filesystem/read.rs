@@ -67,7 +67,8 @@ impl<S: TorrentSource> TorrentFs<S> {
         let may_split = self.reads.may_split(&request);
         let (callers, refused) = (Arc::clone(&self.callers), Arc::clone(&self.refused));
         let read = async move {
-            // A thread may run another program by the next read, so each read of missing data looks.
+            // A thread may run another program by its next read, so each read of missing data
+            // looks.
             let program = if vfs.is_here(handle, offset, len) {
                 None
             } else {
