@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout_at};
 /// The longest search. A tracker that does not answer within this is left to a later one.
 const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How long a search goes on after the first address: a tracker sends all at once, and the DHT
-/// within some seconds.
-const MORE_TIME: Duration = Duration::from_secs(2);
+/// How long a search goes on after the first address, while a read waits: a tracker sends all at
+/// once. What the DHT sends later, the search of the torrent itself receives too.
+const MORE_TIME: Duration = Duration::from_millis(500);
 
 /// Maximum number of addresses. rqbit connects to at most 128 peers at a time.
 const PEERS_MAX: usize = 200;
