@@ -18,6 +18,7 @@ mod local;
 mod mapping;
 mod metainfo;
 mod names;
+mod peer_search;
 mod peers;
 mod poll;
 mod selections;
@@ -29,5 +30,6 @@ pub use local::{
     FileIdentity, LocalPaths, USES_LOCAL_FILES, VerificationStore, VerifiedFileRecord,
 };
 pub use mapping::{complete, to_details, to_summary};
+pub use peer_search::{FoundPeers, PeerSearch};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};
 pub use torrent_file::{TorrentFault, check_torrent_file, torrent_info_hash};

@@ -16,6 +16,9 @@ const CREATED_MAX: u64 = 4_102_444_800;
 /// Some clients write the date in milliseconds, which as seconds would be after the year 30,000.
 const MILLIS_PER_SECOND: u64 = 1000;
 
+/// Maximum number of trackers that are taken of a torrent.
+const TRACKERS_MAX: usize = 20;
+
 /// Path components as in the torrent: UTF-8 or any other bytes.
 pub(crate) type RawPath = Vec<Vec<u8>>;
 
@@ -55,6 +58,28 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
         has_file_list: files.is_some(),
         piece_len: piece_len(info),
     })
+}
+
+/// Returns the URLs of the trackers of a `.torrent` file, in order. `None` for a private torrent
+/// (BEP 27), and for a file without `info`.
+pub(crate) fn public_trackers(bytes: &[u8]) -> Option<Vec<&str>> {
+    let torrent = Value::parse(bytes)?;
+    let private = torrent.get(b"info")?.get(b"private");
+    if private.is_some_and(|value| value.as_u64() != Some(0)) {
+        return None;
+    }
+    let tiers = torrent.get(b"announce-list").and_then(Value::as_list);
+    let listed = tiers.into_iter().flatten().filter_map(Value::as_list).flatten();
+    let mut trackers = Vec::new();
+    for url in torrent.get(b"announce").into_iter().chain(listed) {
+        let url = url.as_bytes().and_then(|url| str::from_utf8(url).ok());
+        if let Some(url) = url.filter(|url| !trackers.contains(url))
+            && trackers.len() < TRACKERS_MAX
+        {
+            trackers.push(url);
+        }
+    }
+    Some(trackers)
 }
 
 /// Returns the piece length and the concatenated piece hashes of a `.torrent` file.
@@ -161,6 +186,23 @@ mod tests {
         // rqbit takes the lower 32 bits, and so uses pieces of this length.
         check("d4:infod12:piece lengthi4294983680eee", Some(&with(16384)));
         check("d4:infod12:piece length3:abcee", Some(&with(0)));
+    }
+
+    #[test]
+    fn trackers_are_those_of_public_torrents() {
+        #[track_caller]
+        fn check(torrent: &str, want: Option<&[&str]>) {
+            assert_eq!(public_trackers(torrent.as_bytes()).as_deref(), want);
+        }
+        check("de", None);
+        check("d4:infodee", Some(&[]));
+        check("d8:announce3:a:b4:infodee", Some(&["a:b"]));
+        check("d8:announce3:a:b4:infod7:privatei0eee", Some(&["a:b"]));
+        check("d8:announce3:a:b4:infod7:privatei1eee", None);
+        check("d8:announce3:a:b4:infod7:private1:1ee", None);
+        let lists = "d8:announce1:a13:announce-listll1:a1:bel1:ci1ee1:xe4:infodee";
+        check(lists, Some(&["a", "b", "c"]));
+        check("d8:announce1:\u{fc}4:infodee", None);
     }
 
     #[test]

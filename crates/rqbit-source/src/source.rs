@@ -19,6 +19,7 @@ use crate::error::to_source_error;
 use crate::listed::ListedTorrents;
 use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord};
 use crate::mapping;
+use crate::peer_search::{PeerFinder, PeerSearch};
 use crate::peers::KnownPeers;
 use crate::poll::Poller;
 use crate::selections::FileSelections;
@@ -45,6 +46,7 @@ pub struct RqbitSource {
     listed: Arc<ListedTorrents>,
     selections: Arc<FileSelections>,
     peers: Arc<KnownPeers>,
+    finder: Arc<PeerFinder>,
     poller: Arc<Poller>,
     buffers: Arc<Buffers>,
     /// Budget of the streams, if the server is shared with other mounts.
@@ -58,7 +60,7 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
-        let (listed, selections, peers, poller, buffers) = Default::default();
+        let (listed, selections, peers, finder, poller, buffers) = Default::default();
         let streams_max = streams_max.max(1);
         Self {
             client,
@@ -68,6 +70,7 @@ impl RqbitSource {
             listed,
             selections,
             peers,
+            finder,
             poller,
             buffers,
             budget: None,
@@ -113,6 +116,12 @@ impl RqbitSource {
     #[must_use]
     pub fn with_budget(self, budget: Arc<dyn StreamBudget>) -> Self {
         Self { budget: Some(budget), ..self }
+    }
+
+    /// Returns the same source with a way to find peers that the server's API does not have.
+    #[must_use]
+    pub fn with_peer_search(self, search: Arc<dyn PeerSearch>) -> Self {
+        Self { finder: Arc::new(PeerFinder::new(Some(search))), ..self }
     }
 
     /// Returns the same source with a display name for its server; the default is the URL.
@@ -266,6 +275,13 @@ impl TorrentSource for RqbitSource {
         match self.client.add_peers(torrent.into(), &forgotten).await {
             Ok(added) => tracing::debug!(%torrent, added, "forgotten peers were added again"),
             Err(error) => tracing::debug!(%torrent, %error, "forgotten peers cannot be added"),
+        }
+    }
+
+    async fn find_peers(&self, torrent: InfoHash) {
+        match self.finder.find(&self.client, torrent).await {
+            Ok(added) => tracing::debug!(%torrent, added, "searched for peers"),
+            Err(error) => tracing::debug!(%torrent, %error, "cannot search for peers"),
         }
     }
 

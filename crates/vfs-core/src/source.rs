@@ -139,6 +139,16 @@ pub trait TorrentSource: Send + Sync + 'static {
         async {}
     }
 
+    /// Makes the server search for peers of a torrent, and connect to those that it finds and to
+    /// those that have failed. The torrent goes on meanwhile.
+    ///
+    /// Called while a read waits and no peer is connected: at most once in two minutes for each
+    /// torrent, since trackers are asked.
+    fn find_peers(&self, torrent: InfoHash) -> impl Future<Output = ()> + Send {
+        _ = torrent;
+        async {}
+    }
+
     /// Returns how many requests were sent to the server, and how many failed. From memory.
     fn requests(&self) -> SourceRequests {
         SourceRequests::default()

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use url::form_urlencoded::Serializer;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::Client;
 use crate::http::HttpRequest;
 use crate::wire::AddedTorrent;
-use crate::{Endpoint, Result};
+use crate::{Endpoint, InfoHash, Result};
 
 /// Source of a torrent to add.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +20,18 @@ pub enum AddSource {
     TorrentFile(Bytes),
     /// A magnet link, or an http or https URL of a .torrent file, resolved by the server.
     Url(String),
+}
+
+impl AddSource {
+    /// Returns the magnet link of a torrent with these trackers.
+    pub fn magnet<'a>(torrent: InfoHash, trackers: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut link = format!("magnet:?xt=urn:btih:{torrent}");
+        for tracker in trackers {
+            link.push_str("&tr=");
+            link.extend(byte_serialize(tracker.as_bytes()));
+        }
+        Self::Url(link)
+    }
 }
 
 impl fmt::Debug for AddSource {
@@ -134,6 +146,15 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_magnet_link_has_hash_and_trackers() {
+        let torrent = InfoHash::from_bytes([0xab; InfoHash::BYTES]);
+        let trackers = ["http://a:1/announce?key=x&y=1", "udp://b:2"];
+        let AddSource::Url(link) = AddSource::magnet(torrent, trackers) else { unreachable!() };
+        let want = "&tr=http%3A%2F%2Fa%3A1%2Fannounce%3Fkey%3Dx%26y%3D1&tr=udp%3A%2F%2Fb%3A2";
+        assert_eq!(link, format!("magnet:?xt=urn:btih:{}{want}", "ab".repeat(20)));
+    }
 
     #[test]
     fn query_holds_what_is_set() {

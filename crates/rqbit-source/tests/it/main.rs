@@ -5,5 +5,6 @@
 mod direct;
 mod fuzz;
 mod links;
+mod lost_peers;
 mod permits;
 mod polls;

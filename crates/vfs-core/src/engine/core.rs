@@ -193,7 +193,8 @@ impl Core {
             | Output::AskHaves { .. }
             | Output::AskProgress { .. }
             | Output::AskPeers { .. }
-            | Output::AddPeers { .. } => {}
+            | Output::AddPeers { .. }
+            | Output::FindPeers { .. } => {}
         }
     }
 

@@ -29,6 +29,9 @@ use crate::{
 /// The time-out of a bitfield request: rqbit answers within milliseconds.
 const HAVES_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The time-out of a search for peers. A source may let it wait until another search is over.
+const FIND_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How long the owner sleeps when nothing is due: practically unlimited, but in the range of any
 /// clock.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
@@ -206,7 +209,8 @@ impl DriverState {
             | Output::AskHaves { .. }
             | Output::AskProgress { .. }
             | Output::AskPeers { .. }
-            | Output::AddPeers { .. }) => {
+            | Output::AddPeers { .. }
+            | Output::FindPeers { .. }) => {
                 orders.push(order);
             }
         });
@@ -411,6 +415,14 @@ impl TaskSet {
                 // Its end is no event: the next look at the peers shows them.
                 self.tasks.spawn(async move {
                     drop(timeout(HAVES_TIMEOUT, source.add_peers(torrent)).await);
+                    TaskEnd::Peers(None)
+                });
+            }
+            Output::FindPeers { torrent } => {
+                let source = Arc::clone(&shared.source);
+                // As above.
+                self.tasks.spawn(async move {
+                    drop(timeout(FIND_TIMEOUT, source.find_peers(torrent)).await);
                     TaskEnd::Peers(None)
                 });
             }

@@ -173,7 +173,8 @@ impl Outside {
             Output::AskHaves { .. }
             | Output::AskProgress { .. }
             | Output::AskPeers { .. }
-            | Output::AddPeers { .. } => {}
+            | Output::AddPeers { .. }
+            | Output::FindPeers { .. } => {}
         });
         if !closed.is_empty() {
             for id in closed {

@@ -142,6 +142,8 @@ pub(crate) enum Output {
     AskPeers { torrent: InfoHash },
     /// Add the forgotten peers of a torrent again.
     AddPeers { torrent: InfoHash },
+    /// Search for peers of a torrent.
+    FindPeers { torrent: InfoHash },
 }
 
 /// How a stream ended.

@@ -227,13 +227,14 @@ impl Plan {
             }
             return false;
         }
-        self.peers.on_bytes(file.torrent);
         self.tally.count(file, |count| {
             count.bytes_fetched = count.bytes_fetched.saturating_add(len);
         });
         if let Some(facts) = self.files.get(&file) {
             let range = ByteRange::clamped(offset, len, facts.len);
             if self.availability.on_bytes(file, facts, range) {
+                // Bytes of a piece that was present say nothing about peers.
+                self.peers.on_bytes(file.torrent);
                 self.on_progress(file);
                 let handles = self.streams.get(&id).map(|stream| self.handles_of(stream));
                 let handles: Vec<_> = handles.into_iter().flatten().collect();

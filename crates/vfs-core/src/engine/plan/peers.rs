@@ -8,6 +8,7 @@
 //! | none connected, some not needed | a peer met again was marked as not needed | another stream |
 //! | some connected | a requester sleeps, for 5 s at most | time: another stream does not wake it |
 //! | some forgotten | rqbit removed a peer from its table | adding it again |
+//! | none connected in several looks | all are gone or failed, and rqbit tries again late | a search |
 //!
 //! The peers are requested when a stream has waited for a while, at growing intervals. The source
 //! learns their addresses at the first bytes of a torrent, and then once a minute. After the last
@@ -40,8 +41,23 @@ const LEARN_INTERVAL: Duration = Duration::from_secs(60);
 /// connections.
 const LAST_LOOK_DELAY: Duration = Duration::from_secs(1);
 
-/// The number of torrents without a stream that are kept.
-const UNUSED_MAX: usize = 64;
+/// After how many looks in a row without a connected peer the source searches for peers: rqbit
+/// has then had time to meet all that are not needed.
+const LONELY_LOOKS_MAX: u32 = 3;
+
+/// The same if no peer is about to be connected.
+const HOPELESS_LOOKS_MAX: u32 = 2;
+
+/// After how many looks without bytes the source searches for peers although some are connected:
+/// they may have nothing. That is 16 seconds.
+const FRUITLESS_LOOKS_MAX: u32 = 5;
+
+/// The intervals of searches for peers of a torrent that brings no bytes. Each asks the trackers,
+/// which expect half an hour between two requests.
+const SEARCH_INTERVALS: Backoff = Backoff::new(Duration::from_secs(120), Duration::from_secs(1800));
+
+/// The number of torrents without a stream that are kept. Each keeps the time of its last search.
+const UNUSED_MAX: usize = 512;
 
 /// The looks at the peers of one torrent.
 #[derive(Debug, Default)]
@@ -54,6 +70,13 @@ struct WatchedPeers {
     live_at: Option<Timestamp>,
     /// The number of connected peers at the last answer, and its time.
     live_count: Option<(Timestamp, usize)>,
+    /// The number of looks since the last bytes, while a stream waited: those without a connected
+    /// peer in a row, and all.
+    lonely_looks: u32,
+    fruitless_looks: u32,
+    /// The last search for peers, and the number of searches since the last bytes.
+    searched_at: Option<Timestamp>,
+    search_count: u32,
     /// Whether a stream keeps the peers, and when the last one was closed.
     has_stream: bool,
     streamed_at: Timestamp,
@@ -71,10 +94,11 @@ impl PeerWatch {
         self.torrents.values_mut().for_each(|watched| watched.is_pending = false);
     }
 
-    /// Records that a stream of a torrent received bytes.
+    /// Records that a stream of a torrent received bytes of a piece that was missing or unknown.
     pub(super) fn on_bytes(&mut self, torrent: InfoHash) {
         if let Some(watched) = self.torrents.get_mut(&torrent) {
             watched.look_count = 0;
+            (watched.lonely_looks, watched.fruitless_looks, watched.search_count) = (0, 0, 0);
         }
     }
 
@@ -109,6 +133,23 @@ impl PeerWatch {
 }
 
 impl WatchedPeers {
+    /// Takes in a look while a stream waits. Returns whether the source must search for peers.
+    fn needs_search(&mut self, now: Timestamp, peers: PeerCounts) -> bool {
+        self.fruitless_looks = self.fruitless_looks.saturating_add(1);
+        self.lonely_looks = if peers.live > 0 { 0 } else { self.lonely_looks.saturating_add(1) };
+        let lonely_max = if peers.coming > 0 { LONELY_LOOKS_MAX } else { HOPELESS_LOOKS_MAX };
+        let is_alone = self.lonely_looks >= lonely_max;
+        let is_due = self
+            .searched_at
+            .is_none_or(|at| at.saturating_add(SEARCH_INTERVALS.delay(self.search_count)) <= now);
+        let must_search = is_due && (is_alone || self.fruitless_looks >= FRUITLESS_LOOKS_MAX);
+        if must_search {
+            self.searched_at = Some(now);
+            self.search_count = self.search_count.saturating_add(1);
+        }
+        must_search
+    }
+
     /// Returns when the look after the last stream is due.
     fn last_look_at(&self) -> Option<Timestamp> {
         let is_due = !self.has_stream && self.asked_at.is_none_or(|at| at <= self.streamed_at);
@@ -124,16 +165,27 @@ impl Plan {
         torrent: InfoHash,
         answer: Option<PeerCounts>,
     ) {
+        let is_waiting = self.streams.values().any(|stream| {
+            stream.file.torrent == torrent && self.patience_end(stream).is_some_and(|at| at <= now)
+        });
         let Some(watched) = self.peers.torrents.get_mut(&torrent) else { return };
         watched.is_pending = false;
         self.is_dirty = true;
         let Some(peers) = answer else { return };
+        let must_search = is_waiting && watched.needs_search(now, peers);
+        if !watched.has_stream {
+            // The look after the last stream. A stream that is reopened is missing for less.
+            (watched.lonely_looks, watched.fruitless_looks) = (0, 0);
+        }
         watched.live_count = Some((now, peers.live));
         if peers.live > 0 {
             watched.live_at = Some(now);
         }
         if peers.forgotten > 0 {
             self.output(Output::AddPeers { torrent });
+        }
+        if must_search {
+            self.output(Output::FindPeers { torrent });
         }
         let has_peers = peers.live > 0 || peers.coming > 0;
         if !has_peers && peers.not_needed > 0 {

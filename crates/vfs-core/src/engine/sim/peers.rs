@@ -1,5 +1,6 @@
 //! A server with a torrent of which nothing is selected, and its one to four seeds: the three
-//! faults of rqbit with peers (`docs/dev/upstream.md`), and the plan's cures.
+//! faults of rqbit with peers (`docs/dev/upstream.md`), seeds that move to other addresses, and the
+//! plan's cures.
 //!
 //! The model follows `torrent_state/live/mod.rs` of librqbit 9.1.0. A peer is an entry of a table
 //! with a state. A connection that ends changes the state of the entry, also if that has meanwhile
@@ -44,6 +45,12 @@ const SLEEP_TIME: Duration = Duration::from_secs(5);
 /// The longest wait of a read: the sleep of a requester, and a piece.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 
+/// The longest wait of a read after all seeds have moved: three looks, a search, and as above.
+const MOVED_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// When rqbit tries a peer again that failed: after this, then after six times as much and so on.
+const BACK_OFF: Duration = Duration::from_secs(10);
+
 /// The time after the last read in which lost peers must be found.
 const SETTLE_TIME: Duration = Duration::from_secs(5);
 
@@ -56,6 +63,8 @@ enum SimEntry {
     Connecting,
     Live,
     NotNeeded,
+    /// Failed, and tried again after a back-off.
+    Dead,
     /// Removed from the table.
     Forgotten,
 }
@@ -74,6 +83,9 @@ struct SimPeer {
     /// The number of the connection, which makes events of earlier ones void.
     connection: u64,
     was_live: bool,
+    /// Whether it is no longer at its address.
+    is_gone: bool,
+    failures: u32,
 }
 
 #[derive(Debug)]
@@ -94,6 +106,7 @@ enum PeersEvent {
     Progress,
     Peers,
     AddPeers,
+    FindPeers,
     /// A peer of that connection goes on.
     Peer(usize, u64),
     /// A connection to a peer has ended.
@@ -109,6 +122,7 @@ struct PeersOutcome {
     pieces: u64,
     /// How often each fault occurred.
     faults: [u64; 3],
+    searches: u64,
 }
 
 struct PeersRun {
@@ -123,6 +137,8 @@ struct PeersRun {
     /// The read that waits.
     waiting: Option<(ReadId, ByteRange, Timestamp)>,
     opens_left: u64,
+    /// The number of opens that are left when all seeds move.
+    moves_at: Option<u64>,
     /// Whether streams linger, and the server tells its peers.
     has_cures: bool,
     gap_max: Duration,
@@ -145,6 +161,8 @@ impl PeersRun {
             requester: Requester::Idle,
             connection: 0,
             was_live: false,
+            is_gone: false,
+            failures: 0,
         };
         let gap_max = [20, 20, 500][usize::try_from(random.range(0, 2)).unwrap()];
         Self {
@@ -157,6 +175,7 @@ impl PeersRun {
             event_count: 0,
             waiting: None,
             opens_left: OPENS,
+            moves_at: None,
             has_cures,
             gap_max: Duration::from_millis(gap_max),
             piece_time: Duration::from_millis(random.range(20, 200)),
@@ -231,6 +250,15 @@ impl PeersRun {
                     }
                 }
             }
+            PeersEvent::FindPeers => {
+                for peer in 0..self.peers.len() {
+                    let it = &mut self.peers[peer];
+                    let is_new = std::mem::replace(&mut it.is_gone, false);
+                    if is_new || it.entry == SimEntry::Dead {
+                        self.connect(peer);
+                    }
+                }
+            }
             PeersEvent::Peer(peer, connection) if self.peers[peer].connection == connection => {
                 self.go_on(peer);
             }
@@ -242,6 +270,9 @@ impl PeersRun {
     /// Opens the file and reads from a random offset.
     fn open_file(&mut self) {
         self.opens_left -= 1;
+        if self.moves_at == Some(self.opens_left) {
+            self.move_all();
+        }
         let handle = HandleId(OPENS - self.opens_left);
         self.core.plan.on_open(handle);
         let len = PIECES * PIECE_LEN;
@@ -318,6 +349,10 @@ impl PeersRun {
                 Output::AskProgress { .. } => self.within(0, 2, PeersEvent::Progress),
                 Output::AskPeers { .. } => self.within(0, 2, PeersEvent::Peers),
                 Output::AddPeers { .. } => self.within(0, 2, PeersEvent::AddPeers),
+                Output::FindPeers { .. } => {
+                    self.outcome.searches += 1;
+                    self.within(20, 1000, PeersEvent::FindPeers);
+                }
                 Output::Answer { read, result, .. } => {
                     let (waiting, range, since) = self.waiting.take().unwrap();
                     assert_eq!(read, waiting);
@@ -361,7 +396,7 @@ impl PeersRun {
             live: count(&[SimEntry::Live]),
             coming: count(&[SimEntry::Queued, SimEntry::Connecting]),
             not_needed: count(&[SimEntry::NotNeeded]),
-            dead: 0,
+            dead: count(&[SimEntry::Dead]),
             forgotten: self.peers.iter().filter(is_known).count(),
         }
     }
@@ -381,6 +416,8 @@ impl PeersRun {
                 it.entry = SimEntry::Connecting;
                 self.within(1, 10, PeersEvent::Peer(peer, connection));
             }
+            (SimEntry::Connecting, _) if it.is_gone => self.fail(peer),
+            (SimEntry::Dead, _) => self.connect(peer),
             (SimEntry::Connecting, _) => {
                 (it.entry, it.was_live) = (SimEntry::Live, true);
                 self.request(peer);
@@ -397,6 +434,29 @@ impl PeersRun {
             }
             (SimEntry::Live, Requester::Idle | Requester::Sleeping) => self.request(peer),
             (SimEntry::NotNeeded | SimEntry::Forgotten, _) => {}
+        }
+    }
+
+    /// Moves all seeds to other addresses, which ends their connections.
+    fn move_all(&mut self) {
+        for peer in 0..self.peers.len() {
+            self.peers[peer].is_gone = true;
+            if self.peers[peer].entry == SimEntry::Live {
+                self.fail(peer);
+            }
+        }
+    }
+
+    /// Ends a connection with an error.
+    fn fail(&mut self, peer: usize) {
+        let is_streaming = self.is_streaming();
+        let it = &mut self.peers[peer];
+        (it.requester, it.connection) = (Requester::Idle, it.connection + 1);
+        it.entry = if is_streaming { SimEntry::Dead } else { SimEntry::NotNeeded };
+        if is_streaming {
+            let delay = BACK_OFF * 6_u32.pow(it.failures);
+            it.failures += 1;
+            self.at(self.now + delay, PeersEvent::Peer(peer, self.peers[peer].connection));
         }
     }
 
@@ -448,7 +508,7 @@ impl PeersRun {
                 it.connection += 1;
                 self.outcome.faults[0] += 1;
             }
-            SimEntry::Queued => {
+            SimEntry::Queued | SimEntry::Dead => {
                 it.entry = SimEntry::Forgotten;
                 it.connection += 1;
                 self.outcome.faults[2] += 1;
@@ -480,4 +540,29 @@ fn no_read_waits_for_long_and_no_peer_is_lost_with_nothing_selected() {
         assert!(pieces[0] <= pieces[1] + more_max, "{pieces:?} with {seeders} seeders");
     }
     assert!(faults.iter().all(|count| *count > 0), "{faults:?}");
+}
+
+/// Seeds that all move at once are found by one search, within seconds. Without the cures the reads
+/// time out, since rqbit would ask the tracker after half an hour.
+#[test]
+fn seeds_that_move_are_found_within_seconds() {
+    let (mut searches, mut late) = (0, 0);
+    for seeders in 1..=SEEDERS_MAX {
+        for seed in 0..SEEDS {
+            let moved = |has_cures| {
+                let moves_at = Some(1 + seed % (OPENS - 1));
+                PeersRun { moves_at, ..PeersRun::new(seed, seeders, has_cures) }.run()
+            };
+            let outcome = moved(true);
+            let what = format!("seed {seed}, {seeders} seeders: {outcome:?}");
+            assert!(outcome.wait_max <= MOVED_WAIT_MAX && outcome.lost == 0, "{what}");
+            assert!(outcome.searches <= 1, "{what}");
+            searches += outcome.searches;
+            late += u64::from(moved(false).wait_max > MOVED_WAIT_MAX);
+        }
+    }
+    // The others read only pieces that were there.
+    let runs = SEEDS * SEEDERS_MAX as u64;
+    println!("{searches} searches, {late} of {runs} runs are late without them");
+    assert!(searches > runs / 2 && late > runs / 2, "{searches} searches, {late} late");
 }

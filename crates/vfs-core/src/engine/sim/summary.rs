@@ -39,6 +39,7 @@ pub(super) struct Summary {
     pub(super) downloaded_by_preloads: u64,
     pub(super) haves: u64,
     pub(super) looks: u64,
+    pub(super) searches: u64,
     pub(super) lingers: u64,
     pub(super) samples: u64,
     /// Reads that were answered after their time-out because of progress.
@@ -85,6 +86,7 @@ impl Summary {
         self.downloaded_by_preloads += more.downloaded_by_preloads;
         self.haves += more.haves;
         self.looks += more.looks;
+        self.searches += more.searches;
         self.lingers += more.lingers;
         self.samples += more.samples;
         self.extensions += more.extensions;
@@ -121,6 +123,7 @@ impl Summary {
             Output::AskProgress { torrent } => (4, torrent).hash(&mut hasher),
             Output::AskPeers { torrent } => (5, torrent).hash(&mut hasher),
             Output::AddPeers { torrent } => (6, torrent).hash(&mut hasher),
+            Output::FindPeers { torrent } => (7, torrent).hash(&mut hasher),
         }
         self.digest = hasher.finish();
     }
@@ -129,7 +132,7 @@ impl Summary {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
-        let Self { samples, extensions, looks, lingers, missing_waits, .. } = self;
+        let Self { samples, extensions, looks, searches, lingers, missing_waits, .. } = self;
         let Self { unasked_reopens, selects, present_only, .. } = self;
         let Self { downloaded, downloaded_by_preloads, .. } = self;
         let Self {
@@ -147,7 +150,7 @@ impl Summary {
                 preload_ends,
             ])
             .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
-            .chain([looks, lingers, missing_waits])
+            .chain([looks, searches, lingers, missing_waits])
             .chain([unasked_reopens, selects, present_only, downloaded, downloaded_by_preloads])
             .all(|count| *count > 0)
     }

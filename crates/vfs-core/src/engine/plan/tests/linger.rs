@@ -231,3 +231,51 @@ fn forgotten_peers_are_added_again() {
         "#]],
     );
 }
+
+/// The peers of a torrent, after hours without a stream, are gone: the trackers know others.
+#[test]
+fn a_read_without_connected_peers_makes_the_source_search_once_in_two_minutes() {
+    let failed = PeerCounts { dead: 2, ..NONE };
+    check(
+        4,
+        0,
+        &[
+            Selected,
+            PlanStep::Read(0, 100),
+            HavesAre(|_| false),
+            Opened(1),
+            Wait(1000),
+            // They are being connected to.
+            Peers(PeerCounts { coming: 2, ..NONE }),
+            Wait(1000),
+            Peers(failed),
+            Wait(2000),
+            Peers(failed),
+            // Bytes do not permit an earlier search.
+            Chunk(1, 0, 100),
+            Release(1),
+            Wait(300),
+            Closed(1),
+            Wait(1000),
+            Peers(failed),
+        ],
+        &expect![[r#"
+            selected is there: -
+            read 0+100: ask
+            haves: open 1 0..100+
+            opened 1: -
+            1000 ms: ask peers
+            0 live, 0 not needed, 0 forgotten: -
+            1000 ms: ask peers
+            0 live, 0 not needed, 0 forgotten: find peers
+            2000 ms: ask peers, ask
+            0 live, 0 not needed, 0 forgotten: -
+            chunk 1 0+100: reply 1
+            release 1: -
+            300 ms: close 1
+            closed 1: -
+            1000 ms: ask peers
+            0 live, 0 not needed, 0 forgotten: -
+        "#]],
+    );
+}

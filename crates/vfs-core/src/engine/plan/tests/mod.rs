@@ -311,6 +311,7 @@ fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
             Action::Output(Output::AskProgress { .. }) => "ask progress".to_owned(),
             Action::Output(Output::AskPeers { .. }) => "ask peers".to_owned(),
             Action::Output(Output::AddPeers { .. }) => "add peers".to_owned(),
+            Action::Output(Output::FindPeers { .. }) => "find peers".to_owned(),
             Action::Reply { read } => {
                 plan.on_answered(now, read);
                 format!("reply {}", read.0)

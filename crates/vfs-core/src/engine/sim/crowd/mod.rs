@@ -342,9 +342,10 @@ impl CrowdRun {
                     self.at(self.now + CLOSE_TIME, CrowdEvent::Closed(stream));
                 }
                 Output::AskProgress { .. } => {}
-                Output::AskHaves { .. } | Output::AskPeers { .. } | Output::AddPeers { .. } => {
-                    panic!("all is there");
-                }
+                Output::AskHaves { .. }
+                | Output::AskPeers { .. }
+                | Output::AddPeers { .. }
+                | Output::FindPeers { .. } => panic!("all is there"),
             }
         }
         self.fill_line();

@@ -83,6 +83,8 @@ pub(super) struct Run {
     /// that was answered.
     failed: BTreeSet<InfoHash>,
     answered: BTreeSet<InfoHash>,
+    /// The last search for the peers of each torrent.
+    searches: BTreeMap<InfoHash, Timestamp>,
     /// When the last bitfield of each torrent was requested that arrived.
     haves_at: BTreeMap<InfoHash, Timestamp>,
     /// When a torrent or the server last changed.
@@ -144,6 +146,7 @@ impl Run {
             bitfield_requests: BTreeMap::new(),
             failed: BTreeSet::new(),
             answered: BTreeSet::new(),
+            searches: BTreeMap::new(),
             haves_at: BTreeMap::new(),
             trouble_at: Timestamp::ZERO,
             downloads: Downloads::default(),
@@ -559,6 +562,7 @@ impl Run {
                 }
                 Output::AskPeers { torrent } => self.later(20, Event::Peers(torrent)),
                 Output::AddPeers { .. } => {}
+                Output::FindPeers { torrent } => self.search_peers(torrent),
                 Output::AskHaves { torrent } => {
                     let last = self.bitfield_requests.insert(torrent, self.now);
                     let gap = last.map(|last| self.now - last);
