@@ -2,14 +2,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rqbit_client::{BaseUrl, Credentials};
-use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
+use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer, PeerLookup};
+use rqbit_source::{FoundPeers, PeerSearch};
 use tfs_api::wire::ServerAccess;
 use tfs_config::ServerSettings;
 use tfs_state::{ServerIdentity, make_private_below};
 use tfs_sys::blocking;
 use tfs_sys::mountinfo::locate;
+use vfs_core::InfoHash;
 
 use super::{EmbeddedDirError, StartError};
 use crate::add::{PreparedTorrent, TorrentInput};
@@ -35,6 +38,16 @@ pub struct EmbeddedSettings {
 pub(crate) struct Embedded {
     server: EmbeddedServer,
     access: ServerAccess,
+}
+
+/// Finds peers by the embedded server itself, since its HTTP API cannot.
+#[derive(Debug)]
+struct EmbeddedPeers(PeerLookup);
+
+impl PeerSearch for EmbeddedPeers {
+    fn search(&self, torrent: InfoHash) -> FoundPeers<'_> {
+        Box::pin(self.0.find(*torrent.as_bytes()))
+    }
 }
 
 impl EmbeddedSettings {
@@ -134,6 +147,11 @@ impl Embedded {
     /// Returns the address and credentials by which other processes of this user connect to it.
     pub(crate) fn access(&self) -> ServerAccess {
         self.access.clone()
+    }
+
+    /// Returns what finds peers of its torrents, also of private ones.
+    pub(crate) fn peer_search(&self) -> Arc<dyn PeerSearch> {
+        Arc::new(EmbeddedPeers(self.server.peer_lookup()))
     }
 
     pub(crate) async fn stop(self) {

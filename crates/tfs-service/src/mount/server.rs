@@ -162,6 +162,11 @@ impl ConnectedServer {
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
+        #[cfg(feature = "embedded")]
+        let source = match &embedded {
+            Some(embedded) => source.with_peer_search(embedded.peer_search()),
+            None => source,
+        };
         // Before the first poll, so that local files can be read while the server is down.
         let is_own = *local_paths == LocalPaths::Auto
             && !remote.url.is_loopback()
