@@ -3,7 +3,7 @@
 use rqbit_client::TorrentRef;
 use serde::Serialize;
 
-use super::record_place::forget_record;
+use crate::record_place::forget_record;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// An action on a torrent.

@@ -1,6 +1,6 @@
 //! The torrents of one server for a list, and the merged torrents of several.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use tokio::sync::Mutex;
 
 use super::torrent_sizes::TorrentSizes;
 use super::torrents::list;
-use crate::on_demand::modes_of;
+use crate::on_demand_records::RecordsError;
+use crate::record_place::records_of;
 use crate::server::NamedServer;
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
@@ -61,12 +62,21 @@ impl ListedServer {
 
 /// Sets the modes of on-demand torrents. If their records cannot be read, the list has none.
 async fn set_modes(server: &RqbitServer, rows: &mut [TorrentRow]) {
-    let modes = modes_of(server).await.unwrap_or_else(|error| {
-        tracing::warn!(error = chain(&error), "the list has no on-demand torrents");
-        BTreeMap::new()
-    });
-    for row in rows.iter_mut().filter(|_| !modes.is_empty()) {
-        let record = row.info_hash.parse().ok().and_then(|torrent| modes.get(&torrent));
+    let read = async {
+        let records = records_of(server).await?;
+        let table = records.load().await?;
+        Ok::<_, RecordsError>((records, table))
+    };
+    let (records, table) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "the list has no on-demand torrents");
+            return;
+        }
+    };
+    for row in rows {
+        let torrent = row.info_hash.parse().ok();
+        let record = torrent.and_then(|torrent| table.get(records.key(), torrent));
         row.on_demand = record.map(|record| record.mode);
     }
 }

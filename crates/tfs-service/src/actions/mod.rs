@@ -2,12 +2,10 @@
 
 mod act;
 mod arranging;
-mod embedded_servers;
 mod list_tags;
 mod merge;
 mod notify;
 mod preview;
-mod record_place;
 mod searching;
 mod select;
 mod server_set;
@@ -26,7 +24,6 @@ pub(crate) use self::list_tags::ListTags;
 pub(crate) use self::merge::union;
 pub use self::notify::notify_of_change;
 pub use self::preview::{DeletedFile, DeletionPreview, preview_deletion};
-pub(crate) use self::record_place::{forget_record, records_of};
 pub use self::searching::{SearchError, search_servers};
 pub use self::select::{SelectError, has_hash_start, select};
 pub use self::server_set::{ServerSet, TorrentListing};

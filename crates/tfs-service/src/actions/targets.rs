@@ -11,7 +11,7 @@ use tfs_api::{ControlClient, clients, statuses};
 use tfs_config::{ChosenServer, Loaded, Problem, ServerArg};
 use tokio::time::timeout;
 
-use super::embedded_servers::{FoundServer, embedded_servers};
+use crate::embedded_servers::{FoundServer, embedded_servers};
 use crate::{BaseUrl, RqbitServer};
 
 /// How long to wait for an answer of the default server. If it is not running, this machine refuses

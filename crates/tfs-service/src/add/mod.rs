@@ -5,6 +5,7 @@ mod file;
 mod input;
 mod link_file;
 mod magnet;
+mod on_demand;
 mod pausing;
 mod refusal;
 mod shared_files;
@@ -22,9 +23,9 @@ pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
 pub(crate) use self::link_file::{LINKS_MAX, LinkForm, LinkLine};
 pub use self::magnet::MagnetFault;
+use self::on_demand::OnDemandAddition;
 pub(crate) use self::pausing::pause_new;
 use crate::RqbitServer;
-use crate::on_demand::OnDemandAddition;
 use crate::on_demand_records::OnDemandChoice;
 
 /// Default timeout for resolving a magnet link: rqbit's own limit without a shorter one in the

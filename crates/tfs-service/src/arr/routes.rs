@@ -18,8 +18,8 @@ use tfs_types::{InfoHash, chain};
 use super::answer::{AddAnswer, ErrorAnswer, RootAnswer, Routes, TorrentAnswer, TorrentsAnswer};
 use super::list::{Completion, Completions};
 use super::settings::ArrSettings;
-use crate::actions::forget_record;
 use crate::control::MountRegistry;
+use crate::record_place::forget_record;
 use crate::{
     AddError, AddFault, AddWishes, ConnectError, Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT,
     RqbitServer, add, notify_of_change,

@@ -23,9 +23,9 @@ use vfs_core::{FileId, ServerId, Vfs};
 use super::OnDemandFailure;
 use super::pending::{deselect, settle};
 use super::proof::{ProofStep, ProvenReaders, SeenReader};
-use super::selecting::{Selected, select_only, selected_files};
 use crate::RqbitServer;
 use crate::on_demand_records::ServerRecords;
+use crate::selecting::{Selected, select_only, selected_files};
 
 /// Interval of looks at the readers while files are open.
 const BUSY_INTERVAL: Duration = Duration::from_secs(1);
@@ -390,7 +390,7 @@ impl ServerControl {
             Ok(table) => self.use_table(table),
             Err(error) => {
                 let error = chain(&error);
-                tracing::warn!(%torrent, error, "the record of an on-demand torrent is not changed");
+                tracing::warn!(%torrent, error, "the record of a torrent is not changed");
             }
         }
     }

@@ -1,23 +1,21 @@
 //! On-demand torrents: no file is selected, so the server downloads only what is read.
 //!
 //! ```text
-//! add, set_mode --> OnDemandStore (records) <-- Controller, one for each mount
-//!        `--> selecting --> update_only_files <--'
+//! add ----------.
+//! set_mode -----+--> ServerRecords (before), `selecting` (then the server)
+//! Controller ---'      one task for each server of a mount; ProvenReaders decides
 //! ```
 //!
 //! # Invariants
 //! A selection changes only if a command says so, or if the record of the torrent has the file as
 //! one that tfs has selected. The record is written before the server is asked.
 
-mod adding;
 mod controller;
 mod fault;
 mod pending;
 mod proof;
-mod selecting;
 mod set_mode;
 
-pub(crate) use self::adding::OnDemandAddition;
 pub(crate) use self::controller::{
     ControlledServer, ModeWatch, OnDemandController, mark_on_demand,
 };

@@ -9,10 +9,10 @@ use tfs_sys::blocking;
 use tfs_types::{InfoHash, chain};
 
 use super::OnDemandFailure;
-use super::selecting::{Selected, select_only, selected_files};
 use crate::RqbitServer;
-use crate::actions::records_of;
 use crate::on_demand_records::ServerRecords;
+use crate::record_place::records_of;
+use crate::selecting::{Selected, select_only, selected_files};
 
 /// Deselects the files of a torrent whose record says that this is still to be done. Returns
 /// whether it is done; it is not while the server checks the files.

@@ -8,9 +8,9 @@ use tfs_state::{OnDemandEdit, OnDemandRecord};
 use tfs_types::{InfoHash, OnDemandMode};
 
 use super::OnDemandFailure;
-use super::selecting::{Selected, select_only, selected_files};
-use crate::actions::records_of;
 use crate::on_demand_records::ServerRecords;
+use crate::record_place::records_of;
+use crate::selecting::{Selected, select_only, selected_files};
 use crate::{RqbitServer, notify_of_change};
 
 /// How long a command waits while the server checks the files of a torrent.

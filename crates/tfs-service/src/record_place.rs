@@ -6,8 +6,8 @@ use tfs_state::{OnDemandEdit, OnDemandStore, user_state_dir};
 use tfs_types::chain;
 use vfs_core::InfoHash;
 
-use super::embedded_servers::embedded_servers;
 use crate::RqbitServer;
+use crate::embedded_servers::embedded_servers;
 use crate::on_demand_records::{RecordsError, ServerRecords, url_key};
 
 /// Returns the records of the on-demand torrents of a server: those of its mount, else those of

@@ -13,7 +13,7 @@ const CHECK_PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::
 
 /// Result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Selected {
+pub(crate) enum Selected {
     /// The server has the selection.
     Done,
     /// The server still checks the files. It changes no selection meanwhile.
@@ -28,7 +28,7 @@ pub(super) enum Selected {
 ///
 /// # Cancel safety
 /// The selection is changed or not.
-pub(super) async fn select_only(
+pub(crate) async fn select_only(
     client: &Client,
     torrent: InfoHash,
     files: &[usize],
@@ -64,7 +64,7 @@ pub(super) async fn select_only(
 }
 
 /// Returns the indices of the files that the server downloads.
-pub(super) fn selected_files(details: &TorrentDetails) -> Vec<usize> {
+pub(crate) fn selected_files(details: &TorrentDetails) -> Vec<usize> {
     let files = details.files.iter().flatten().enumerate();
     files.filter(|(_, file)| file.included).map(|(index, _)| index).collect()
 }

@@ -10,24 +10,24 @@ use rqbit_client::wire::{AddedTorrent, TorrentDetails};
 use tfs_state::OnDemandEdit;
 use tfs_types::{InfoHash, OnDemandMode, chain};
 
-use super::selecting::{Selected, select_only};
 use crate::RqbitServer;
-use crate::actions::records_of;
 use crate::on_demand_records::{OnDemandChoice, RecordsError, ServerRecords};
+use crate::record_place::records_of;
+use crate::selecting::{Selected, select_only};
 
 /// How long an addition waits while the server checks the files of the torrent.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A torrent that is being added on demand, with a record.
 #[derive(Debug)]
-pub(crate) struct OnDemandAddition {
+pub(super) struct OnDemandAddition {
     records: Arc<ServerRecords>,
     torrent: InfoHash,
     mode: OnDemandMode,
     /// The file that is selected first.
-    pub(crate) smallest_file: usize,
+    pub(super) smallest_file: usize,
     /// Peers that were found while a magnet link was resolved.
-    pub(crate) peers: Vec<SocketAddr>,
+    pub(super) peers: Vec<SocketAddr>,
 }
 
 impl OnDemandAddition {
@@ -36,7 +36,7 @@ impl OnDemandAddition {
     ///
     /// # Errors
     /// [`RecordsError`]. Then the torrent should not be added: all of it would be downloaded.
-    pub(crate) async fn begin(
+    pub(super) async fn begin(
         server: &RqbitServer,
         choice: &OnDemandChoice,
         preview: &AddedTorrent,
@@ -56,12 +56,12 @@ impl OnDemandAddition {
     }
 
     /// Returns the mode.
-    pub(crate) fn mode(&self) -> OnDemandMode {
+    pub(super) fn mode(&self) -> OnDemandMode {
         self.mode
     }
 
     /// Removes the record of a torrent that was not added.
-    pub(crate) async fn undo(self) {
+    pub(super) async fn undo(self) {
         if let Err(error) = self.records.change(self.torrent, [OnDemandEdit::Remove]).await {
             let error = chain(&error);
             tracing::debug!(torrent = %self.torrent, error, "a record without a torrent stays");
@@ -70,7 +70,7 @@ impl OnDemandAddition {
 
     /// Deselects all files of the torrent. If the server still checks them after ten seconds, a
     /// mount or the next command does it later.
-    pub(crate) async fn finish(&self, server: &RqbitServer) {
+    pub(super) async fn finish(&self, server: &RqbitServer) {
         let torrent = self.torrent;
         let done = select_only(server.client(), torrent, &[], CHECK_TIME_MAX).await;
         match done {
