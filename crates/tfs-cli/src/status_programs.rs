@@ -87,7 +87,16 @@ mod tests {
                3.0 GiB    120  ffprobe
                7.0 MiB      1  a\u{202e}b"]]
         .assert_eq(&downloads_table(&programs).unwrap());
-        expect![[r"missing data for updatedb7\u{202e} (7 reads), updatedb6\u{202e} (6 reads), updatedb5\u{202e} (5 reads), updatedb4\u{202e} (4 reads), updatedb3\u{202e} (3 reads), 2 more"]]
-        .assert_eq(&refused_text(&programs).unwrap());
+        let text = refused_text(&programs).unwrap();
+        let parts: Vec<_> = text.split(", ").collect();
+        let want = [
+            "missing data for updatedb7\\u{202e} (7 reads)",
+            "updatedb6\\u{202e} (6 reads)",
+            "updatedb5\\u{202e} (5 reads)",
+            "updatedb4\\u{202e} (4 reads)",
+            "updatedb3\\u{202e} (3 reads)",
+            "2 more",
+        ];
+        assert_eq!(parts, want);
     }
 }

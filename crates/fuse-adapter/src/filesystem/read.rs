@@ -76,12 +76,12 @@ impl<S: TorrentSource> TorrentFs<S> {
             };
             if let Some(name) = program.and_then(|program| refused.refused_name(&program)) {
                 let read = read_if_present(&vfs, &request, may_split).await;
-                return read.map_err(|error| match error {
-                    VfsError::WouldBlock => {
-                        refused.on_refused(&name, Instant::now());
-                        ReadFailure::RefusedProgram
+                return read.map_err(|error| {
+                    if !matches!(error, VfsError::WouldBlock) {
+                        return error.into();
                     }
-                    error => error.into(),
+                    refused.on_refused(&name, Instant::now());
+                    ReadFailure::RefusedProgram
                 });
             }
             let read = if may_split {

@@ -116,14 +116,8 @@ pub fn mount<S: TorrentSource>(
         let ended = serve(session, move || ends.end())?;
         background.start(&vfs, &notifier);
         let (reads, notices) = (background.reads.clone(), Arc::clone(&background.notices));
-        let kernel_side = KernelHandle::new(KernelParts {
-            reads,
-            callers,
-            refused,
-            passthrough,
-            notices,
-            notifier,
-        });
+        let parts = KernelParts { reads, callers, refused, passthrough, notices, notifier };
+        let kernel_side = KernelHandle::new(parts);
         let shut_down = Box::new(move || vfs.shut_down());
         Ok(FuseMount { target, ended, background, kernel_side, faults, shut_down })
     });

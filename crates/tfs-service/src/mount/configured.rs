@@ -238,7 +238,8 @@ mod tests {
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\npassthrough = \"off\"\nrefused_programs = [\"scan*\"]\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
+            "[read]\npassthrough = \"off\"\nrefused_programs = [\"scan*\"]\n\
+             missing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              inode32 = true\ntimes = \"finished\"\n\

@@ -166,7 +166,8 @@ impl RunningMount {
                 .with_servers(named)
                 .with_drop(drop.as_ref());
         let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
-        let downloads = log_downloads(Arc::downgrade(&vfs), about.clone());
+        let (log, kernel) = (about.downloads.clone(), Arc::clone(&about.kernel));
+        let downloads = log_downloads(Arc::downgrade(&vfs), log, about.started, kernel);
         events.skip_names_until(vfs.names_version());
         let modes = ModeWatch::default();
         let controllers = controlled

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tfs_api::status::ProgramDownloads;
 use tfs_api::wire::client_name;
 use tfs_sys::process::shown_name;
 use vfs_core::{FileId, HandleId, ReaderOrigin, TorrentSource, Vfs};
 
-use super::info::MountInfo;
+use crate::mounting::KernelSide;
 
 /// How often the downloads of open and closed files are counted. The core keeps those of 1,024
 /// closed files, and the kernel's side their programs for half a minute.
@@ -83,11 +83,17 @@ impl fmt::Debug for DownloadLog {
     }
 }
 
-/// Counts the downloads of a mount until its filesystem is dropped.
+/// Counts the downloads of a mount in `log` until its filesystem is dropped. `started_at` is the
+/// start of the mount, and `kernel` knows the programs of this machine.
 ///
 /// # Cancel safety
 /// Dropping the future ends the counting.
-pub(crate) async fn log_downloads<S: TorrentSource>(vfs: Weak<Vfs<S>>, about: MountInfo) {
+pub(crate) async fn log_downloads<S: TorrentSource>(
+    vfs: Weak<Vfs<S>>,
+    log: DownloadLog,
+    started_at: Instant,
+    kernel: Arc<OnceLock<KernelSide>>,
+) {
     let mut counted = 0;
     loop {
         tokio::time::sleep(INTERVAL).await;
@@ -98,11 +104,10 @@ pub(crate) async fn log_downloads<S: TorrentSource>(vfs: Weak<Vfs<S>>, about: Mo
             continue;
         }
         counted = total;
-        let now = about.started.elapsed();
+        let now = started_at.elapsed();
         let name = |handle, origin: Option<&ReaderOrigin>| match origin {
             Some(origin) => client(origin),
-            None => about
-                .kernel
+            None => kernel
                 .get()
                 .and_then(|kernel| kernel.program_of(handle))
                 .map_or_else(|| UNKNOWN.to_owned(), |program| shown_name(&program.command)),
@@ -114,7 +119,7 @@ pub(crate) async fn log_downloads<S: TorrentSource>(vfs: Weak<Vfs<S>>, about: Mo
                 bytes: reader.bytes_downloaded,
                 is_closed: false,
             };
-            about.downloads.add(now, download, |handle| name(handle, reader.origin.as_deref()));
+            log.add(now, download, |handle| name(handle, reader.origin.as_deref()));
         }
         for reader in closed {
             let download = HandleDownload {
@@ -123,9 +128,9 @@ pub(crate) async fn log_downloads<S: TorrentSource>(vfs: Weak<Vfs<S>>, about: Mo
                 bytes: reader.bytes_downloaded,
                 is_closed: true,
             };
-            about.downloads.add(now, download, |handle| name(handle, reader.origin.as_deref()));
+            log.add(now, download, |handle| name(handle, reader.origin.as_deref()));
         }
-        about.downloads.forget_closed(now);
+        log.forget_closed(now);
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) fn write<T>(text: &mut String, metrics: &[Metric<T>], all: &[Labelled
                 MetricValue::Absent => true,
                 MetricValue::ByReason(reasons) => reasons.is_empty(),
                 MetricValue::ByLabel(values) => values.is_empty(),
-                _ => false,
+                MetricValue::Count(_) | MetricValue::Micros(_) | MetricValue::Histogram(_) => false,
             };
             if is_empty {
                 continue;
