@@ -7,6 +7,7 @@
 //!     HideRule     which of their files are left out
 //!     NameTemplate the names of their folders, from parsed release names
 //! OnDemandPolicy  which torrents are added on demand
+//! NextFinder   the file that follows another: episodes, parts, tracks
 //! TorrentKind  film, show, anime, music, book or software, from names and files
 //! ```
 //!
@@ -21,6 +22,7 @@ mod hide;
 mod kind;
 mod marks;
 mod media;
+mod next;
 mod on_demand;
 mod problem;
 mod release;
@@ -28,6 +30,7 @@ mod spec;
 mod views;
 
 pub use kind::{TorrentKind, UnknownKind};
+pub use next::{NextCandidate, NextFile, NextFinder};
 pub use on_demand::{NewTorrent, OnDemandPolicy, OnDemandRule};
 pub use problem::ViewProblem;
 pub use release::ReleaseName;
