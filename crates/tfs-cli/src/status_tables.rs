@@ -21,8 +21,11 @@ pub(crate) fn preloads_table(preloading: &[PreloadStatus]) -> String {
     let mut table = output::table();
     let [there, of] = ["THERE", "OF"].map(|heading| right(heading.to_owned()));
     table.set_header([there, of, Cell::new("PRELOADED FILE")]);
-    for PreloadStatus { path, total_bytes, there_bytes, waits_for } in preloading {
-        let file = visible(path);
+    for PreloadStatus { path, total_bytes, there_bytes, waits_for, follows } in preloading {
+        let file = match follows {
+            Some(follows) => format!("{}, which follows {}", visible(path), visible(name(follows))),
+            None => visible(path),
+        };
         let file = match waits_for {
             Some(waits_for) => format!("{file} ({})", reason(*waits_for)),
             None => file,
@@ -34,6 +37,10 @@ pub(crate) fn preloads_table(preloading: &[PreloadStatus]) -> String {
         ]);
     }
     output::table_text(table)
+}
+
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Returns the table of readers for a terminal of this width, or for a file or pipe.
@@ -118,11 +125,12 @@ mod tests {
             total_bytes: 9 << 20,
             there_bytes,
             waits_for: (there_bytes == 0).then_some(PreloadReason::Peers),
+            follows: (there_bytes > 0).then(|| "t/a".to_owned()),
         };
         expect![[r#"
             THERE       OF  PRELOADED FILE
                0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
-              55%  9.0 MiB  t/b"#]]
+              55%  9.0 MiB  t/b, which follows a"#]]
         .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
     }
 

@@ -27,6 +27,7 @@ mod intake_server;
 mod kernel_timeout;
 mod mount;
 mod mounting;
+mod next_episode;
 pub mod on_demand;
 mod on_demand_records;
 mod page_files;

@@ -114,4 +114,7 @@ pub struct PreloadStatus {
     /// The reason for waiting; absent while data arrives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<PreloadReason>,
+    /// The path of the file that is played, if this one is preloaded because it follows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
 }

@@ -133,6 +133,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         // A demo leaves no files behind.
         state_dir: Some(dir.join("state")),
         preload: PreloadSettings::default(),
+        next: tfs_config::NextMode::Off,
         drop: None,
     }
 }

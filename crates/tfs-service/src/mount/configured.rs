@@ -119,6 +119,7 @@ impl MountSettings {
                 head_bytes: preload.head_bytes,
                 tail_bytes: preload.tail_bytes,
             },
+            next: read.next,
             drop: drop_settings(mount),
         }
     }

@@ -44,6 +44,7 @@ use crate::fronts::{BoundFront, FileOwner, FrontParts, Fronts};
 use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedMountPoints, check_places, mount,
 };
+use crate::next_episode::NextEpisodes;
 use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController, mark_on_demand};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, log_downloads, status_of};
@@ -72,6 +73,8 @@ pub struct RunningMount {
     controllers: Vec<OnDemandController>,
     /// Counts downloads by program; ends with the mount.
     _downloads: OwnedTask,
+    /// Ends with the mount; `None` if nothing is preloaded while another file is played.
+    next: Option<OwnedTask>,
     /// Whether a liveness query is pending. At most one thread waits for it, however long the mount
     /// blocks.
     is_asked: Arc<AtomicBool>,
@@ -135,6 +138,7 @@ impl RunningMount {
         let added = Arc::new(Notify::new());
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
+        let next = NextEpisodes::new(&vfs, settings.next, state_dir(&settings), &about.preloads);
         let servers = connections.into_iter().zip(vfs.servers());
         let delay = settings.removal_delay;
         let mut servers: Vec<Starting> = servers
@@ -185,6 +189,7 @@ impl RunningMount {
             about,
             servers: servers.collect(),
             preloads: preloads.map(|preloads| OwnedTask(tokio::spawn(preloads.run()))),
+            next: next.map(|next| OwnedTask(tokio::spawn(next.run()))),
             is_asked: Arc::default(),
             refresher,
             controllers,
@@ -303,7 +308,7 @@ impl RunningMount {
     /// If the session ended with an error.
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
-        drop((self.preloads, self.listed));
+        drop((self.preloads, self.next, self.listed));
         join_all(self.controllers.into_iter().map(OnDemandController::stop)).await;
         self.fronts.end().await;
         if let Some(folder) = self.drop.take() {

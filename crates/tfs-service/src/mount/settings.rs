@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tfs_config::NextMode;
 use tfs_views::ViewRules;
 use vfs_core::{ReadPolicy, RootContents, RootLayout, TorrentTime};
 
@@ -71,6 +72,8 @@ pub struct MountSettings {
     pub state_dir: Option<PathBuf>,
     /// Files to preload when their torrent appears.
     pub preload: PreloadSettings,
+    /// What is preloaded of the file that follows one that is played.
+    pub next: NextMode,
     /// The drop folder, if there is to be one.
     pub drop: Option<DropSettings>,
 }

@@ -5,12 +5,14 @@
 //! selects the files and reports the progress.
 
 mod batch;
+mod next;
 mod patterns;
 mod request;
 mod running;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use next::preload_next;
 pub(crate) use patterns::PatternPreloads;
 pub use patterns::PreloadSettings;
 pub(crate) use request::preload;

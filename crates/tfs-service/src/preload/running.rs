@@ -87,13 +87,18 @@ impl Noted {
 
     /// Records the start of a queued file.
     pub(super) fn on_start(&self, file: &TorrentFile, bytes: u64) {
-        let path = file.path.clone();
-        let status = PreloadStatus { path, total_bytes: bytes, there_bytes: 0, waits_for: None };
+        let status = started(file, bytes, None);
         self.update(|files| {
             files.waiting = files.waiting.saturating_sub(1);
             files.waiting_bytes = files.waiting_bytes.saturating_sub(bytes);
             files.running.insert(file.id, status);
         });
+    }
+
+    /// Records the start of a file that was not queued, and that follows one that is played.
+    pub(super) fn on_start_next(&self, file: &TorrentFile, bytes: u64, follows: &str) {
+        let status = started(file, bytes, Some(follows.to_owned()));
+        self.update(|files| drop(files.running.insert(file.id, status)));
     }
 
     /// Records the progress of a file.
@@ -122,6 +127,11 @@ impl Drop for Noted {
     fn drop(&mut self) {
         self.preloads.batches().by_id.remove(&self.id);
     }
+}
+
+fn started(file: &TorrentFile, bytes: u64, follows: Option<String>) -> PreloadStatus {
+    let path = file.path.clone();
+    PreloadStatus { path, total_bytes: bytes, there_bytes: 0, waits_for: None, follows }
 }
 
 /// Returns the reason for waiting, as the control API has it.

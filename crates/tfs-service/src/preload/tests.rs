@@ -215,7 +215,8 @@ async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
     assert_eq!(preloads.totals(), left);
     let path = "t/a.mkv".to_owned();
     let waits_for = Some(PreloadReason::Peers);
-    let film = PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0, waits_for };
+    let film =
+        PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0, waits_for, follows: None };
     assert_eq!(preloads.running(), [film]);
     // The client disconnects.
     drop(events);

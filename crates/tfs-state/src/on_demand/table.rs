@@ -30,6 +30,13 @@ impl OnDemandTable {
         self.records.get(server)?.get(&torrent)
     }
 
+    /// Returns whether a torrent has a mode on any server.
+    #[must_use]
+    pub fn has_mode(&self, torrent: InfoHash, mode: tfs_types::OnDemandMode) -> bool {
+        let mut records = self.records.values().filter_map(|records| records.get(&torrent));
+        records.any(|record| record.mode == mode)
+    }
+
     /// Returns the on-demand torrents of a server, ordered by info hash.
     pub fn of_server(&self, server: &str) -> impl Iterator<Item = (InfoHash, &OnDemandRecord)> {
         let records = self.records.get(server).into_iter().flatten();

@@ -244,6 +244,7 @@ fn preloads(second: u64) -> Vec<PreloadStatus> {
         total_bytes: 4 * GIB,
         there_bytes: (there * MIB + second * 9 * MIB) % (4 * GIB),
         waits_for,
+        follows: None,
     };
     vec![
         preload("Show.S01.1080p.WEB/Season 1/Show.S01.1080p.WEB E00.mkv", 2500, None),

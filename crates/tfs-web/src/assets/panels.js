@@ -158,7 +158,9 @@ function preloadRow() {
   const update = (preload) => {
     text(title, splitPath(preload.path)[1]);
     set(title, "title", preload.path);
-    text(why, preload.waits_for ? PRELOAD_WAITS[preload.waits_for] ?? "waits" : "");
+    const waits = preload.waits_for && (PRELOAD_WAITS[preload.waits_for] ?? "waits");
+    const follows = preload.follows && `follows ${splitPath(preload.follows)[1]}`;
+    text(why, [follows, waits].filter(Boolean).join(" · "));
     text(part, percent(preload.there_bytes, preload.total_bytes));
     progress.set(share(preload.there_bytes, preload.total_bytes));
   };
