@@ -42,7 +42,7 @@ impl PeerLookup {
     /// # Cancel safety
     /// The search ends within ten seconds if the future is dropped.
     pub async fn find(&self, info_hash: [u8; 20]) -> Vec<SocketAddr> {
-        let session = self.session.clone();
+        let session = Weak::clone(&self.session);
         // On the server's runtime, with which it ends.
         let task = self.runtime.spawn(async move { collect(&session, info_hash).await });
         task.await.ok().flatten().unwrap_or_default()
