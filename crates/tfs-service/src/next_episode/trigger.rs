@@ -128,7 +128,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn file(index: u32) -> FileId {
-        FileId { torrent: InfoHash::from([1; 20]), index: FileIndex(index) }
+        FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(index) }
     }
 
     fn at(handle: u64, file_len: u64, offset: u64, run_bytes: u64) -> ReaderPlace {

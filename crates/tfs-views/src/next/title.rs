@@ -73,6 +73,13 @@ impl ShowTitle {
             && (self.year.is_none() || other.year.is_none() || self.year == other.year)
     }
 
+    /// Returns letters and digits that each path with this title contains, as
+    /// [`letters_of`] returns them.
+    pub(super) fn letters(&self) -> String {
+        // `&` and `and` are one.
+        self.words.iter().take_while(|word| *word != "and").map(String::as_str).collect()
+    }
+
     /// Returns words that each path with this title contains, separated by blanks.
     pub(super) fn search_words(&self) -> String {
         // `Grey's` and `Greys`, `&` and `and` are one.
@@ -85,6 +92,11 @@ impl ShowTitle {
         words.truncate(8);
         words.join(" ")
     }
+}
+
+/// Returns the letters and digits of a text, in lower case.
+pub(super) fn letters_of(text: &str) -> String {
+    text.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn words_of(text: &str) -> Vec<String> {
