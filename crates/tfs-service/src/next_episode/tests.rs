@@ -20,7 +20,7 @@ fn library() -> (FakeSource, Arc<Vfs<FakeSource>>) {
         (3, "Show.S02.1080p", &["Show.S02E01.1080p.mkv", "Show.S02E02.1080p.mkv"]),
     ] {
         let files: Vec<_> = files.iter().map(|file| (*file, 40 * MIB)).collect();
-        let pieces = 40 * files.len();
+        let pieces = 40 * u32::try_from(files.len()).unwrap();
         let mut details = directory(id, name, &files);
         details.piece_len = NonZeroU32::new(1 << 20);
         let torrent = source.add(details);
