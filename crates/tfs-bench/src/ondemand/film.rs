@@ -22,7 +22,8 @@ const PIECE_BYTES: u32 = 2 * 1024 * 1024;
 
 const SEEDERS: usize = 2;
 
-const DOWNLOAD_BPS: u32 = 10 * 1024 * 1024;
+/// The speed of each seeder: both together are a line of 10 MiB/s.
+const SEEDER_BPS: u64 = 5 * 1024 * 1024;
 
 /// The files in the order of the torrent. Their lengths are no multiple of a piece.
 const FILES: [(&str, u64); 4] = [
@@ -57,7 +58,7 @@ struct Watched {
 
 pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let runtime = runtime();
-    let mut library = runtime.block_on(SeedLibrary::start(dir, SEEDERS));
+    let mut library = runtime.block_on(SeedLibrary::far(dir, SEEDERS, SEEDER_BPS));
     let mut trials = Vec::new();
     for mode in ["pieces", "file"] {
         for (reader, bps) in [("at line speed", None), ("at 5 MB/s", Some(PLAYER_BPS))] {
@@ -72,7 +73,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
         }
     }
     let server = MountedServer::start(&runtime, dir);
-    runtime.block_on(library.add_to(&server.client, DOWNLOAD_BPS));
+    runtime.block_on(library.add_to(&server.client, 0));
     for (mode, reader, bps, folder, torrent) in trials {
         let name = format!("film {reader}, mode {mode}");
         report.step(&name);

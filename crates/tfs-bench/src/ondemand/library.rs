@@ -9,12 +9,20 @@ use rqbit_client::wire::{Limits, TorrentState};
 use rqbit_client::{AddOptions, AddSource, Client, InfoHash};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions, SeededTorrent};
 
+use crate::line::{DelayLine, LineShape};
+
 /// How long the server may take for one torrent.
 const ADD_MAX: Duration = Duration::from_secs(60);
+
+/// The round trip to a peer of the same country.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 /// Servers that have all of some torrents. They end on drop.
 #[derive(Debug)]
 pub(crate) struct SeedLibrary {
+    /// The line to each of them, if they are not on the same machine. A limit of rqbit would let a
+    /// second's bytes through at once.
+    lines: Vec<DelayLine>,
     servers: Vec<EmbeddedServer>,
     torrents: Vec<SeededTorrent>,
 }
@@ -26,7 +34,15 @@ impl SeedLibrary {
         for _ in 0..count {
             servers.push(EmbeddedServer::start(EmbeddedConfig::loopback(dir)).await.unwrap());
         }
-        Self { servers, torrents: Vec::new() }
+        Self { lines: Vec::new(), servers, torrents: Vec::new() }
+    }
+
+    /// Starts `count` servers, each behind a line with a speed, in bytes a second.
+    pub(crate) async fn far(dir: &Path, count: usize, bps: u64) -> Self {
+        let mut library = Self::start(dir, count).await;
+        let shape = LineShape { round_trip: ROUND_TRIP, bps };
+        library.lines = library.peers().into_iter().map(|it| DelayLine::start(it, shape)).collect();
+        library
     }
 
     /// Seeds a file or folder.
@@ -44,11 +60,14 @@ impl SeedLibrary {
 
     /// Returns the addresses of the servers for peers.
     pub(crate) fn peers(&self) -> Vec<SocketAddr> {
+        if !self.lines.is_empty() {
+            return self.lines.iter().map(|line| line.address).collect();
+        }
         self.servers.iter().map(|server| server.peer_addr().unwrap()).collect()
     }
 
     /// Adds all torrents to a server with nothing selected, and limits its downloads to
-    /// `download_bps`.
+    /// `download_bps`; 0 is no limit.
     pub(crate) async fn add_to(&self, client: &Client, download_bps: u32) {
         for seeded in &self.torrents {
             let added = self.add_one(client, seeded);

@@ -20,7 +20,8 @@ const PIECE_BYTES: u32 = 2 * 1024 * 1024;
 
 const SEEDERS: usize = 2;
 
-const DOWNLOAD_BPS: u32 = 10 * 1024 * 1024;
+/// The speed of each seeder: both together are a line of 10 MiB/s.
+const SEEDER_BPS: u64 = 5 * 1024 * 1024;
 
 /// How often each setting is measured.
 const ROUNDS: usize = 5;
@@ -54,7 +55,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
         report.step(&format!("the next episode, read.next = {value:?}"));
         let dir_of = dir.join(value);
         fs::create_dir(&dir_of).unwrap();
-        let mut library = runtime.block_on(SeedLibrary::start(dir, SEEDERS));
+        let mut library = runtime.block_on(SeedLibrary::far(dir, SEEDERS, SEEDER_BPS));
         let shows = (0..ROUNDS).map(|round| format!("Show {value} {round}"));
         let shows: Vec<_> = shows.collect();
         for show in &shows {
@@ -66,7 +67,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
             runtime.block_on(library.seed(&folder, PIECE_BYTES));
         }
         let server = MountedServer::with_settings(&runtime, &dir_of, &[(SETTING, value)]);
-        runtime.block_on(library.add_to(&server.client, DOWNLOAD_BPS));
+        runtime.block_on(library.add_to(&server.client, 0));
         let mut frames = Vec::new();
         for show in &shows {
             let [first, second] = episodes.map(|name| server.mount.path.join(show).join(name));

@@ -27,7 +27,8 @@ const SEEDERS: usize = 2;
 /// What rqbit requests from one peer at a time, which comes after a stream is closed.
 const UNDER_WAY_BYTES: u64 = 2 * 1024 * 1024;
 
-const DOWNLOAD_BPS: u32 = 10 * 1024 * 1024;
+/// The speed of each seeder: both together are a line of 10 MiB/s.
+const SEEDER_BPS: u64 = 5 * 1024 * 1024;
 
 /// How long one program may take.
 const PROGRAM_MAX: Duration = Duration::from_secs(180);
@@ -84,7 +85,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let lens: u64 = films.iter().map(len).sum();
     report.figure("length of a film", megabytes(lens) / count(films.len()), "MB", Want::Nothing);
     let runtime = runtime();
-    let mut library = runtime.block_on(SeedLibrary::start(dir, SEEDERS));
+    let mut library = runtime.block_on(SeedLibrary::far(dir, SEEDERS, SEEDER_BPS));
     let mut probes = Vec::new();
     for tool in TOOLS.into_iter().filter(|tool| find(tool.program()).is_some()) {
         for ((container, _), film) in FILMS.iter().zip(&films) {
@@ -102,7 +103,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     }
     let folder = runtime.block_on(library.seed(&folder, PIECE_BYTES));
     let server = MountedServer::start(&runtime, dir);
-    runtime.block_on(library.add_to(&server.client, DOWNLOAD_BPS));
+    runtime.block_on(library.add_to(&server.client, 0));
     println!("probes: asked MB / touched pieces / come pieces / MB fetched / streams / seconds");
     for tool in TOOLS {
         let of_tool = probes.iter().filter(|probe| probe.tool == tool);
