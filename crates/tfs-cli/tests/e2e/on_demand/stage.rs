@@ -18,6 +18,9 @@ pub(super) const FILM: Content = Content::new(1, 96 * MIB);
 
 pub(super) const OTHER: Content = Content::new(2, 80 * MIB);
 
+/// Slow enough that a selected file is not whole before the test has looked at it.
+const DOWNLOAD_BPS: u32 = 4 << 20;
+
 pub(super) const NOTE: Content = Content::new(3, 77);
 
 /// The server process of a test with rqbit 8.
@@ -83,7 +86,7 @@ impl<'a> DemandStage<'a> {
         let mut spec = films();
         // rqbit 8 has no limit that can be changed, which the pause needs.
         spec.download.paused = !is_rqbit8;
-        let swarm = Swarm::builder().torrent(spec).download_bps(16 << 20).remembering();
+        let swarm = Swarm::builder().torrent(spec).download_bps(DOWNLOAD_BPS).remembering();
         let rqbits = Rqbits::start(if is_rqbit8 { swarm.rqbit8(&RQBIT8) } else { swarm });
         let torrent = rqbits.swarm.torrents()[0].clone();
         let url = rqbits.swarm.api_url();
