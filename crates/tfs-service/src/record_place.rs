@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tfs_state::{OnDemandEdit, OnDemandStore, user_state_dir};
-use tfs_types::chain;
+use tfs_types::{OnDemandMode, chain};
 use vfs_core::InfoHash;
 
 use crate::RqbitServer;
@@ -29,6 +29,13 @@ pub(crate) async fn records_of(server: &RqbitServer) -> Result<Arc<ServerRecords
     }
     let key = key.unwrap_or_else(|| url_key(url));
     Ok(Arc::new(ServerRecords::new(OnDemandStore::in_dir(&state_dir), key)))
+}
+
+/// Returns the mode of a torrent of a server; `None` if it is not on demand, or if the records
+/// cannot be read.
+pub(crate) async fn recorded_mode(server: &RqbitServer, torrent: InfoHash) -> Option<OnDemandMode> {
+    let records = records_of(server).await.ok()?;
+    Some(records.load().await.ok()?.get(records.key(), torrent)?.mode)
 }
 
 /// Removes the record of a torrent that tfs removed from a server. A failure is logged.

@@ -27,6 +27,7 @@ use self::on_demand::OnDemandAddition;
 pub(crate) use self::pausing::pause_new;
 use crate::RqbitServer;
 use crate::on_demand_records::OnDemandChoice;
+use crate::record_place::recorded_mode;
 
 /// Default timeout for resolving a magnet link: rqbit's own limit without a shorter one in the
 /// request (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
@@ -46,8 +47,7 @@ pub struct AddedRow {
     pub name: Option<String>,
     /// Whether it is new. A torrent that the server already has is not added again.
     pub added: bool,
-    /// The mode, if it was added on demand. Of a torrent that the server already has, it is not
-    /// looked up.
+    /// The mode, if it is on demand.
     pub on_demand: Option<OnDemandMode>,
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn add_beside(
         info_hash: details.info_hash.to_string(),
         name: details.name,
         added: is_new,
-        on_demand: mode,
+        on_demand: if is_new { mode } else { recorded_mode(server, details.info_hash).await },
     })
 }
 

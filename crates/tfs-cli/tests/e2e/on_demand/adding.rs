@@ -32,7 +32,7 @@ fn check_command(dir: &Path, is_rqbit8: bool) {
     // One that the server has is not changed.
     it.select(&[0, 1]);
     let row = it.add();
-    assert_eq!((&row["added"], &row["on_demand"]), (&false.into(), &Value::Null), "{row}");
+    assert_eq!((&row["added"], &row["on_demand"]), (&false.into(), &"pieces".into()), "{row}");
     assert_eq!(it.selected().as_deref(), Some(&[0, 1][..]));
     // Removed and added again.
     run(tfs(dir).args(["forget", "--server", &it.url, "films"]));
