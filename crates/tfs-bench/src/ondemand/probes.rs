@@ -33,8 +33,8 @@ const SEEDER_BPS: u64 = 5 * 1024 * 1024;
 /// How long one program may take.
 const PROGRAM_MAX: Duration = Duration::from_secs(180);
 
-/// How often the pieces that a program touches may come at most, apart from those in flight at a
-/// close.
+/// How often the pieces that a program touches may come at most, apart from those in flight when
+/// a program leaves a place.
 const RATIO_MAX: f64 = 2.0;
 
 /// The length of a film.
@@ -157,11 +157,11 @@ fn media_server(
         cost.streams
     );
     report.figure("minidlna, a folder: asked", megabytes(asked), "MB", Want::Nothing);
+    let closes = run_count(&touched);
     let touched = u64::try_from(touched.len()).unwrap() * u64::from(PIECE_BYTES);
     report.figure("minidlna, a folder: pieces touched", megabytes(touched), "MB", Want::Nothing);
     let fetched = cost.fetched_bytes;
     report.figure("minidlna, a folder: fetched", megabytes(fetched), "MB", Want::Nothing);
-    let closes = u64::try_from(FILMS.len()).unwrap();
     let ratio = ratio(fetched, touched, closes);
     report.figure(
         "minidlna, a folder: fetched to touched",
@@ -170,6 +170,12 @@ fn media_server(
         Want::AtMost(RATIO_MAX),
     );
     report.time("minidlna, a folder: takes", cost.took, Want::Nothing);
+}
+
+/// Returns how many runs of consecutive pieces there are. A stream is closed at the end of each.
+fn run_count(pieces: &BTreeSet<u32>) -> u64 {
+    let begins = |piece: &&u32| piece.checked_sub(1).is_none_or(|before| !pieces.contains(&before));
+    u64::try_from(pieces.iter().filter(begins).count()).unwrap()
 }
 
 /// Returns how often the touched pieces came, apart from what was in flight at some closes.
@@ -218,7 +224,7 @@ fn report_probe(
     sums.fetched += fetched_bytes;
     sums.came += pieces.len();
     sums.streams += streams;
-    let ratio = ratio(fetched_bytes, touched_bytes, 1);
+    let ratio = ratio(fetched_bytes, touched_bytes, run_count(&touched));
     let figure = format!("{}, {}: fetched to touched", probe.tool.name(), probe.container);
     report.figure(&figure, ratio, "times", Want::AtMost(RATIO_MAX));
 }
