@@ -104,12 +104,13 @@ impl ListView<'_> {
 
     fn table<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow>) -> String {
         let rows: Vec<_> = rows.collect();
-        let has_modes = rows.iter().any(|row| row.on_demand.is_some());
-        let rows = rows.into_iter();
         match self.args.columns.as_slice() {
-            [] => table(rows, &Column::defaults(self.has_servers, has_modes), self.width),
+            [] => {
+                let columns = Column::defaults(&rows, self.has_servers);
+                table(rows.into_iter(), &columns, self.width)
+            }
             // Chosen columns are all shown: a line may be longer than the terminal is wide.
-            chosen => table(rows, chosen, None),
+            chosen => table(rows.into_iter(), chosen, None),
         }
     }
 

@@ -54,10 +54,8 @@ pub(crate) async fn select_only(
         }
         pause = CHECK_PAUSES.next(pause);
         if Instant::now() + pause > deadline {
-            return match state {
-                TorrentState::Initializing => Ok(Selected::Checking),
-                _ => Err(error),
-            };
+            let is_checking = state == TorrentState::Initializing;
+            return if is_checking { Ok(Selected::Checking) } else { Err(error) };
         }
         sleep(pause).await;
     }

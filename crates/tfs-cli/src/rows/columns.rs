@@ -68,11 +68,11 @@ impl Column {
         Self::Id,
     ];
 
-    /// Returns the columns if none are chosen: with the server if there are several, with the mode
-    /// if a torrent is on demand.
-    pub(crate) fn defaults(has_servers: bool, has_modes: bool) -> Vec<Self> {
+    /// Returns the columns if none are chosen: with the server if there are several, and with the
+    /// mode if a torrent is on demand.
+    pub(crate) fn defaults(rows: &[&TorrentRow], has_servers: bool) -> Vec<Self> {
         let mut columns = Self::DEFAULT.to_vec();
-        if has_modes {
+        if rows.iter().any(|row| row.on_demand.is_some()) {
             columns.insert(2, Self::Mode);
         }
         if has_servers {
@@ -333,7 +333,7 @@ pub(super) mod tests {
              1  downloading   37%  8.0 MiB  2.0 MiB, 100%     -   -    -      0  part
              1  downloading   50%  2.0 MiB   2.0 MiB, 50%     -   -    -      0  late
              1  failed          -  8.0 MiB              -     -   -    -      0  failed"#]]
-        .assert_eq(&table(rows.iter(), &Column::defaults(false, false), None));
+        .assert_eq(&table(rows.iter(), &Column::defaults(&[], false), None));
     }
 
     #[test]
@@ -363,7 +363,7 @@ pub(super) mod tests {
             downloading,
             row("日本語の長い名前のファイル.mkv", (Some(mib), mib), (Some(mib), mib)),
         ];
-        let text = table(rows.iter(), &Column::defaults(false, false), Some(width));
+        let text = table(rows.iter(), &Column::defaults(&[], false), Some(width));
         for line in text.lines() {
             assert!(line.width() <= width.max(40), "{line}");
         }

@@ -38,6 +38,7 @@ mod local;
 mod monitoring;
 mod mount_helper;
 mod mount_points;
+mod next_episode;
 mod on_demand;
 mod other_users;
 mod owner;

@@ -45,7 +45,7 @@ use crate::mounting::{
     LibraryPlace, Mounting, MountingOptions, ServedLibrary, WantedMountPoints, check_places, mount,
 };
 use crate::next_episode::NextEpisodes;
-use crate::on_demand::{ControlledServer, ModeWatch, OnDemandController, mark_on_demand};
+use crate::on_demand::{OnDemandController, mark_on_demand};
 use crate::preload::PatternPreloads;
 use crate::status::{MountInfo, control_files, log_downloads, status_of};
 use crate::tags::MountTags;
@@ -123,17 +123,14 @@ impl RunningMount {
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
         let (place, fronts) = take_places(&settings).await?;
         let mut connections = connect(&settings, &place, mounts).await?;
-        let budget_warnings = connections.iter_mut().flat_map(ConnectedServer::take_warnings);
-        let budget_warnings = budget_warnings.collect();
+        let budget_warnings =
+            connections.iter_mut().flat_map(ConnectedServer::take_warnings).collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
         let about = MountInfo::starting(abouts.collect(), place, mounts.intake().clone());
         let named: Vec<_> = connections.iter().map(ConnectedServer::named).collect();
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
-        let controlled = vfs.servers().zip(&named);
-        let controlled = controlled
-            .map(|(id, named)| ControlledServer { id, server: named.server.clone() })
-            .collect::<Vec<_>>();
-        mark_on_demand(&vfs, &controlled).await;
+        let controlled = named.iter().map(|named| named.server.clone());
+        let controlled = mark_on_demand(&vfs, controlled).await;
         let events = MountEvents::new(mounts.events().clone(), &about.place.to_string());
         let added = Arc::new(Notify::new());
         let preloads =
@@ -145,14 +142,7 @@ impl RunningMount {
             .map(|(connection, id)| connection.of(&vfs, id, &added, &events, delay))
             .collect();
         servers.iter_mut().for_each(Starting::restore);
-        // Concurrently: no server waits for another.
-        let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
-        let mut looks = try_join_all(looks).await?;
-        if settings.requires_servers
-            && let Some(down) = looks.iter_mut().find_map(Option::take)
-        {
-            return Err(down.into());
-        }
+        let looks = first_looks(&mut servers, &settings).await?;
         let mount = mount_at(Arc::clone(&vfs), &settings, &about).await?;
         // The cell is empty: this is the only mount.
         drop(about.kernel.set(mount.kernel_side()));
@@ -173,11 +163,7 @@ impl RunningMount {
         let (log, kernel) = (about.downloads.clone(), Arc::clone(&about.kernel));
         let downloads = log_downloads(Arc::downgrade(&vfs), log, about.started, kernel);
         events.skip_names_until(vfs.names_version());
-        let modes = ModeWatch::default();
-        let controllers = controlled
-            .into_iter()
-            .filter_map(|controlled| OnDemandController::start(&vfs, controlled, &modes))
-            .collect();
+        let controllers = OnDemandController::start_all(&vfs, controlled);
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
             server.watch(settings.poll_intervals, requests, down.is_some(), &refresher)
@@ -437,6 +423,22 @@ fn start_drop(
             }
         }
     }
+}
+
+/// Polls all servers for the first time, concurrently: no server waits for another. Returns the
+/// failures of those that are down.
+async fn first_looks(
+    servers: &mut [Starting],
+    settings: &MountSettings,
+) -> Result<Vec<Option<ServerDown>>, StartError> {
+    let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
+    let mut looks = try_join_all(looks).await?;
+    if settings.requires_servers
+        && let Some(down) = looks.iter_mut().find_map(Option::take)
+    {
+        return Err(down.into());
+    }
+    Ok(looks)
 }
 
 /// Opens all servers of a mount.

@@ -126,6 +126,22 @@ pub(crate) struct ServerMount<'a> {
     pub(crate) budgets: &'a Budgets,
 }
 
+/// Returns the name of a server in messages; `None` if its address says more.
+fn shown_name<'n>(choice: &ServerChoice, name: &'n str, is_alone: bool) -> Option<&'n str> {
+    match choice {
+        ServerChoice::Remote(_) => (!is_alone || name != UNNAMED).then_some(name),
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(_) => Some(EMBEDDED_NAME),
+    }
+}
+
+/// Returns whether the address of a server is another one of this machine.
+async fn is_on_this_machine(remote: &ServerSettings) -> bool {
+    !remote.url.is_loopback()
+        && remote.access.proxy.is_none()
+        && ServerKey::of(&remote.url).await.is_this_machine()
+}
+
 impl ConnectedServer {
     /// Starts an embedded server, and opens the persisted state. Sends nothing to a remote server.
     pub(crate) async fn open(
@@ -154,11 +170,11 @@ impl ConnectedServer {
         let access = embedded.as_ref().map(Embedded::access);
         #[cfg(not(feature = "embedded"))]
         let access = None;
-        let server = RqbitServer::new(&remote, chunk_time_max)?.with_on_demand(on_demand.clone());
-        let server = match state_dir {
-            Some(dir) => server.with_records(records(dir, choice, &remote.url)),
-            None => server,
-        };
+        let mut server =
+            RqbitServer::new(&remote, chunk_time_max)?.with_on_demand(on_demand.clone());
+        if let Some(dir) = state_dir {
+            server = server.with_records(records(dir, choice, &remote.url));
+        }
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
@@ -168,10 +184,7 @@ impl ConnectedServer {
             None => source,
         };
         // Before the first poll, so that local files can be read while the server is down.
-        let is_own = *local_paths == LocalPaths::Auto
-            && !remote.url.is_loopback()
-            && remote.access.proxy.is_none()
-            && ServerKey::of(&remote.url).await.is_this_machine();
+        let is_own = *local_paths == LocalPaths::Auto && is_on_this_machine(&remote).await;
         let source = if is_own { source.on_this_machine() } else { source };
         let (share, warnings) = share(settings, &remote.url, budgets, place).await;
         let budget = share.as_ref().map(Arc::downgrade).unwrap_or_default();
@@ -185,12 +198,9 @@ impl ConnectedServer {
                 .with_kept_proofs(std::mem::take(&mut known.proofs), Arc::new(state.recorder())),
             None => source,
         };
-        let source = match choice {
-            // Its address says more.
-            ServerChoice::Remote(_) if is_alone && name == UNNAMED => source,
-            ServerChoice::Remote(_) => source.named(name),
-            #[cfg(feature = "embedded")]
-            ServerChoice::Embedded(_) => source.named(EMBEDDED_NAME),
+        let source = match shown_name(choice, name, is_alone) {
+            Some(shown) => source.named(shown),
+            None => source,
         };
         Ok(Self {
             server,

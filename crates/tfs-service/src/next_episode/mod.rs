@@ -27,7 +27,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use vfs_core::{FileId, FileParts, PreloadError, TorrentFile, TorrentSource, Vfs};
 
 use self::find::{FollowingFile, find_next};
-use self::trigger::{NextTrigger, ReaderPlace};
+use self::trigger::{NextTrigger, PlayPosition};
 use crate::preload::{Preloads, preload_next};
 
 /// How often the readers are looked at. The last fifth of a track of music takes longer.
@@ -49,11 +49,11 @@ const TRIES_MAX: usize = 3;
 /// Preloads what follows the files that are played.
 #[derive(Debug)]
 pub(crate) struct NextEpisodes<S> {
-    parts: Arc<Parts<S>>,
+    parts: Arc<NextParts<S>>,
 }
 
 #[derive(Debug)]
-struct Parts<S> {
+struct NextParts<S> {
     vfs: Arc<Vfs<S>>,
     is_whole: bool,
     state_dir: Option<PathBuf>,
@@ -70,7 +70,7 @@ impl<S: TorrentSource> NextEpisodes<S> {
     ) -> Option<Self> {
         let (vfs, preloads, is_whole) =
             (Arc::clone(vfs), preloads.clone(), mode == NextMode::Whole);
-        let parts = Arc::new(Parts { vfs, is_whole, state_dir, preloads });
+        let parts = Arc::new(NextParts { vfs, is_whole, state_dir, preloads });
         (mode != NextMode::Off).then_some(Self { parts })
     }
 
@@ -107,10 +107,10 @@ impl<S: TorrentSource> NextEpisodes<S> {
     }
 }
 
-impl<S: TorrentSource> Parts<S> {
-    fn readers(&self) -> Vec<ReaderPlace> {
+impl<S: TorrentSource> NextParts<S> {
+    fn readers(&self) -> Vec<PlayPosition> {
         let readers = self.vfs.readers().into_iter();
-        let readers = readers.map(|it| ReaderPlace {
+        let readers = readers.map(|it| PlayPosition {
             handle: it.handle,
             file: it.file,
             file_len: it.file_len,
@@ -137,7 +137,7 @@ impl<S: TorrentSource> Parts<S> {
 }
 
 /// Finds and preloads what follows a file.
-async fn follow<S: TorrentSource>(parts: Arc<Parts<S>>, played: FileId) {
+async fn follow<S: TorrentSource>(parts: Arc<NextParts<S>>, played: FileId) {
     let Some(path) = parts.vfs.path_of(played) else { return };
     let (finding, path) = (Arc::clone(&parts), Arc::<str>::from(path));
     let from = Arc::clone(&path);

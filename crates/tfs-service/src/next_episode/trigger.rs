@@ -19,8 +19,8 @@ const RUN_PERCENT: u64 = 5;
 /// A reader that reads on in order for this long plays the file, however slow it is.
 const READING_TIME: Duration = Duration::from_secs(60);
 
-/// How long a file is remembered after its last reader beyond 80 %, so that a seek or a new start of
-/// the player repeats nothing.
+/// How long a file is remembered after its last reader beyond 80 %: a seek, or a new start of the
+/// player, repeats nothing.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// Maximum number of remembered files.
@@ -28,7 +28,7 @@ const REMEMBERED_MAX: usize = 1024;
 
 /// How far a reader is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReaderPlace {
+pub(super) struct PlayPosition {
     pub(super) handle: HandleId,
     pub(super) file: FileId,
     pub(super) file_len: u64,
@@ -43,7 +43,7 @@ pub(super) struct ReaderPlace {
 #[derive(Debug, Default)]
 pub(super) struct NextTrigger {
     /// The runs of open readers.
-    runs: HashMap<HandleId, Run>,
+    runs: HashMap<HandleId, ReaderRun>,
     /// The files that were played, and when a reader was last beyond 80 % of them. Bounded by
     /// [`REMEMBERED_MAX`].
     played: HashMap<FileId, Duration>,
@@ -51,7 +51,7 @@ pub(super) struct NextTrigger {
 
 /// A run of adjoining reads.
 #[derive(Debug, Clone, Copy)]
-struct Run {
+struct ReaderRun {
     start: u64,
     began_at: Duration,
     /// The offset at the previous look.
@@ -62,13 +62,13 @@ struct Run {
 
 impl NextTrigger {
     /// Returns the files whose next one is to be preloaded now. `now` is a time since any start.
-    pub(super) fn on_look(&mut self, now: Duration, readers: &[ReaderPlace]) -> Vec<FileId> {
+    pub(super) fn on_look(&mut self, now: Duration, readers: &[PlayPosition]) -> Vec<FileId> {
         let mut runs = HashMap::new();
         let mut played = Vec::new();
         for reader in readers {
             let start = reader.offset.saturating_sub(reader.run_bytes);
             let known = self.runs.get(&reader.handle).filter(|run| run.start == start);
-            let run = Run {
+            let run = ReaderRun {
                 start,
                 began_at: known.map_or(now, |run| run.began_at),
                 offset: reader.offset,
@@ -105,8 +105,8 @@ fn is_late(offset: u64, file_len: u64) -> bool {
     file_len > 0 && offset >= percent(file_len, PLAYED_PERCENT)
 }
 
-fn is_played(reader: &ReaderPlace, run: Run, now: Duration) -> bool {
-    let ReaderPlace { file_len, run_bytes, .. } = *reader;
+fn is_played(reader: &PlayPosition, run: ReaderRun, now: Duration) -> bool {
+    let PlayPosition { file_len, run_bytes, .. } = *reader;
     let is_long = run_bytes >= RUN_BYTES;
     let is_large_part =
         !is_late(run.start, file_len) && run_bytes >= percent(file_len, RUN_PERCENT).max(1);
@@ -131,8 +131,8 @@ mod tests {
         FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(index) }
     }
 
-    fn at(handle: u64, file_len: u64, offset: u64, run_bytes: u64) -> ReaderPlace {
-        ReaderPlace { handle: HandleId(handle), file: file(0), file_len, offset, run_bytes }
+    fn at(handle: u64, file_len: u64, offset: u64, run_bytes: u64) -> PlayPosition {
+        PlayPosition { handle: HandleId(handle), file: file(0), file_len, offset, run_bytes }
     }
 
     /// Checks whether a reader that is seen once counts as a player.
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_file_counts_once_for_all_readers_and_for_minutes() {
         let mut trigger = NextTrigger::default();
-        let mut look = |seconds: u64, places: &[ReaderPlace]| {
+        let mut look = |seconds: u64, places: &[PlayPosition]| {
             trigger.on_look(Duration::from_secs(seconds), places).len()
         };
         let [one, other] = [1, 2].map(|handle| at(handle, 1000 * MIB, 900 * MIB, 100 * MIB));
@@ -205,7 +205,7 @@ mod tests {
     fn the_number_of_remembered_files_is_bounded() {
         let mut trigger = NextTrigger::default();
         for index in 0..2000 {
-            let place = ReaderPlace { file: file(index), ..at(1, MIB, MIB, MIB) };
+            let place = PlayPosition { file: file(index), ..at(1, MIB, MIB, MIB) };
             assert_eq!(trigger.on_look(Duration::from_millis(index.into()), &[place]).len(), 1);
         }
         assert_eq!(trigger.played.len(), REMEMBERED_MAX);

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rqbit_client::TorrentRef;
@@ -53,26 +53,6 @@ pub(crate) struct ControlledServer {
     pub(crate) server: RqbitServer,
 }
 
-/// The modes of the torrents of a mount. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ModeWatch(Arc<Mutex<HashMap<ServerId, HashMap<InfoHash, OnDemandMode>>>>);
-
-impl ModeWatch {
-    /// Returns the mode of a torrent of a server; `None` if it is not on demand. At most some
-    /// seconds old.
-    pub(crate) fn mode_of(&self, server: ServerId, torrent: InfoHash) -> Option<OnDemandMode> {
-        self.modes().get(&server)?.get(&torrent).copied()
-    }
-
-    fn set(&self, server: ServerId, modes: HashMap<InfoHash, OnDemandMode>) {
-        self.modes().insert(server, modes);
-    }
-
-    fn modes(&self) -> MutexGuard<'_, HashMap<ServerId, HashMap<InfoHash, OnDemandMode>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The task of a server. Dropping it ends it; files that are selected then are deselected by the
 /// next mount.
 #[derive(Debug)]
@@ -82,12 +62,15 @@ pub(crate) struct OnDemandController {
 }
 
 impl OnDemandController {
-    /// Starts the task. `None` if the mount has no state directory.
-    pub(crate) fn start(
+    /// Starts the tasks of the servers of a mount; none if it has no state directory.
+    pub(crate) fn start_all(
         vfs: &Arc<Vfs<RqbitSource>>,
-        controlled: ControlledServer,
-        modes: &ModeWatch,
-    ) -> Option<Self> {
+        controlled: Vec<ControlledServer>,
+    ) -> Vec<Self> {
+        controlled.into_iter().filter_map(|server| Self::start(vfs, server)).collect()
+    }
+
+    fn start(vfs: &Arc<Vfs<RqbitSource>>, controlled: ControlledServer) -> Option<Self> {
         let ControlledServer { id, server } = controlled;
         let records = Arc::clone(server.records()?);
         let (end, ended) = oneshot::channel();
@@ -96,7 +79,6 @@ impl OnDemandController {
             id,
             server,
             records,
-            modes: modes.clone(),
             began: Instant::now(),
             file_version: None,
             table: OnDemandTable::default(),
@@ -126,14 +108,20 @@ impl Drop for OnDemandController {
 
 /// Tells a filesystem which torrents are on demand. To be called before the first poll of its
 /// servers. The tasks log why records cannot be read.
-pub(crate) async fn mark_on_demand(vfs: &Vfs<RqbitSource>, servers: &[ControlledServer]) {
-    for ControlledServer { id, server } in servers {
+pub(crate) async fn mark_on_demand(
+    vfs: &Vfs<RqbitSource>,
+    servers: impl Iterator<Item = RqbitServer>,
+) -> Vec<ControlledServer> {
+    let servers = vfs.servers().zip(servers);
+    let servers: Vec<_> = servers.map(|(id, server)| ControlledServer { id, server }).collect();
+    for ControlledServer { id, server } in &servers {
         let Some(records) = server.records() else { continue };
         if let Ok(table) = records.load().await {
             let torrents = table.of_server(records.key()).map(|(torrent, _)| torrent);
             vfs.set_on_demand(*id, torrents.collect());
         }
     }
+    servers
 }
 
 /// A torrent with something left to do, and when to try it next.
@@ -151,7 +139,6 @@ struct ServerControl {
     id: ServerId,
     server: RqbitServer,
     records: Arc<ServerRecords>,
-    modes: ModeWatch,
     began: Instant,
     /// Inode, time and size of the file of records when it was last read.
     file_version: Option<(u64, i64, i64, u64)>,
@@ -225,10 +212,7 @@ impl ServerControl {
     fn use_table(&mut self, table: OnDemandTable) {
         self.table = table;
         let records = self.table.of_server(self.records.key());
-        let modes: HashMap<_, _> =
-            records.map(|(torrent, record)| (torrent, record.mode)).collect();
-        self.vfs.set_on_demand(self.id, modes.keys().copied().collect());
-        self.modes.set(self.id, modes);
+        self.vfs.set_on_demand(self.id, records.map(|(torrent, _)| torrent).collect());
         for (torrent, record) in self.table.of_server(self.records.key()) {
             if record.is_pending {
                 self.unsettled.entry(torrent).or_insert_with(Unsettled::now);
@@ -294,11 +278,15 @@ impl ServerControl {
         since.elapsed() >= MISSING_TIME_MAX
     }
 
+    fn mode_of(&self, torrent: InfoHash) -> Option<OnDemandMode> {
+        self.table.get(self.records.key(), torrent).map(|record| record.mode)
+    }
+
     async fn follow_readers(&mut self) {
         let now = self.began.elapsed();
         let readers = self.vfs.readers().into_iter().filter(|reader| {
             reader.server == Some(self.id)
-                && self.modes.mode_of(self.id, reader.file.torrent) == Some(OnDemandMode::File)
+                && self.mode_of(reader.file.torrent) == Some(OnDemandMode::File)
         });
         let readers: Vec<_> = readers
             .map(|reader| SeenReader {

@@ -16,9 +16,7 @@ mod pending;
 mod proof;
 mod set_mode;
 
-pub(crate) use self::controller::{
-    ControlledServer, ModeWatch, OnDemandController, mark_on_demand,
-};
+pub(crate) use self::controller::{OnDemandController, mark_on_demand};
 pub use self::fault::OnDemandFailure;
 pub(crate) use self::pending::disown_selected;
 pub use self::set_mode::{ModeChange, modes_of, set_mode};

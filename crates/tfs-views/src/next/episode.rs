@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::title::ShowTitle;
+use super::words::SEASON_WORDS;
 use crate::media::without_extension;
 
 /// Greatest distance of the episodes of one file: `S01E01-E24`.
@@ -15,7 +16,7 @@ const SPAN_MAX: u32 = 30;
 
 /// Which episodes of which show a file has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Episode {
+pub(super) struct EpisodeNumber {
     pub(super) show: ShowTitle,
     /// `None` for absolute numbers without a season.
     pub(super) season: Option<u32>,
@@ -27,7 +28,7 @@ pub(super) struct Episode {
 
 /// What the groups of an expression are.
 #[derive(Clone, Copy)]
-enum Form {
+enum NumberForm {
     SeasonEpisode,
     Episode,
     Date,
@@ -35,40 +36,39 @@ enum Form {
     InSeasonFolder,
 }
 
-static FORMS: LazyLock<Vec<(Form, Regex)>> = LazyLock::new(|| {
+static FORMS: LazyLock<Vec<(NumberForm, Regex)>> = LazyLock::new(|| {
     let border = r"(?:^|[^\p{L}\p{N}])";
     let end = r"(?:$|[^\p{L}\p{N}])";
     let season = SEASON_WORDS;
     let forms = [
         (
-            Form::SeasonEpisode,
+            NumberForm::SeasonEpisode,
             format!(r"{border}[st](\d{{1,4}})[ -]{{0,3}}(?:ep?|x) ?#?(\d{{1,4}})"),
         ),
-        (Form::SeasonEpisode, format!(r"{border}(\d{{1,2}})[x×х](\d{{2,3}})(?:$|[^\d])")),
+        (NumberForm::SeasonEpisode, format!(r"{border}(\d{{1,2}})[x×х](\d{{2,3}})(?:$|[^\d])")),
         (
-            Form::SeasonEpisode,
+            NumberForm::SeasonEpisode,
             format!(
                 r"{border}(?:{season}) ?(\d{{1,2}})[ ,-]*(?:{EPISODE_WORDS}|e|ep) ?(\d{{1,4}})"
             ),
         ),
-        (Form::Date, format!(r"{border}((?:19|20)\d\d)[ -](0\d|1[0-2])[ -]([0-2]\d|3[01]){end}")),
         (
-            Form::Episode,
+            NumberForm::Date,
+            format!(r"{border}((?:19|20)\d\d)[ -](0\d|1[0-2])[ -]([0-2]\d|3[01]){end}"),
+        ),
+        (
+            NumberForm::Episode,
             format!(r"{border}(?:{EPISODE_WORDS}|ep|e)[ #-]{{0,2}}(\d{{1,4}})(?:v\d)?{end}"),
         ),
-        (Form::Episode, r"(?:^| |-)第 ?(\d{1,4}) ?[話话集回]".to_owned()),
-        (Form::Episode, format!(r"{border}(\d{{1,3}}) ?(?:of|из|de) ?\d{{1,3}}{end}")),
-        (Form::Episode, r"[\[【](\d{2,4})(?:v\d)?(?: ?(?:end|fin))?[\]】]".to_owned()),
-        (Form::Episode, format!(r" - #?(\d{{1,4}})(?:v\d)?{end}")),
-        (Form::InSeasonFolder, r"^(\d{1,3})(?:$|[ -])".to_owned()),
+        (NumberForm::Episode, r"(?:^| |-)第 ?(\d{1,4}) ?[話话集回]".to_owned()),
+        (NumberForm::Episode, format!(r"{border}(\d{{1,3}}) ?(?:of|из|de) ?\d{{1,3}}{end}")),
+        (NumberForm::Episode, r"[\[【](\d{2,4})(?:v\d)?(?: ?(?:end|fin))?[\]】]".to_owned()),
+        (NumberForm::Episode, format!(r" - #?(\d{{1,4}})(?:v\d)?{end}")),
+        (NumberForm::InSeasonFolder, r"^(\d{1,3})(?:$|[ -])".to_owned()),
     ];
     let compile = |text: &str| Regex::new(&format!("(?i){text}")).expect("a test compiles each");
     forms.into_iter().map(|(form, text)| (form, compile(&text))).collect()
 });
-
-/// Words for a season, as alternatives.
-pub(super) const SEASON_WORDS: &str = "season|saison|series|temporada|stagione|staffel|seizoen|\
-     sezon|säsong|сезон";
 
 const EPISODE_WORDS: &str = "episode|episodio|episódio|folge|capitulo|capítulo|odcinek|серия";
 
@@ -90,7 +90,7 @@ static MORE: LazyLock<Regex> = LazyLock::new(|| {
 static RECAP: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"- \d{1,4}\.5(?:$|[^\d])").expect("a test uses it"));
 
-impl Episode {
+impl EpisodeNumber {
     /// Returns the episodes of a file; `None` if the path does not tell.
     pub(super) fn of(path: &str) -> Option<Self> {
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -104,7 +104,7 @@ impl Episode {
         FORMS.iter().find_map(|(form, regex)| {
             let found = regex.captures(&name)?;
             let mut episode = Self::from(*form, &found, &name)?;
-            if matches!(form, Form::InSeasonFolder) && folder_season.is_none() {
+            if matches!(form, NumberForm::InSeasonFolder) && folder_season.is_none() {
                 return None;
             }
             if episode.show.is_empty() {
@@ -115,15 +115,15 @@ impl Episode {
         })
     }
 
-    fn from(form: Form, found: &Captures<'_>, name: &str) -> Option<Self> {
+    fn from(form: NumberForm, found: &Captures<'_>, name: &str) -> Option<Self> {
         let start = found.get(0)?.start();
         // The border before a number belongs to no title.
         let before = name.get(..start)?;
         let show = |before| ShowTitle::of(before);
         let (season, first) = match form {
-            Form::SeasonEpisode => (Some(number(found, 1)?), number(found, 2)?),
-            Form::Episode | Form::InSeasonFolder => (None, number(found, 1)?),
-            Form::Date => {
+            NumberForm::SeasonEpisode => (Some(number(found, 1)?), number(found, 2)?),
+            NumberForm::Episode | NumberForm::InSeasonFolder => (None, number(found, 1)?),
+            NumberForm::Date => {
                 let [year, month, day] = [1, 2, 3].map(|group| number(found, group));
                 let first = year? * 10_000 + month? * 100 + day?;
                 let show = show(before);

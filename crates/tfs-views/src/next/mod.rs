@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! NextFinder   the file that is played
-//!   Episode      show, season and episode, by the names of files and folders
+//!   EpisodeNumber      show, season and episode, by the names of files and folders
 //!   natural      order within a folder, for files without a number of an episode
 //! ```
 
@@ -11,13 +11,14 @@ mod natural;
 #[cfg(test)]
 mod tests;
 mod title;
+mod words;
 
 use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use self::episode::Episode;
+use self::episode::EpisodeNumber;
 use self::title::letters_of;
 use crate::ReleaseName;
 use crate::media::{MediaClass, without_extension};
@@ -73,7 +74,7 @@ pub struct NextFile {
 pub struct NextFinder {
     path: String,
     class: MediaClass,
-    episode: Option<Episode>,
+    episode: Option<EpisodeNumber>,
 }
 
 impl NextFinder {
@@ -81,7 +82,7 @@ impl NextFinder {
     #[must_use]
     pub fn new(path: &str) -> Option<Self> {
         let class = class_of(path)?;
-        let episode = (class == MediaClass::Video).then(|| Episode::of(path)).flatten();
+        let episode = (class == MediaClass::Video).then(|| EpisodeNumber::of(path)).flatten();
         Some(Self { path: path.to_owned(), class, episode })
     }
 
@@ -112,7 +113,7 @@ impl NextFinder {
         Some(NextFile { index, subtitles })
     }
 
-    fn next_episode(&self, now: &Episode, candidates: &[NextCandidate<'_>]) -> Option<usize> {
+    fn next_episode(&self, now: &EpisodeNumber, candidates: &[NextCandidate<'_>]) -> Option<usize> {
         if now.is_special() {
             return None;
         }
@@ -125,7 +126,7 @@ impl NextFinder {
             {
                 return None;
             }
-            let episode = Episode::of(candidate.path)?;
+            let episode = EpisodeNumber::of(candidate.path)?;
             let is_show = now.show.is_same_show(&episode.show)
                 && now.is_date == episode.is_date
                 && !episode.is_special();
@@ -135,7 +136,8 @@ impl NextFinder {
         });
         let episodes: Vec<_> = episodes.collect();
         let first_of = |season, number| {
-            let is_next = |it: &&(usize, Episode)| it.1.season == season && it.1.first == number;
+            let is_next =
+                |it: &&(usize, EpisodeNumber)| it.1.season == season && it.1.first == number;
             episodes.iter().filter(is_next).map(|(index, _)| *index).collect::<Vec<_>>()
         };
         if now.is_date {
@@ -216,8 +218,10 @@ impl NextFinder {
 /// Returns the class of a file that is played; `None` for others, and for samples.
 fn class_of(path: &str) -> Option<MediaClass> {
     static SAMPLE: LazyLock<Regex> = LazyLock::new(|| {
-        let text = r"(?i)^(?:sample|trailer)(?:$|[^\p{L}\p{N}])|[^\p{L}\p{N}](?:sample|trailer|ncop\d*[a-z]?|nced\d*[a-z]?)(?:$|[\[( -])";
-        Regex::new(text).expect("a test uses it")
+        let first = r"^(?:sample|trailer)(?:$|[^\p{L}\p{N}])";
+        let words = r"sample|trailer|ncop\d*[a-z]?|nced\d*[a-z]?";
+        let text = format!(r"(?i){first}|[^\p{{L}}\p{{N}}](?:{words})(?:$|[\[( -])");
+        Regex::new(&text).expect("a test uses it")
     });
     let class = MediaClass::of(path);
     let is_played = matches!(class, MediaClass::Video | MediaClass::Audio);

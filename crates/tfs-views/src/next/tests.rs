@@ -9,7 +9,7 @@ fn check_of(path: &str, others: &[&str], is_same_torrent: bool, want: &str) {
         others.iter().map(|path| NextCandidate { path, is_same_torrent }).collect();
     let found = NextFinder::new(path).and_then(|finder| finder.find(&candidates));
     let found = found.map_or("", |next| others[next.index]);
-    assert_eq!(found, want, "after {path}, {:?}", Episode::of(path));
+    assert_eq!(found, want, "after {path}, {:?}", EpisodeNumber::of(path));
 }
 
 #[track_caller]

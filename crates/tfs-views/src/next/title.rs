@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::words::SEASON_WORDS;
+
 /// The title of a show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ShowTitle {
@@ -20,9 +22,8 @@ static GROUP: LazyLock<Regex> =
 
 /// The season at the end of a title.
 static SEASON_AT_END: LazyLock<Regex> = LazyLock::new(|| {
-    let words = super::episode::SEASON_WORDS;
     let text = format!(
-        r"(?i)[ -](?:s(\d{{1,2}})|(?:{words}) ?(\d{{1,2}})|(\d{{1,2}})(?:st|nd|rd|th) season)[ -]*$"
+        r"(?i)[ -](?:s(\d{{1,2}})|(?:{SEASON_WORDS}) ?(\d{{1,2}})|(\d{{1,2}})(?:st|nd|rd|th) season)[ -]*$"
     );
     Regex::new(&text).expect("a test uses it")
 });
