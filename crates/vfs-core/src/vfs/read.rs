@@ -58,10 +58,10 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Like [`read`](Self::read), for readers that must not cause a download. Bytes that are missing,
-    /// or not known to be present, fail with `WouldBlock`: at once, or after one request for the
-    /// pieces of the torrent, which takes two seconds at most. No stream is opened for them. A stream
-    /// of present bytes may make the server fetch missing ones after them.
+    /// Like [`read`](Self::read), for readers that must not cause a download. Bytes that are
+    /// missing, or not known to be present, fail with `WouldBlock`: at once, or after one request
+    /// for the pieces of the torrent, which takes two seconds at most. No stream is opened for
+    /// them. A stream of present bytes may make the server fetch missing ones after them.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -80,8 +80,8 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Does what [`read_if_present`](Self::read_if_present) does for callers that can request single
-    /// pages of 4 KiB instead.
+    /// Does what [`read_if_present`](Self::read_if_present) does for callers that can request
+    /// single pages of 4 KiB instead.
     ///
     /// # Errors
     /// `Partial` if whole pages of the range are present and others are missing, and as

@@ -1,10 +1,10 @@
-//! Downloads by reader: how many bytes the server fetched because of which open file.
+//! DownloadSums by reader: how many bytes the server fetched because of which open file.
 //!
 //! The server does not tell why it fetches a piece. Of a torrent whose selected files are complete
-//! it fetches only for streams, so the pieces that a bitfield has and the one before it lacks belong
-//! to the readers whose streams were open in between. They are divided in proportion to the bytes of
-//! missing pieces that these readers received, or evenly if none received any. So look-ahead and
-//! pieces in flight count too.
+//! it fetches only for streams. So the pieces that a bitfield has and the one before it lacks
+//! belong to the readers whose streams were open in between. They are divided in proportion to the
+//! bytes of missing pieces that these readers received, or evenly if none received any. Look-ahead
+//! and pieces in flight count too.
 //!
 //! A bitfield is requested every few seconds while such a stream is open, and once more a second
 //! after it was closed: by then the pieces in flight have arrived. A handle may be released before
@@ -46,7 +46,7 @@ enum Claimant {
 
 /// The part of a claimant in the next difference of bitfields.
 #[derive(Debug, Clone, Copy, Default)]
-struct Claim {
+struct DownloadClaim {
     /// The bytes of missing pieces that it received since the last bitfield.
     received: u64,
     /// When its last stream was closed; `None` while one is open.
@@ -71,7 +71,7 @@ struct ClaimedTorrent {
     piece_len: u64,
     /// The end in the torrent of the last of its files that was read.
     end: u64,
-    claims: BTreeMap<Claimant, Claim>,
+    claims: BTreeMap<Claimant, DownloadClaim>,
 }
 
 /// The sum of an open file, or of one that was released a moment ago.
@@ -83,7 +83,7 @@ struct ReaderDownloads {
 
 /// The downloads of all torrents and readers.
 #[derive(Debug, Default)]
-pub(super) struct Downloads {
+pub(super) struct DownloadSums {
     torrents: BTreeMap<InfoHash, ClaimedTorrent>,
     readers: BTreeMap<HandleId, ReaderDownloads>,
     closed: VecDeque<(HandleId, u64)>,
@@ -151,7 +151,7 @@ impl ClaimedTorrent {
     }
 }
 
-impl Downloads {
+impl DownloadSums {
     fn add(&mut self, claimant: Claimant, bytes: u64) {
         match claimant {
             Claimant::Preload => self.preload_bytes = self.preload_bytes.saturating_add(bytes),
@@ -242,7 +242,7 @@ impl Downloads {
     pub(super) fn on_failure(&mut self, torrent: InfoHash, now: Timestamp) {
         let Some(claimed) = self.torrents.get_mut(&torrent) else { return };
         claimed.retry_at = now.saturating_add(LOOK_INTERVAL);
-        let is_late = |claim: &Claim| {
+        let is_late = |claim: &DownloadClaim| {
             claim.closed_at.is_some_and(|at| at.saturating_add(ANSWER_TIME_MAX) <= now)
         };
         if claimed.claims.values().all(is_late) {
@@ -317,7 +317,7 @@ impl Plan {
                 }
             }
         }
-        let Downloads { torrents, readers, .. } = &mut self.downloads;
+        let DownloadSums { torrents, readers, .. } = &mut self.downloads;
         for (torrent, claimed) in torrents {
             let none = BTreeSet::new();
             claimed.is_watched = watched.contains(torrent);

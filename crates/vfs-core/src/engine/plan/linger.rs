@@ -14,8 +14,8 @@
 //! sleep for seconds, so the stream before it stays open until it is done.
 //!
 //! The cost: the server fetches on while a stream lingers. A stream lingers for at most as long as
-//! its own bytes took to come, divided by the number of connected peers. In that time all peers
-//! together send about one piece.
+//! its own bytes took to come. With several connected peers that time is divided by their number,
+//! to 30 ms at least: in it all peers together send about one piece.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeSet;
@@ -66,7 +66,8 @@ impl Plan {
         let time = stream.wait_max.min(self.tuning.linger_time_max);
         // Each peer fetches a piece in the time in which one came.
         let peers = self.peers.recent_count(stream.file.torrent).max(1);
-        let time = time.checked_div(u32::try_from(peers).unwrap_or(u32::MAX)).unwrap_or_default();
+        let share = time.checked_div(u32::try_from(peers).unwrap_or(u32::MAX)).unwrap_or_default();
+        let time = share.max(self.tuning.linger_time_min.min(time));
         may_linger.then(|| stream.idle_since.max(stream.kept_at).saturating_add(time))
     }
 

@@ -61,7 +61,7 @@ use availability::PieceAvailability;
 use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
-use downloads::Downloads;
+use downloads::DownloadSums;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use linger::Selections;
@@ -166,7 +166,7 @@ pub(super) struct Plan {
     failed_waits: FailedWaits,
     samples: FetchHistory,
     selections: Selections,
-    downloads: Downloads,
+    downloads: DownloadSums,
     peers: PeerWatch,
     actions: VecDeque<Action>,
     /// Whether the plan needs another reconciliation pass.
@@ -206,7 +206,7 @@ impl Plan {
             failed_waits: FailedWaits::default(),
             samples: FetchHistory::default(),
             selections: Selections::default(),
-            downloads: Downloads::default(),
+            downloads: DownloadSums::default(),
             peers: PeerWatch::default(),
             actions: VecDeque::new(),
             is_dirty: false,

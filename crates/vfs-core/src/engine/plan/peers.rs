@@ -114,7 +114,8 @@ impl PeerWatch {
         (now.duration_since(at) <= COUNT_AGE_MAX).then_some(count)
     }
 
-    /// Returns the number of connected peers of a torrent at the last look, of any age; zero before.
+    /// Returns the number of connected peers of a torrent at the last look, of any age; zero
+    /// before.
     pub(super) fn recent_count(&self, torrent: InfoHash) -> usize {
         let known = self.torrents.get(&torrent).and_then(|watched| watched.live_count);
         known.map_or(0, |(_, count)| count)

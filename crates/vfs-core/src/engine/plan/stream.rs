@@ -65,8 +65,8 @@ pub(crate) struct PlannedStream {
     pub(crate) asked_end: u64,
     /// Whether it keeps the server connected to its peers.
     pub(crate) keeps_peers: bool,
-    /// Whether the server fetches missing pieces of its torrent only for streams, and may fetch some
-    /// for this one.
+    /// Whether the server fetches missing pieces of its torrent only for streams, and may fetch
+    /// some for this one.
     pub(crate) may_fetch: bool,
     /// The bytes of pieces that the server fetched ahead of it and that nothing asked for.
     pub(crate) unasked_bytes: u64,

@@ -154,7 +154,7 @@ impl PeersRun {
         tuning.server_ahead_bytes = AHEAD_PIECES * PIECE_LEN;
         (tuning.cache_bytes, tuning.windows_bytes, tuning.window_bytes_min) = (4000, 0, 0);
         if !has_cures {
-            tuning.linger_time_max = Duration::ZERO;
+            (tuning.linger_time_min, tuning.linger_time_max) = (Duration::ZERO, Duration::ZERO);
         }
         let peer = || SimPeer {
             entry: SimEntry::NotNeeded,

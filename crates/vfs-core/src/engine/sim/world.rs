@@ -151,10 +151,11 @@ pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     tuning.rest_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
-    tuning.unasked_bytes_max = random.range(0, 1000);
+    tuning.unasked_bytes_max = random.range(1, 60);
     tuning.silence_time_max = millis(random.range(300, 4000));
     tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
     tuning.linger_time_max = millis(random.range(0, 400));
+    tuning.linger_time_min = tuning.linger_time_max / 10;
     tuning.peer_patience = millis(random.range(1, 2000));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));

@@ -10,8 +10,8 @@ use super::{Event, Run};
 use crate::engine::BreakerState;
 use crate::{ByteRange, FileId, VfsError};
 
-/// How long the sum of a released handle may be open: a bitfield may take four seconds, and one that
-/// was requested too early is requested again.
+/// How long the sum of a released handle may be open: a bitfield may take four seconds, and one
+/// that was requested too early is requested again.
 const CLAIM_TIME_MAX: Duration = Duration::from_secs(20);
 
 impl Run {
