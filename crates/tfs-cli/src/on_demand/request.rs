@@ -161,7 +161,23 @@ mod tests {
                 "film pieces --mode file",
                 " --mode file",
             ],
-            &expect![""],
+            &expect![[r#"
+                : List
+                list: List
+                film: Show { torrents: ["film"] }
+                film show: Show { torrents: ["film", "show"] }
+                film on: Turn { torrents: ["film"], turn: On(None) }
+                film show off: Turn { torrents: ["film", "show"], turn: Off }
+                film file: Turn { torrents: ["film"], turn: On(Some(File)) }
+                film on --mode file: Turn { torrents: ["film"], turn: On(Some(File)) }
+                film --mode file: Turn { torrents: ["film"], turn: On(Some(File)) }
+                on film: UserError { code: 2, message: "on stands behind the torrents", hint: Some("use: tfs on-demand film on") }
+                off a b: UserError { code: 2, message: "off stands behind the torrents", hint: Some("use: tfs on-demand a b off") }
+                on: UserError { code: 2, message: "no torrent is named", hint: Some("name it first, as in: tfs on-demand <TORRENT> on") }
+                film off --mode file: UserError { code: 2, message: "off has no --mode", hint: Some("leave out one of them") }
+                film pieces --mode file: UserError { code: 2, message: "two modes are given", hint: Some("leave out one of them") }
+                 --mode file: UserError { code: 2, message: "--mode needs a torrent and on", hint: Some("as in: tfs on-demand <TORRENT> on --mode file") }
+            "#]],
         );
     }
 

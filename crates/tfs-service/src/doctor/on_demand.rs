@@ -54,7 +54,9 @@ pub(super) fn assess(
         findings.push(CheckResult::warning(CHECK, found).fix("tfs on-demand   # shows all"));
     }
     if findings.is_empty() {
-        let found = format!("of {} torrents only what is read is downloaded", of_listing.len());
+        let count = of_listing.len();
+        let torrents = if count == 1 { "torrent" } else { "torrents" };
+        let found = format!("{count} {torrents}, of which only what is read is downloaded");
         findings.push(CheckResult::ok(CHECK, found));
     }
     findings
@@ -117,16 +119,58 @@ mod tests {
             ..settled.clone()
         };
         check("live", 9, None, &expect![""]);
-        check("live", 0, Some(settled.clone()), &expect![""]);
-        check("paused", 9, Some(settled.clone()), &expect![""]);
-        check("live", 9, Some(reading), &expect![""]);
-        check("live", 9, Some(settled), &expect![""]);
-        check("live", 9, Some(pending), &expect![""]);
+        check(
+            "live",
+            0,
+            Some(settled.clone()),
+            &expect![[r#"
+            Ok on-demand: 1 torrent, of which only what is read is downloaded
+        "#]],
+        );
+        check(
+            "paused",
+            9,
+            Some(settled.clone()),
+            &expect![[r#"
+            Ok on-demand: 1 torrent, of which only what is read is downloaded
+        "#]],
+        );
+        check(
+            "live",
+            9,
+            Some(reading),
+            &expect![[r#"
+            Ok on-demand: 1 torrent, of which only what is read is downloaded
+        "#]],
+        );
+        check(
+            "live",
+            9,
+            Some(settled),
+            &expect![[r#"
+            Warning on-demand: a film is on demand, but another program has selected files of it
+                $ tfs on-demand 0707070707070707070707070707070707070707 on --server nas   # deselects its files
+                $ tfs on-demand 0707070707070707070707070707070707070707 off --server nas   # downloads all of it
+        "#]],
+        );
+        check(
+            "live",
+            9,
+            Some(pending),
+            &expect![[r#"
+            Warning on-demand: the files of a film are not deselected yet
+                $ tfs on-demand 0707070707070707070707070707070707070707 on --server nas   # deselects its files
+                $ tfs on-demand 0707070707070707070707070707070707070707 off --server nas   # downloads all of it
+        "#]],
+        );
         want_error();
     }
 
     #[track_caller]
     fn want_error() {
-        expect![""].assert_eq(&render(&assess(Err("no records"), &[], None)));
+        expect![[r#"
+            Warning on-demand: no records
+        "#]]
+        .assert_eq(&render(&assess(Err("no records"), &[], None)));
     }
 }
