@@ -22,14 +22,14 @@ const MIB: u64 = 1 << 20;
 const FILM: Content = Content::new(1, 4 * MIB);
 
 /// A library on demand: nothing is selected, and nothing is there.
-struct ScannedLibrary {
+struct RefusingLibrary {
     rqbits: Rqbits,
     mounted: Mounted,
     film: PathBuf,
     dir: PathBuf,
 }
 
-impl ScannedLibrary {
+impl RefusingLibrary {
     fn start(dir: &Path, flags: &[&str]) -> Self {
         let films = TorrentSpec::directory("films", [("film.mkv", FILM)]).paused();
         let rqbits = Rqbits::start(Swarm::builder().torrent(films));
@@ -76,7 +76,7 @@ fn check_film(output: &Output) {
 fn a_listed_program_downloads_nothing_and_players_are_served() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = ScannedLibrary::start(dir, &[]);
+        let library = RefusingLibrary::start(dir, &[]);
         let film = &library.film;
         let updatedb = library.program("updatedb");
         library.check_refused("a name", Command::new(&updatedb).arg(film));
@@ -120,7 +120,7 @@ fn a_listed_program_downloads_nothing_and_players_are_served() {
 fn faked_names_and_processes_of_containers() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = ScannedLibrary::start(dir, &[]);
+        let library = RefusingLibrary::start(dir, &[]);
         let film = library.film.display();
         let python = "/usr/bin/python3";
         if !Path::new(python).exists() {
@@ -172,7 +172,7 @@ fn a_list_of_the_user_replaces_the_default_and_other_readers_go_on() {
             "[read]\nrefused_programs = [\"mine-*\"]\nmissing_errno = \"ENODATA\"\n",
         )
         .unwrap();
-        let library = ScannedLibrary::start(dir, &["--config", config.to_str().unwrap()]);
+        let library = RefusingLibrary::start(dir, &["--config", config.to_str().unwrap()]);
         // Both read the same file: the one that waits is not disturbed.
         let mine = library.program("mine-indexer");
         let output = Command::new(&mine).arg(&library.film).output().unwrap();

@@ -119,8 +119,8 @@ impl RunningMount {
         mounts: &MountRegistry,
     ) -> Result<Self, StartError> {
         let kernel_timeout = settings.mountpoint.is_some().then(KernelTimeout::of_this_machine);
-        let kernel_timeout = kernel_timeout.flatten();
-        let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
+        let kernel_timeout =
+            kernel_timeout.flatten().filter(|timeout| timeout.cut(&mut settings.read));
         let (place, fronts) = take_places(&settings).await?;
         let mut connections = connect(&settings, &place, mounts).await?;
         let budget_warnings =
@@ -129,8 +129,7 @@ impl RunningMount {
         let about = MountInfo::starting(abouts.collect(), place, mounts.intake().clone());
         let named: Vec<_> = connections.iter().map(ConnectedServer::named).collect();
         let (vfs, tags) = make_vfs(&connections, &settings, &about).await;
-        let controlled = named.iter().map(|named| named.server.clone());
-        let controlled = mark_on_demand(&vfs, controlled).await;
+        let controlled = mark_on_demand(&vfs, named.iter().map(|it| it.server.clone())).await;
         let events = MountEvents::new(mounts.events().clone(), &about.place.to_string());
         let added = Arc::new(Notify::new());
         let preloads =
@@ -148,8 +147,7 @@ impl RunningMount {
         drop(about.kernel.set(mount.kernel_side()));
         let time_max = settings.first_look_max;
         let (mount, looks) = add_files(mount, &mut servers, looks, time_max).await?;
-        let magnets = servers.iter().flat_map(Starting::magnet_labels);
-        let magnets = magnets.map(str::to_owned).collect();
+        let magnets = servers.iter().flat_map(Starting::magnet_labels).map(str::to_owned).collect();
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
         let (mount, drop) = start_drop(mount, &settings, &servers, &about, &refresher).await?;
@@ -160,8 +158,7 @@ impl RunningMount {
                 .with_servers(named)
                 .with_drop(drop.as_ref());
         let fronts = start_fronts(fronts, &vfs, &settings, &about)?;
-        let (log, kernel) = (about.downloads.clone(), Arc::clone(&about.kernel));
-        let downloads = log_downloads(Arc::downgrade(&vfs), log, about.started, kernel);
+        let downloads = log_downloads(Arc::downgrade(&vfs), about.clone());
         events.skip_names_until(vfs.names_version());
         let controllers = OnDemandController::start_all(&vfs, controlled);
         let servers = servers.into_iter().zip(requests).zip(&looks);

@@ -148,8 +148,8 @@ impl ConnectedServer {
         settings: &MountServer,
         mount: ServerMount<'_>,
     ) -> Result<Self, StartError> {
-        let ServerMount { is_alone, chunk_time_max, torrent_ttl, .. } = mount;
-        let ServerMount { state_dir, budgets, place, .. } = mount;
+        let ServerMount { place, is_alone, chunk_time_max, torrent_ttl, state_dir, budgets } =
+            mount;
         let MountServer { name, choice, streams_max, local_paths, on_demand } = settings;
         #[cfg(feature = "embedded")]
         let mut embedded = None;
@@ -185,23 +185,20 @@ impl ConnectedServer {
         };
         // Before the first poll, so that local files can be read while the server is down.
         let is_own = *local_paths == LocalPaths::Auto && is_on_this_machine(&remote).await;
-        let source = if is_own { source.on_this_machine() } else { source };
+        let mut source = if is_own { source.on_this_machine() } else { source };
         let (share, warnings) = share(settings, &remote.url, budgets, place).await;
         let budget = share.as_ref().map(Arc::downgrade).unwrap_or_default();
-        let source = match share {
-            Some(share) => source.with_budget(share),
-            None => source,
-        };
+        if let Some(share) = share {
+            source = source.with_budget(share);
+        }
         let mut known = known.unwrap_or_default();
-        let source = match &state {
-            Some(state) => source
-                .with_kept_proofs(std::mem::take(&mut known.proofs), Arc::new(state.recorder())),
-            None => source,
-        };
-        let source = match shown_name(choice, name, is_alone) {
-            Some(shown) => source.named(shown),
-            None => source,
-        };
+        if let Some(state) = &state {
+            let proofs = std::mem::take(&mut known.proofs);
+            source = source.with_kept_proofs(proofs, Arc::new(state.recorder()));
+        }
+        if let Some(shown) = shown_name(choice, name, is_alone) {
+            source = source.named(shown);
+        }
         Ok(Self {
             server,
             choice: choice.clone(),

@@ -2,19 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tfs_api::status::ProgramDownloads;
 use tfs_api::wire::client_name;
 use tfs_sys::process::shown_name;
-use vfs_core::{FileId, HandleId, ReaderOrigin, TorrentSource, Vfs};
-
-use crate::mounting::KernelSide;
-
-/// How often the downloads of open and closed files are counted. The core keeps those of 1,024
-/// closed files, and the kernel's side their programs for half a minute.
-const INTERVAL: Duration = Duration::from_secs(5);
+use vfs_core::{FileId, HandleId, ReaderOrigin};
 
 /// Maximum number of programs that are counted by name: a process chooses its own name.
 const PROGRAMS_MAX: usize = 32;
@@ -24,7 +18,7 @@ const OTHER: &str = "other";
 
 /// The name of a process that has exited before its name was read, or that cannot be seen from
 /// here.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// Maximum number of different files of a program that are told apart.
 const FILES_MAX: usize = 1024;
@@ -44,12 +38,12 @@ pub(crate) struct DownloadLog(Arc<Mutex<DownloadTable>>);
 
 /// Bytes that a handle downloaded so far.
 #[derive(Debug, Clone, Copy)]
-struct HandleDownload {
-    handle: HandleId,
-    file: FileId,
-    bytes: u64,
+pub(super) struct HandleDownload {
+    pub(super) handle: HandleId,
+    pub(super) file: FileId,
+    pub(super) bytes: u64,
     /// Whether the handle is closed. Each of its entries is then another server's part.
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -83,59 +77,8 @@ impl fmt::Debug for DownloadLog {
     }
 }
 
-/// Counts the downloads of a mount in `log` until its filesystem is dropped. `started_at` is the
-/// start of the mount, and `kernel` knows the programs of this machine.
-///
-/// # Cancel safety
-/// Dropping the future ends the counting.
-pub(crate) async fn log_downloads<S: TorrentSource>(
-    vfs: Weak<Vfs<S>>,
-    log: DownloadLog,
-    started_at: Instant,
-    kernel: Arc<OnceLock<KernelSide>>,
-) {
-    let mut counted = 0;
-    loop {
-        tokio::time::sleep(INTERVAL).await;
-        let Some(vfs) = vfs.upgrade() else { return };
-        let closed = vfs.take_closed_readers();
-        let total = vfs.counters().bytes_downloaded_by_readers;
-        if total == counted && closed.is_empty() {
-            continue;
-        }
-        counted = total;
-        let now = started_at.elapsed();
-        let name = |handle, origin: Option<&ReaderOrigin>| match origin {
-            Some(origin) => client(origin),
-            None => kernel
-                .get()
-                .and_then(|kernel| kernel.program_of(handle))
-                .map_or_else(|| UNKNOWN.to_owned(), |program| shown_name(&program.command)),
-        };
-        for reader in vfs.readers() {
-            let download = HandleDownload {
-                handle: reader.handle,
-                file: reader.file,
-                bytes: reader.bytes_downloaded,
-                is_closed: false,
-            };
-            log.add(now, download, |handle| name(handle, reader.origin.as_deref()));
-        }
-        for reader in closed {
-            let download = HandleDownload {
-                handle: reader.handle,
-                file: reader.file,
-                bytes: reader.bytes_downloaded,
-                is_closed: true,
-            };
-            log.add(now, download, |handle| name(handle, reader.origin.as_deref()));
-        }
-        log.forget_closed(now);
-    }
-}
-
 /// Returns the name of a client on the network.
-fn client(origin: &ReaderOrigin) -> String {
+pub(super) fn client(origin: &ReaderOrigin) -> String {
     let who = client_name(Some(&origin.peer), origin.agent.as_deref()).unwrap_or_default();
     shown_name(&format!("{} {who}", origin.front))
 }
@@ -160,7 +103,12 @@ impl DownloadLog {
 
     /// Counts what a handle downloaded since its last entry. `name` returns its program, and is
     /// called only if there is something to count.
-    fn add(&self, now: Duration, entry: HandleDownload, name: impl FnOnce(HandleId) -> String) {
+    pub(super) fn add(
+        &self,
+        now: Duration,
+        entry: HandleDownload,
+        name: impl FnOnce(HandleId) -> String,
+    ) {
         let HandleDownload { handle, file, bytes, is_closed } = entry;
         if bytes == 0 {
             return;
@@ -183,7 +131,7 @@ impl DownloadLog {
     }
 
     /// Forgets handles that were seen last some time ago.
-    fn forget_closed(&self, now: Duration) {
+    pub(super) fn forget_closed(&self, now: Duration) {
         let is_new = |known: &CountedHandle| now.saturating_sub(known.seen_at) < CLOSED_TIME;
         self.lock().handles.retain(|_, known| is_new(known));
     }

@@ -4,6 +4,7 @@
 //! from it.
 
 mod collect;
+mod counting;
 mod downloads;
 mod files;
 mod info;
@@ -13,7 +14,7 @@ mod recent;
 mod watch;
 
 pub(crate) use collect::status_of;
-pub(crate) use downloads::log_downloads;
+pub(crate) use counting::log_downloads;
 pub(crate) use files::{control_files, healthy};
 pub(crate) use info::{MountInfo, ServerDescription};
 pub(crate) use metrics::metrics_of_all;

@@ -8,7 +8,7 @@
 //! | none connected, some not needed | a peer met again was marked as not needed | another stream |
 //! | some connected | a requester sleeps, for 5 s at most | time: another stream does not wake it |
 //! | some forgotten | rqbit removed a peer from its table | adding it again |
-//! | none connected in several looks | all are gone or failed, and rqbit tries again late | a search |
+//! | none connected in several looks | all are gone, and rqbit tries again late | a search |
 //!
 //! The peers are requested when a stream has waited for a while, at growing intervals. The source
 //! learns their addresses at the first bytes of a torrent, and then once a minute. After the last

@@ -573,31 +573,4 @@ impl Run {
             }
         }
     }
-
-    fn answer(&mut self, read: ReadId, result: Result<Vec<Bytes>, VfsError>, missing: Duration) {
-        let preload = self
-            .preloaders
-            .iter_mut()
-            .find_map(|preloader| preloader.current.take_if(|preload| preload.id == read));
-        if let Some(preload) = preload {
-            return self.preloaded(&preload, &result);
-        }
-        let expected = self.expected.remove(&read).expect("an answer that nobody waits for");
-        self.note_answer(&expected, &result);
-        self.readers[expected.reader].in_flight -= 1;
-        assert!(self.now <= expected.deadline, "an answer after the deadline");
-        self.summary.answers += 1;
-        self.check_missing(&expected, missing, result.is_ok());
-        let is_extended = self.now > expected.arrived_at + expected.timeout;
-        self.summary.extensions += u64::from(is_extended && result.is_ok());
-        match result {
-            Ok(parts) => self.check_bytes(expected.file, expected.range, &parts),
-            Err(VfsError::WouldBlock) => self.summary.refusals += 1,
-            Err(VfsError::Partial) => self.check_split(&expected),
-            Err(VfsError::TimedOut) if self.now < expected.arrived_at + expected.timeout => {
-                self.check_fast_failure(&expected);
-            }
-            Err(error) => self.check_error(&expected, &error),
-        }
-    }
 }
