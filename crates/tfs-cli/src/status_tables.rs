@@ -218,6 +218,6 @@ mod tests {
         .assert_eq(&table(None));
         assert_eq!(table(Some(WIDE_COLUMNS)), table(None));
         assert!(!table(Some(80)).contains("24.0 MiB"));
-        assert!(!readers_table(&[idle.clone()], None).contains("DOWNLOADED"));
+        assert!(!readers_table(std::slice::from_ref(&idle), None).contains("DOWNLOADED"));
     }
 }

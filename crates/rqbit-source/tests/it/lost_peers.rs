@@ -12,7 +12,7 @@ use rqbit_client::{Client, ClientConfig};
 use rqbit_embedded::PeerLookup;
 use rqbit_source::{FoundPeers, PeerSearch, RqbitSource};
 use tfs_testkit::content::Content;
-use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tfs_testkit::swarm::{PeerGate, Swarm, SwarmTorrent, TorrentSpec};
 use tokio::task::JoinHandle;
 use vfs_core::{HandleId, InfoHash, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
@@ -25,6 +25,20 @@ const READ_BYTES: u32 = 1000;
 
 /// The distance between two reads: beyond what rqbit fetches ahead.
 const STEP_BYTES: u64 = 40 << 20;
+
+/// Who may learn the peers of the torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Privacy {
+    Public,
+    Private,
+}
+
+/// The way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServerPlace {
+    Elsewhere,
+    InThisProcess,
+}
 
 /// A tracked swarm of one torrent with nothing selected, and a filesystem over its downloader.
 struct Fixture {
@@ -46,19 +60,21 @@ impl PeerSearch for OwnPeers {
 
 impl Fixture {
     /// Starts the swarm, and reads once, which leaves the seeder disconnected.
-    async fn start(is_private: bool, is_embedded: bool) -> Self {
+    async fn start(privacy: Privacy, place: ServerPlace) -> Self {
         let mut spec = TorrentSpec::file("film.mkv", Content::new(1, FILE_BYTES)).on_demand();
-        spec.seed.is_private = is_private;
+        spec.seed.is_private = privacy == Privacy::Private;
         let swarm = Swarm::builder().gated().tracked().torrent(spec).start().await.unwrap();
         let url = swarm.api_url().parse().unwrap();
         let source = RqbitSource::new(Client::new(ClientConfig::new(url)).unwrap(), 4);
-        let source = match is_embedded {
-            true => source.with_peer_search(Arc::new(OwnPeers(swarm.peer_lookup().unwrap()))),
-            false => source,
+        let source = match place {
+            ServerPlace::InThisProcess => {
+                source.with_peer_search(Arc::new(OwnPeers(swarm.peer_lookup().unwrap())))
+            }
+            ServerPlace::Elsewhere => source,
         };
         let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
         let listing = vfs.source(ServerId::FIRST).unwrap().list().await.unwrap();
-        let torrent = swarm.torrents()[0].clone();
+        let torrent = swarm.torrents().first().unwrap().clone();
         let details = vfs.source(ServerId::FIRST).unwrap().details(torrent.info_hash).await;
         vfs.apply(ServerId::FIRST, listing, vec![details.unwrap()], 0);
         let file = vfs.lookup(Ino::ROOT, b"film.mkv").unwrap().attr;
@@ -73,12 +89,10 @@ impl Fixture {
     fn read(&mut self) -> JoinHandle<()> {
         self.offset += STEP_BYTES;
         let (vfs, handle, offset) = (Arc::clone(&self.vfs), self.handle, self.offset);
-        let content = self.torrent.files[0].content;
+        let content = self.torrent.files.first().unwrap().content;
         tokio::spawn(async move {
-            let start = Instant::now();
             let bytes = vfs.read(handle, offset, READ_BYTES).await.unwrap();
             content.check(offset, &bytes).unwrap();
-            println!("the read took {:?}", start.elapsed());
         })
     }
 
@@ -97,12 +111,18 @@ impl Fixture {
         let start = Instant::now();
         loop {
             let peers = self.peers().await;
-            if peers.len() == 1 && is_so(peers[0].state) {
+            if let [peer] = peers.as_slice()
+                && is_so(peer.state)
+            {
                 return;
             }
             assert!(start.elapsed().as_secs() < 60, "not in time: {what}: {peers:?}");
             tokio::task::yield_now().await;
         }
+    }
+
+    fn gate(&mut self) -> &mut PeerGate {
+        self.swarm.gates().first_mut().unwrap()
     }
 
     fn announces(&self) -> usize {
@@ -111,9 +131,9 @@ impl Fixture {
 }
 
 /// The tracker is asked once more, and the read goes on.
-async fn check_moved(is_private: bool, is_embedded: bool) {
-    let mut it = Fixture::start(is_private, is_embedded).await;
-    it.swarm.gates()[0].move_to_new_port().await.unwrap();
+async fn check_moved(privacy: Privacy, place: ServerPlace) {
+    let mut it = Fixture::start(privacy, place).await;
+    it.gate().move_to_new_port().await.unwrap();
     it.swarm.announce_peers().unwrap();
     it.read().await.unwrap();
     assert_eq!(it.announces(), 2, "{:?}", it.peers().await);
@@ -121,29 +141,29 @@ async fn check_moved(is_private: bool, is_embedded: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seeder_that_moved_is_found() {
-    check_moved(false, false).await;
+    check_moved(Privacy::Public, ServerPlace::Elsewhere).await;
 }
 
 /// A magnet link would make rqbit ask the DHT for it; librqbit itself does not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seeder_of_a_private_torrent_that_moved_is_found_by_the_embedded_server() {
-    check_moved(true, true).await;
+    check_moved(Privacy::Private, ServerPlace::InThisProcess).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_torrent_is_not_searched_by_a_magnet_link() {
-    let it = Fixture::start(true, false).await;
+    let it = Fixture::start(Privacy::Private, ServerPlace::Elsewhere).await;
     it.find_peers().await;
     assert_eq!(it.announces(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seeder_that_comes_back_is_met_before_rqbit_tries_it_again() {
-    let mut it = Fixture::start(false, false).await;
-    it.swarm.gates()[0].close().await;
+    let mut it = Fixture::start(Privacy::Public, ServerPlace::Elsewhere).await;
+    it.gate().close().await;
     let read = it.read();
     it.until("the seeder is dead", |it| it == PeerState::Dead).await;
-    it.swarm.gates()[0].open().unwrap();
+    it.gate().open().unwrap();
     read.await.unwrap();
     let peers = it.peers().await;
     let is_other_form = |peer: &TorrentPeer| matches!(peer.addr.ip(), IpAddr::V6(_));
@@ -152,7 +172,7 @@ async fn a_seeder_that_comes_back_is_met_before_rqbit_tries_it_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_torrent_is_left_alone() {
-    let it = Fixture::start(false, false).await;
+    let it = Fixture::start(Privacy::Public, ServerPlace::Elsewhere).await;
     let of = it.torrent.info_hash.into();
     it.swarm.client().pause(of).await.unwrap();
     it.find_peers().await;

@@ -250,7 +250,7 @@ mod tests {
         );
         assert_eq!(settings.read.missing, MissingPolicy::Fail);
         assert_eq!(settings.missing_errno, MissingErrno::Enodata);
-        assert_eq!(settings.refused_programs, crate::ProgramPatterns::new(["scan*"]));
+        assert_eq!(settings.refused_programs, ProgramPatterns::new(["scan*"]));
         assert!(!settings.may_pass_through);
         assert_eq!(settings.read.timeout.as_secs(), 7);
         assert_eq!(settings.read.memory_bytes_max, 64 << 20);

@@ -160,10 +160,13 @@ mod tests {
         FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(index) }
     }
 
+    /// The readers of a second: handle, file, run in MiB.
+    type SecondOfReaders<'a> = (u64, &'a [(u64, u32, u64)]);
+
     /// Feeds a table of `second: handle file run_mib, ...`, and returns the steps with their
     /// second. All selections succeed, except in the seconds of `failing`.
     #[track_caller]
-    fn check(rows: &[(u64, &[(u64, u32, u64)])], failing: &[u64], want: &[&str]) {
+    fn check(rows: &[SecondOfReaders<'_>], failing: &[u64], want: &[&str]) {
         let mut proven = ProvenReaders::default();
         let mut got = Vec::new();
         for (second, readers) in rows {

@@ -8,6 +8,7 @@ use super::super::server::{PERMITS, byte_at};
 use super::super::world::Expected;
 use super::Run;
 use crate::engine::BreakerState;
+use crate::engine::plan::ReadId;
 use crate::{ByteRange, TorrentState, VfsError};
 
 /// How long a read may take that must fail fast: the bitfield may take two seconds, and a stream of
