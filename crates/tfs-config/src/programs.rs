@@ -56,6 +56,11 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
     if pattern.trim().is_empty() || pattern.chars().any(char::is_control) {
         return Err(format!("{pattern:?} is no name of a program"));
     }
+    if pattern.contains(',') {
+        return Err(format!(
+            "{pattern:?}: write each name in quotes of its own, as in [\"a\", \"b\"]"
+        ));
+    }
     let patterns = ProgramPatterns::new([pattern]);
     match READERS.iter().find(|name| patterns.match_file(name)) {
         None => Ok(()),
@@ -87,6 +92,7 @@ mod tests {
             (" ", false),
             ("/usr/bin/updatedb", false),
             ("a\tb", false),
+            ("updatedb,clam*", false),
         ] {
             assert_eq!(check(pattern).is_ok(), is_allowed, "{pattern:?}: {:?}", check(pattern));
         }

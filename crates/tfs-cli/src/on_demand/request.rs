@@ -75,7 +75,11 @@ impl OnDemandRequest {
                 Ok(Self::Turn { torrents: torrents.to_vec(), turn })
             }
             [first, torrents @ ..] if is_mode(first) => {
-                let names = torrents.join(" ");
+                let quoted = |name: &String| match name.contains([' ', '*', '?', '[']) {
+                    true => format!("'{name}'"),
+                    false => name.clone(),
+                };
+                let names = torrents.iter().map(quoted).collect::<Vec<_>>().join(" ");
                 let message = format!("{first} stands behind the torrents");
                 Err(usage(&message).with_hint(format!("use: tfs on-demand {names} {first}")))
             }

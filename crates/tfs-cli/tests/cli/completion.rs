@@ -226,6 +226,7 @@ fn values_of_a_fixed_set_need_no_server() {
             server=
             name=
             tag=
+            on-demand=
         "#]],
     );
     check_words(

@@ -8,12 +8,14 @@ use std::time::Duration;
 use rqbit_client::TorrentRef;
 use rqbit_client::wire::{AddedTorrent, TorrentDetails};
 use tfs_state::OnDemandEdit;
+use tfs_sys::blocking;
 use tfs_types::{InfoHash, OnDemandMode, chain};
 
 use crate::RqbitServer;
 use crate::on_demand_records::{OnDemandChoice, RecordsError, ServerRecords};
 use crate::record_place::records_of;
 use crate::selecting::{Selected, select_only};
+use crate::tags::user_tags;
 
 /// How long an addition waits while the server checks the files of the torrent.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
@@ -41,8 +43,9 @@ impl OnDemandAddition {
         choice: &OnDemandChoice,
         preview: &AddedTorrent,
     ) -> Result<Option<Self>, RecordsError> {
-        let Some(mode) = choice.mode_of(&preview.details) else { return Ok(None) };
         let torrent = preview.details.info_hash;
+        let tags = tags_of(torrent).await;
+        let Some(mode) = choice.mode_of(&preview.details, &tags) else { return Ok(None) };
         let Some(smallest_file) = smallest_file(&preview.details) else { return Ok(None) };
         if server.client().torrent_details(TorrentRef::InfoHash(torrent)).await.is_ok() {
             return Ok(None);
@@ -87,6 +90,19 @@ impl OnDemandAddition {
                 let error = chain(&error);
                 tracing::warn!(%torrent, error, "not deselected yet");
             }
+        }
+    }
+}
+
+/// Returns the tags of a torrent, which the user may give before it is on any server.
+async fn tags_of(torrent: InfoHash) -> Vec<String> {
+    let Ok(store) = user_tags() else { return Vec::new() };
+    match blocking(move || store.load()).await {
+        Ok(table) => table.of(torrent).iter().map(ToString::to_string).collect(),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::debug!(error, "rules of tags do not match");
+            Vec::new()
         }
     }
 }

@@ -16,13 +16,12 @@ pub struct OnDemandChoice {
     rules: Vec<OnDemandRule>,
     otherwise: Option<OnDemandMode>,
     server: String,
-    tags: Vec<String>,
 }
 
 impl PartialEq for OnDemandChoice {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |it: &Self| (it.otherwise, it.server.clone(), it.tags.clone());
-        self.rules == other.rules && parts(self) == parts(other)
+        self.rules == other.rules
+            && (self.otherwise, &self.server) == (other.otherwise, &other.server)
     }
 }
 
@@ -53,7 +52,7 @@ impl OnDemandChoice {
         let policy = OnDemandPolicy::compile(&rules, otherwise);
         // Loaded settings have no wrong rules.
         let policy = policy.unwrap_or_else(|_wrong| OnDemandPolicy::always(otherwise));
-        Self { policy: Arc::new(policy), rules, otherwise, server, tags: Vec::new() }
+        Self { policy: Arc::new(policy), rules, otherwise, server }
     }
 
     /// Returns the same choice with the rules of a configuration, and the setting of a mount.
@@ -67,20 +66,18 @@ impl OnDemandChoice {
         Self::of_rules(settings, server, otherwise)
     }
 
-    /// Sets the tags that the torrents get.
-    #[must_use]
-    pub fn with_tags(mut self, tags: Vec<String>) -> Self {
-        self.tags = tags;
-        self
-    }
-
     /// Returns whether torrents may be added on demand.
     pub(crate) fn may_be_on_demand(&self) -> bool {
         self.otherwise.is_some() || self.rules.iter().any(|rule| rule.mode.is_some())
     }
 
-    /// Returns the mode of a torrent with its files.
-    pub(crate) fn mode_of(&self, torrent: &TorrentDetails) -> Option<OnDemandMode> {
+    /// Returns the mode of a torrent with its files, and with the tags that the user gave to it
+    /// before it was added.
+    pub(crate) fn mode_of(
+        &self,
+        torrent: &TorrentDetails,
+        tags: &[String],
+    ) -> Option<OnDemandMode> {
         let path = |file: &TorrentFile| (file.components.join("/"), file.length);
         let files: Vec<_> = torrent.files.iter().flatten().map(path).collect();
         self.policy.mode_of(&NewTorrent {
@@ -88,7 +85,7 @@ impl OnDemandChoice {
             name: torrent.name.as_deref().unwrap_or_default(),
             files: &files,
             server: &self.server,
-            tags: &self.tags,
+            tags,
         })
     }
 }
