@@ -23,6 +23,9 @@ const FILE_BYTES: u64 = 4096 * PIECE_BYTES;
 
 const READ_BYTES: u32 = 1000;
 
+/// How many swarms are started for one test.
+const STARTS_MAX: usize = 8;
+
 /// The distance between two reads: beyond what rqbit fetches ahead.
 const STEP_BYTES: u64 = 40 << 20;
 
@@ -59,8 +62,19 @@ impl PeerSearch for OwnPeers {
 }
 
 impl Fixture {
-    /// Starts the swarm, and reads once, which leaves the seeder disconnected.
+    /// Starts the swarm, and reads once, which leaves the seeder disconnected. If that read already
+    /// needed a search, the next one would come minutes later: then with another swarm.
     async fn start(privacy: Privacy, place: ServerPlace) -> Self {
+        for _ in 0..STARTS_MAX {
+            let fixture = Self::start_once(privacy, place).await;
+            if fixture.announces() == 1 && fixture.peers().await.len() == 1 {
+                return fixture;
+            }
+        }
+        panic!("each first read needs a search");
+    }
+
+    async fn start_once(privacy: Privacy, place: ServerPlace) -> Self {
         let mut spec = TorrentSpec::file("film.mkv", Content::new(1, FILE_BYTES)).on_demand();
         spec.seed.is_private = privacy == Privacy::Private;
         let swarm = Swarm::builder().gated().tracked().torrent(spec).start().await.unwrap();
@@ -106,14 +120,12 @@ impl Fixture {
         peers.unwrap().peers
     }
 
-    /// Waits until the only peer has a state.
+    /// Waits until the seeder has a state, under each form of its address.
     async fn until(&self, what: &str, is_so: impl Fn(PeerState) -> bool) {
         let start = Instant::now();
         loop {
             let peers = self.peers().await;
-            if let [peer] = peers.as_slice()
-                && is_so(peer.state)
-            {
+            if !peers.is_empty() && peers.iter().all(|peer| is_so(peer.state)) {
                 return;
             }
             assert!(start.elapsed().as_secs() < 60, "not in time: {what}: {peers:?}");

@@ -147,7 +147,7 @@ pub(crate) enum Command {
     /// List, add or remove the tags of torrents.
     #[command(after_help = examples::TAG)]
     Tag(TagArgs),
-    /// List or choose the torrents of which only what is read is downloaded.
+    /// List or choose torrents of which only what is read is fetched.
     #[command(after_help = examples::ON_DEMAND)]
     OnDemand(OnDemandArgs),
     /// Show, change or create configuration files.
