@@ -92,7 +92,7 @@ fn the_start_and_the_end_of_the_next_episode_come_while_one_is_played() {
         assert_eq!(pieces(&rqbits, torrent, second, third + 8 * MIB).1, 0);
         drop(player);
 
-        let [_one, _other] = [(); 2].map(|()| play(&first, 22 * MIB));
+        let players = [(); 2].map(|()| play(&first, 22 * MIB));
         until("the next episode can start", || {
             let head = pieces(&rqbits, torrent, second, second + 16 * MIB).0;
             let tail = pieces(&rqbits, torrent, third - MIB, third).0;
@@ -103,6 +103,7 @@ fn the_start_and_the_end_of_the_next_episode_come_while_one_is_played() {
         println!("{more} pieces more");
         assert!(more <= 48, "{more}");
         assert_eq!(pieces(&rqbits, torrent, third, third + 8 * MIB).1, 0);
+        drop((scanner, players));
         mounted.unmount();
     });
 }
@@ -121,10 +122,11 @@ fn all_of_the_next_episode_comes_from_another_torrent() {
         });
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &["--next", "whole"]);
         let first = mounted.path.join("Show.S01E01.1080p/Show.S01E01.1080p.mkv");
-        let _player = play(&first, 22 * MIB);
+        let player = play(&first, 22 * MIB);
         until("all of the next episode is there", || {
             (pieces(&rqbits, &torrents[1], 0, 64 * MIB).0 == 0).then_some(())
         });
+        drop(player);
         mounted.unmount();
     });
 }
