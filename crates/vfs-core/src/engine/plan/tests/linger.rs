@@ -264,11 +264,11 @@ fn a_read_without_connected_peers_makes_the_source_search_once_in_two_minutes() 
             read 0+100: ask
             haves: open 1 0..100+
             opened 1: -
-            1000 ms: ask peers
+            1000 ms: ask peers, ask
             0 live, 0 not needed, 0 forgotten: -
             1000 ms: ask peers
             0 live, 0 not needed, 0 forgotten: find peers
-            2000 ms: ask peers, ask
+            2000 ms: ask peers
             0 live, 0 not needed, 0 forgotten: -
             chunk 1 0+100: reply 1
             release 1: -
