@@ -48,7 +48,7 @@ fn the_file_of_a_proven_reader_is_selected_while_it_reads() {
     });
 }
 
-/// Nothing is read: rqbit 8 may part with its only peer when it is deselected, and accepts no other.
+/// Nothing is read: rqbit 8 may part with its only peer at a deselection, and takes no other.
 #[test]
 fn a_command_deselects_the_files_of_rqbit_8() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
