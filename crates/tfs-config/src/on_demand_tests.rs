@@ -1,30 +1,11 @@
 //! Tests of the settings of on-demand torrents.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use tfs_types::OnDemandMode;
 use tfs_views::NewTorrent;
 
+use super::view_tests::{check_wrong, load};
 use super::*;
-
-fn load(file: &str) -> Result<Loaded, SettingsError> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("f.toml");
-    std::fs::write(&path, file).unwrap();
-    Sources { named_file: Some(path), ..Sources::default() }.load()
-}
-
-/// Compares the problems of a file, with hints and without the directory of the file.
-#[track_caller]
-fn check_wrong(file: &str, want: &Expect) {
-    let mut text = String::new();
-    for problem in load(file).unwrap_err().problems {
-        let shown = problem.to_string();
-        let shown = shown.split_once("f.toml:").map_or(shown.as_str(), |(_, rest)| rest);
-        let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        text.extend([shown, &hint, "\n"]);
-    }
-    want.assert_eq(&text);
-}
 
 /// Checks the mode of a torrent that a mount adds, and of one that a command adds.
 #[track_caller]

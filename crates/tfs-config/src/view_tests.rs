@@ -5,7 +5,7 @@ use vfs_core::Arrangement as _;
 
 use super::*;
 
-fn load(file: &str) -> Result<Loaded, SettingsError> {
+pub(super) fn load(file: &str) -> Result<Loaded, SettingsError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f.toml");
     std::fs::write(&path, file).unwrap();
@@ -14,7 +14,7 @@ fn load(file: &str) -> Result<Loaded, SettingsError> {
 
 /// Compares the problems of a file, with hints and without the directory of the file.
 #[track_caller]
-fn check_wrong(file: &str, want: &Expect) {
+pub(super) fn check_wrong(file: &str, want: &Expect) {
     let mut text = String::new();
     for problem in load(file).unwrap_err().problems {
         let shown = problem.to_string();

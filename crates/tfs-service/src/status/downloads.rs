@@ -20,7 +20,7 @@ const OTHER: &str = "other";
 /// here.
 pub(super) const UNKNOWN: &str = "unknown";
 
-/// Maximum number of different files of a program that are told apart.
+/// Maximum number of different files that are counted for a program.
 const FILES_MAX: usize = 1024;
 
 const HOUR: u64 = 3600;

@@ -179,7 +179,7 @@ fn number(found: &Captures<'_>, group: usize) -> Option<u32> {
     found.get(group)?.as_str().parse().ok()
 }
 
-/// Returns a name with blanks in place of dots and underlines.
+/// Returns a name with blanks for dots and underlines.
 fn cleaned(name: &str) -> String {
     name.replace(['.', '_'], " ")
 }
